@@ -1,0 +1,1 @@
+"""Relief: a benefit-stablecoin disbursement service."""
