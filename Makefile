@@ -1,0 +1,133 @@
+# Relief's commands. They need Python >= 3.11 with venv, and make; everything else is installed
+# inside the project, from the two lock files. `make` alone lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+# The Python that the environments are made with. Brownie's pinned packages have wheels for
+# 3.11 to 3.13; with a newer python3 name an older one in CONTRACTS_PYTHON.
+PYTHON ?= python3
+CONTRACTS_PYTHON ?= $(PYTHON)
+# More arguments for pytest, such as PYTEST_ARGS='-x -k ledger'.
+PYTEST_ARGS ?=
+
+UV := .uv/bin/uv
+RUN := .venv/bin/python
+BROWNIE := $(RUN) scripts/brownie.py
+SOURCES := $(sort $(shell find contracts -type f -name '*.sol' 2>/dev/null))
+
+# Only the interpreter named above and the locked packages; never another environment's.
+export UV_PYTHON_DOWNLOADS := never
+export UV_PREVIEW_FEATURES := package-conflicts
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME UV_PROJECT_ENVIRONMENT
+
+.PHONY: help setup compile demo up test test-fast test-contracts test-service lint format clean \
+        distclean FORCE
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+
+# ---- Setting up: each step has a stamp, so that a second run does nothing --------------------
+
+setup: .stamps/brownie .stamps/node  ## install everything inside the project (other targets do it)
+
+.stamps/uv: scripts/toolchain/uv-requirements.txt
+	@echo "[setup] uv, the installer of the locked Python packages"
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Relief needs Python 3.11 or newer")'
+	@rm -rf .uv && $(PYTHON) -m venv .uv
+	@.uv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+	    --requirement $<
+	@mkdir -p $(@D) && touch $@
+
+.stamps/service: .stamps/uv pyproject.toml uv.lock
+	@echo "[setup] .venv, the service and its tools"
+	@$(UV) sync --locked --quiet --python $(PYTHON)
+	@touch $@
+
+.stamps/contracts: .stamps/uv pyproject.toml uv.lock
+	@echo "[setup] .venv-contracts, Brownie"
+	@UV_PROJECT_ENVIRONMENT=.venv-contracts \
+	    $(UV) sync --locked --quiet --only-group contracts --python $(CONTRACTS_PYTHON)
+	@touch $@
+
+.stamps/node: .stamps/service package.json package-lock.json .npmrc
+	@echo "[setup] node_modules, the compiler, the development chain and the contract libraries"
+	@.venv/bin/npm ci --ignore-scripts --no-progress --silent
+	@touch $@
+
+.stamps/brownie: .stamps/service .stamps/contracts scripts/brownie.py
+	@echo "[setup] .home, Brownie's networks"
+	@$(BROWNIE) --version > /dev/null
+	@touch $@
+
+# ---- Contracts -------------------------------------------------------------------------------
+
+compile: .stamps/compile  ## compile the contracts into build/contracts
+
+# Rewritten only when a contract came or went, which the other prerequisites cannot show.
+.stamps/sources: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' $(SOURCES) | cmp --silent - $@ || printf '%s\n' $(SOURCES) > $@
+
+# Brownie does not notice each changed setting, so a changed configuration compiles everything.
+.stamps/compile: $(SOURCES) brownie-config.yaml .stamps/sources .stamps/brownie .stamps/node
+	@echo "[compile] contracts, with $$(ls scripts/toolchain | grep '^solc-v')"
+	@$(BROWNIE) compile $(if $(filter brownie-config.yaml .stamps/node,$?),--all) \
+	    > .stamps/compile.log 2>&1 || { cat .stamps/compile.log; exit 1; }
+	@sed -n '/[Ww]arning/,/^$$/p' .stamps/compile.log
+	@touch $@
+
+# ---- Using it --------------------------------------------------------------------------------
+
+demo: .stamps/compile  ## run the main job once, on an embedded chain and SQLite
+	@$(RUN) scripts/demo.py
+
+up: .stamps/compile  ## run the service with its embedded chain until interrupted
+	@$(RUN) scripts/up.py
+
+# ---- Checking it -----------------------------------------------------------------------------
+
+test: .stamps/compile  ## run all tests: contracts, then the service on real parts, then the fast ones
+	@$(MAKE) --no-print-directory test-contracts
+	@$(MAKE) --no-print-directory test-service
+	@$(MAKE) --no-print-directory test-fast
+
+test-fast: .stamps/compile  ## run the tests that need no chain, no PostgreSQL, no browser: seconds
+	@echo "[test-fast] tests, without chain, PostgreSQL and browser"
+	@$(RUN) -m pytest -m 'not chain and not postgres and not browser' $(PYTEST_ARGS)
+
+test-contracts: .stamps/compile  ## run the contracts' tests with Brownie, on a chain of their own
+	@echo "[test-contracts] tests/contracts, with Brownie on anvil"
+	@$(BROWNIE) test $(PYTEST_ARGS)
+
+test-service: .stamps/compile  ## run the tests on a real chain, SQLite and PostgreSQL, a browser
+	@echo "[test-service] tests, on anvil, SQLite and PostgreSQL"
+	@$(RUN) -m pytest -m 'chain or postgres or browser' $(PYTEST_ARGS)
+
+lint: .stamps/service  ## check style, types and the direction of imports
+	@echo "[lint] ruff"
+	@$(RUN) -m ruff check --quiet .
+	@$(RUN) -m ruff format --check --quiet .
+	@echo "[lint] mypy"
+	@$(RUN) -m mypy --strict service scripts
+	@echo "[lint] imports"
+	@.venv/bin/lint-imports
+
+format: .stamps/service  ## rewrite the Python files in the house style
+	@$(RUN) -m ruff check --quiet --fix-only .
+	@$(RUN) -m ruff format .
+
+# ---- Cleaning --------------------------------------------------------------------------------
+
+clean:  ## remove what compiling and testing made; the record of deployments stays
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist
+	@rm -f .stamps/compile .stamps/compile.log .stamps/sources
+	@if [ -d build ]; then find build -mindepth 1 -maxdepth 1 ! -name deployments -exec rm -rf {} +; fi
+	@find . -name __pycache__ -not -path './.venv*' -not -path './node_modules/*' \
+	    -not -path './.uv/*' -prune -exec rm -rf {} +
+
+distclean: clean  ## remove the installed environments too; accounts and networks in .home stay
+	@rm -rf .venv .venv-contracts .uv .stamps node_modules .home/test-runs
