@@ -1,4 +1,4 @@
-"""Run Brownie inside the project: its own environment, home folder, compiler and networks.
+r"""Run Brownie inside the project: its own environment, home folder, compiler and networks.
 
 Usage: ``.venv/bin/python scripts/brownie.py ARGS``, where ARGS are Brownie's own, for example
 ``compile``, ``test tests/contracts/BenefitToken``, ``run deploy --network relief-local``.
@@ -7,7 +7,7 @@ Brownie keeps networks and accounts in the home folder of the user. Here that is
 the project, so that nothing outside the project is read or written. To deploy to another chain,
 add it once (the address of a node may hold a secret, so it stays in ``.home/``)::
 
-    .venv/bin/python scripts/brownie.py networks add Relief staging \\
+    .venv/bin/python scripts/brownie.py networks add Relief staging \
         host=https://node.example chainid=20260 explorer=none
 
 ``test`` gets a development chain of its own on a free port and a home folder of its own, so that

@@ -1,0 +1,1 @@
+"""The chain: JSON-RPC client, contract bindings, signers, fees, lanes."""
