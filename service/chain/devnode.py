@@ -206,10 +206,11 @@ def _launch(
             _wait_until_it_answers(process, used_port)
         except ChainUnavailable as error:
             _end(process)
-            if attempt < attempts:
-                continue
             last_words.seek(0)
             words = last_words.read().decode(errors="replace").strip()[-500:]
+            last_words.truncate(0)
+            if attempt < attempts:
+                continue
             raise ChainUnavailable(f"{error.detail}: {words or 'it said nothing'}") from error
         except BaseException:
             _end(process)
