@@ -1,0 +1,14 @@
+"""Administrative regions: GB/T 2260 codes, their hierarchy, and the scope of programmes."""
+
+from service.regions.region import Region, parse_region
+from service.regions.table import Validity, full_name, known_on, name_on, validity_of
+
+__all__ = [
+    "Region",
+    "Validity",
+    "full_name",
+    "known_on",
+    "name_on",
+    "parse_region",
+    "validity_of",
+]
