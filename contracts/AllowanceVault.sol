@@ -1,0 +1,809 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {SSTORE2} from "solady/utils/SSTORE2.sol";
+
+import {IAllowanceVault} from "./interfaces/IAllowanceVault.sol";
+import {IBenefitToken} from "./interfaces/IBenefitToken.sol";
+import {IOfficerRegistry} from "./interfaces/IOfficerRegistry.sol";
+import {ChunkTree} from "./libraries/ChunkTree.sol";
+import {Entries} from "./libraries/Entries.sol";
+import {Regions} from "./libraries/Regions.sol";
+import {RollingSum} from "./libraries/RollingSum.sol";
+import {Vesting} from "./libraries/Vesting.sol";
+
+/// @title Programmes, approved batches, one-off payouts and streamed allowances
+contract AllowanceVault is IAllowanceVault, AccessManaged, EIP712 {
+    uint16 private constant REVIEWER = 2;
+    uint16 private constant GOVERNOR = 8;
+
+    uint8 private constant APPROVALS = 1;
+    uint8 private constant EXECUTION = 2;
+    uint8 private constant WITHDRAWALS = 4;
+
+    uint8 private constant HAS_OWN = 1;
+    uint8 private constant HAS_CANCELLED = 2;
+
+    uint256 private constant MAX_CHUNK_SIZE = 500;
+    uint256 private constant MAX_TIERS = 4;
+    /// @dev A stream may start this long ago at the most: back pay, not a way to vest everything at once by a slip.
+    uint256 private constant MAX_BACK_PAY = 366 days;
+
+    bytes32 private constant BATCH_APPROVAL_TYPEHASH = keccak256(
+        "BatchApproval(uint32 programme,uint32 programmeVersion,bytes32 batchId,uint32 maker,uint8 kind,uint24 regionCode,uint8 regionDigits,uint16 chunkSize,bytes32 chunksRoot,bytes32 manifestHash,uint32 count,uint80 total,uint40 start,uint32 cliff,uint32 duration,uint32 cadence,uint40 executeBefore,uint40 expiresAt)"
+    );
+    bytes32 private constant BATCH_CANCELLATION_TYPEHASH =
+        keccak256("BatchCancellation(bytes32 batchId,bytes32 actionId,uint40 deadline)");
+    bytes32 private constant STREAM_CANCELLATION_TYPEHASH = keccak256(
+        "StreamCancellation(bytes32 batchId,uint256 chunkIndex,uint256 maskLow,uint256 maskHigh,bytes32 actionId,uint40 deadline)"
+    );
+    bytes32 private constant UNPAUSE_TYPEHASH = keccak256("Unpause(uint8 operations,bytes32 actionId,uint40 deadline)");
+
+    /// @inheritdoc IAllowanceVault
+    uint40 public constant RAISE_DELAY = 2 days;
+    /// @inheritdoc IAllowanceVault
+    uint40 public constant MIN_CLAIM_TIME = 90 days;
+    /// @inheritdoc IAllowanceVault
+    uint40 public constant MAX_WITHDRAWAL_PAUSE = 72 hours;
+
+    IBenefitToken private immutable _token;
+    IOfficerRegistry private immutable _registry;
+
+    /// @dev One slot: the event count and what is paused.
+    struct Status {
+        uint64 seq;
+        uint8 paused;
+        uint40 withdrawalsPausedUntil;
+    }
+
+    Status private _status;
+    mapping(uint32 id => Programme) private _programmes;
+    mapping(uint32 id => Tier[]) private _tiers;
+    mapping(uint256 programmeAndRegion => uint256) private _rollingSums;
+    mapping(bytes32 batchId => Batch) private _batches;
+    mapping(bytes32 batchId => mapping(uint256 index => uint256)) private _skipped;
+    mapping(bytes32 batchId => mapping(uint256 chunkIndex => StreamChunk)) private _streamChunks;
+    /// @dev Eight uint32 lanes a word, see {Vesting}: how far a stream of the batch was paid by itself.
+    mapping(bytes32 batchId => mapping(uint256 word => uint256)) private _ownLanes;
+    /// @dev Eight uint32 lanes a word: one more than the second at which a stream was cut.
+    mapping(bytes32 batchId => mapping(uint256 word => uint256)) private _cancelLanes;
+
+    constructor(address manager, IBenefitToken token_, IOfficerRegistry registry_)
+        AccessManaged(manager)
+        EIP712("Relief AllowanceVault", "1")
+    {
+        _token = token_;
+        _registry = registry_;
+    }
+
+    // ------------------------------------------------------------------------------------------------ programmes
+
+    /// @inheritdoc IAllowanceVault
+    function createProgramme(
+        uint32 id,
+        uint24 regionCode,
+        uint8 regionDigits,
+        uint80 budget,
+        uint64 payoutCap,
+        Tier[] calldata tiers_,
+        bytes32 metadataHash
+    ) external restricted {
+        require(id != 0, InvalidProgramme(id));
+        Programme storage created = _programmes[id];
+        require(created.version == 0, ProgrammeExists(id));
+        Regions.requireValid(regionCode, regionDigits);
+        require(budget != 0 && payoutCap != 0, InvalidCap());
+        _setTiers(id, tiers_);
+
+        uint40 activeFrom = uint40(block.timestamp) + RAISE_DELAY;
+        created.budget = budget;
+        created.nextNumber = 1;
+        created.activeFrom = activeFrom;
+        created.regionCode = regionCode;
+        created.regionDigits = regionDigits;
+        created.version = 1;
+        created.payoutCap = payoutCap;
+        emit ProgrammeCreated(
+            id, regionCode, regionDigits, budget, payoutCap, tiers_, metadataHash, activeFrom, _nextSeq()
+        );
+    }
+
+    function _setTiers(uint32 id, Tier[] calldata tiers_) private {
+        require(tiers_.length != 0 && tiers_.length <= MAX_TIERS, InvalidTiers());
+        for (uint256 i; i < tiers_.length; ++i) {
+            Tier calldata tier = tiers_[i];
+            require(tier.upTo != 0 && tier.reviewers != 0, InvalidTiers());
+            if (i != 0) {
+                Tier calldata lower = tiers_[i - 1];
+                require(tier.upTo > lower.upTo && tier.reviewers >= lower.reviewers, InvalidTiers());
+            }
+            _tiers[id].push(tier);
+        }
+    }
+
+    /// @inheritdoc IAllowanceVault
+    function scheduleBudgetIncrease(uint32 id, uint80 budget) external restricted {
+        Programme storage target = _requireProgramme(id);
+        require(budget > target.budget, BudgetNotHigher(budget, target.budget));
+        uint40 appliesFrom = uint40(block.timestamp) + RAISE_DELAY;
+        target.pendingBudget = budget;
+        target.pendingBudgetFrom = appliesFrom;
+        emit BudgetIncreaseScheduled(id, budget, appliesFrom, _nextSeq());
+    }
+
+    /// @inheritdoc IAllowanceVault
+    function applyBudgetIncrease(uint32 id) external {
+        Programme storage target = _requireProgramme(id);
+        uint40 appliesFrom = target.pendingBudgetFrom;
+        require(appliesFrom != 0 && block.timestamp >= appliesFrom, BudgetIncreaseNotDue(id, appliesFrom));
+        uint80 budget = target.pendingBudget;
+        target.budget = budget;
+        target.pendingBudget = 0;
+        target.pendingBudgetFrom = 0;
+        emit BudgetChanged(id, budget, _nextSeq());
+    }
+
+    /// @inheritdoc IAllowanceVault
+    function decreaseBudget(uint32 id, uint80 budget) external restricted {
+        Programme storage target = _requireProgramme(id);
+        require(budget < target.budget, BudgetNotLower(budget, target.budget));
+        require(budget >= target.allocated, BudgetBelowAllocated(budget, target.allocated));
+        target.budget = budget;
+        target.pendingBudget = 0;
+        target.pendingBudgetFrom = 0;
+        emit BudgetChanged(id, budget, _nextSeq());
+    }
+
+    function _requireProgramme(uint32 id) private view returns (Programme storage found) {
+        found = _programmes[id];
+        require(found.version != 0, UnknownProgramme(id));
+    }
+
+    // --------------------------------------------------------------------------------------------------- batches
+
+    /// @inheritdoc IAllowanceVault
+    function approveBatch(BatchApproval calldata approval, bytes calldata signatures) external {
+        _requireNotPaused(APPROVALS);
+        _requireWellFormed(approval);
+        bytes32 batchId = approval.batchId;
+        require(_batches[batchId].status == BatchStatus.Unknown, BatchExists(batchId));
+
+        Programme storage target = _requireProgramme(approval.programme);
+        require(block.timestamp >= target.activeFrom, ProgrammeNotActive(approval.programme, target.activeFrom));
+        require(
+            approval.programmeVersion == target.version,
+            ProgrammeVersionMismatch(approval.programmeVersion, target.version)
+        );
+        require(
+            Regions.covers(target.regionCode, target.regionDigits, approval.regionCode, approval.regionDigits),
+            RegionOutsideProgramme(approval.regionCode, approval.regionDigits)
+        );
+
+        uint256 allocated = uint256(target.allocated) + approval.total;
+        require(allocated <= target.budget, BudgetExceeded(allocated, target.budget));
+        uint256 sum = _addToRollingSums(approval);
+        Tier memory tier = _tierFor(approval.programme, sum);
+        _registry.requireApproval(
+            approvalDigest(approval),
+            approval.maker,
+            tier.reviewers,
+            approval.regionCode,
+            approval.regionDigits,
+            signatures
+        );
+
+        uint48 firstNumber = target.nextNumber;
+        uint40 executeFrom = uint40(block.timestamp) + tier.challengeDelay;
+        // Within the budget just checked, which fits uint80.
+        target.allocated = uint80(allocated);
+        target.nextNumber = firstNumber + approval.count;
+        _batches[batchId] = Batch({
+            chunksRoot: approval.chunksRoot,
+            programme: approval.programme,
+            status: BatchStatus.Approved,
+            kind: Kind(approval.kind),
+            regionCode: approval.regionCode,
+            regionDigits: approval.regionDigits,
+            chunkSize: approval.chunkSize,
+            count: approval.count,
+            firstNumber: firstNumber,
+            executeFrom: executeFrom,
+            cliff: approval.cliff,
+            executeBefore: approval.executeBefore,
+            expiresAt: approval.expiresAt,
+            start: approval.start,
+            duration: approval.duration,
+            cadence: approval.cadence,
+            unexecuted: approval.total,
+            executedChunks: 0
+        });
+        _token.commit(approval.total);
+        emit BatchApproved(
+            batchId, approval.programme, approval, firstNumber, executeFrom, sum, signatures, _nextSeq()
+        );
+    }
+
+    /// @inheritdoc IAllowanceVault
+    function approvalDigest(BatchApproval calldata approval) public view returns (bytes32) {
+        return _hashTypedDataV4(keccak256(abi.encode(BATCH_APPROVAL_TYPEHASH, approval)));
+    }
+
+    function _requireWellFormed(BatchApproval calldata approval) private view {
+        uint256 chunkSize = approval.chunkSize;
+        uint256 count = approval.count;
+        require(
+            chunkSize != 0 && chunkSize <= MAX_CHUNK_SIZE && count != 0 && count <= chunkSize * ChunkTree.MAX_CHUNKS,
+            InvalidBatchShape(count, chunkSize)
+        );
+        Regions.requireValid(approval.regionCode, approval.regionDigits);
+        require(approval.regionDigits != 0, Regions.InvalidRegion(approval.regionCode, 0));
+        require(block.timestamp < approval.executeBefore, ApprovalExpired(approval.executeBefore));
+
+        uint256 lastDue = approval.executeBefore;
+        if (approval.kind == uint8(Kind.Stream)) {
+            require(
+                approval.duration != 0 && approval.duration <= Vesting.MAX_DURATION
+                    && approval.cliff <= approval.duration && approval.cadence != 0
+                    && approval.cadence <= approval.duration && approval.start + MAX_BACK_PAY >= block.timestamp,
+                InvalidTerms()
+            );
+            uint256 end = uint256(approval.start) + approval.duration;
+            if (end > lastDue) lastDue = end;
+        } else {
+            require(
+                approval.kind == uint8(Kind.OneOff) && approval.total != 0 && approval.start == 0
+                    && approval.cliff == 0 && approval.duration == 0 && approval.cadence == 0,
+                InvalidTerms()
+            );
+        }
+        require(
+            approval.expiresAt >= lastDue + MIN_CLAIM_TIME,
+            InvalidTimes(approval.executeBefore, approval.expiresAt, uint40(lastDue) + MIN_CLAIM_TIME)
+        );
+    }
+
+    /// @dev Adds the batch to the sums of its region and of each region above it, so that a later batch for the wider
+    /// region counts what was approved inside; returns the sum of the batch's own region.
+    function _addToRollingSums(BatchApproval calldata approval) private returns (uint256 own) {
+        uint8 digits = approval.regionDigits;
+        for (uint8 to = digits; to >= 2; to -= 2) {
+            uint24 code = Regions.truncate(approval.regionCode, digits, to);
+            uint256 key = _regionKey(approval.programme, code, to);
+            (uint256 updated, uint256 sum) = RollingSum.add(_rollingSums[key], approval.total, block.timestamp);
+            _rollingSums[key] = updated;
+            if (to == digits) own = sum;
+        }
+    }
+
+    function _regionKey(uint32 programmeId, uint24 code, uint8 digits) private pure returns (uint256) {
+        return (uint256(programmeId) << 32) | (uint256(code) << 8) | digits;
+    }
+
+    function _tierFor(uint32 programmeId, uint256 sum) private view returns (Tier memory tier) {
+        Tier[] storage all = _tiers[programmeId];
+        uint256 length = all.length;
+        for (uint256 i; i < length; ++i) {
+            tier = all[i];
+            if (sum <= tier.upTo) return tier;
+        }
+        revert TierLimitExceeded(sum, tier.upTo);
+    }
+
+    /// @inheritdoc IAllowanceVault
+    function cancelBatch(bytes32 batchId, bytes32 actionId, uint40 deadline, bytes calldata signatures) external {
+        Batch storage target = _requireBatch(batchId);
+        require(target.status == BatchStatus.Approved, BatchIsCancelled(batchId));
+        bytes32 structHash = keccak256(abi.encode(BATCH_CANCELLATION_TYPEHASH, batchId, actionId, deadline));
+        _consumeQuorum(structHash, actionId, deadline, REVIEWER, target, signatures);
+
+        uint80 returned = target.unexecuted;
+        target.status = BatchStatus.Cancelled;
+        target.unexecuted = 0;
+        _returnToBudget(target.programme, returned);
+        emit BatchCancelled(batchId, returned, actionId, signatures, _nextSeq());
+    }
+
+    function _requireBatch(bytes32 batchId) private view returns (Batch storage found) {
+        found = _batches[batchId];
+        require(found.status != BatchStatus.Unknown, UnknownBatch(batchId));
+    }
+
+    function _returnToBudget(uint32 programmeId, uint256 amount) private {
+        // Part of what was allocated at approval, so it fits and does not underflow.
+        _programmes[programmeId].allocated -= uint80(amount);
+        _token.release(amount);
+    }
+
+    // ---------------------------------------------------------------------------------------------------- chunks
+
+    /// @inheritdoc IAllowanceVault
+    function executeChunk(bytes32 batchId, uint256 chunkIndex, bytes calldata entries, bytes32[8] calldata proof)
+        external
+    {
+        _requireNotPaused(EXECUTION);
+        Batch storage target = _requireBatch(batchId);
+        require(target.status == BatchStatus.Approved, BatchIsCancelled(batchId));
+        require(block.timestamp >= target.executeFrom, ExecutionNotOpen(target.executeFrom));
+        require(block.timestamp < target.executeBefore, ExecutionClosed(target.executeBefore));
+        uint256 chunks = _requireChunkLength(target, chunkIndex, entries.length);
+        require(
+            ChunkTree.root(ChunkTree.leaf(batchId, chunkIndex, entries), chunkIndex, proof) == target.chunksRoot,
+            ChunkNotApproved(batchId, chunkIndex)
+        );
+
+        uint256 executed = target.executedChunks;
+        require((executed >> chunkIndex) & 1 == 0, ChunkAlreadyExecuted(batchId, chunkIndex));
+        executed |= 1 << chunkIndex;
+        target.executedChunks = executed;
+
+        uint256 total = target.kind == Kind.OneOff
+            ? _payChunk(target, batchId, chunkIndex, entries)
+            : _openStreams(target, batchId, chunkIndex, entries);
+
+        uint256 unexecuted = target.unexecuted;
+        bool last = executed == type(uint256).max >> (ChunkTree.MAX_CHUNKS - chunks);
+        require(last ? total == unexecuted : total <= unexecuted, TotalMismatch(batchId));
+        // At most the former value.
+        unchecked {
+            target.unexecuted = uint80(unexecuted - total);
+        }
+    }
+
+    /// @dev Every chunk but the last is full, so the counts of all chunks sum to the signed count.
+    function _requireChunkLength(Batch storage target, uint256 chunkIndex, uint256 length)
+        private
+        view
+        returns (uint256 chunks)
+    {
+        uint256 size = target.chunkSize;
+        uint256 count = target.count;
+        chunks = (count + size - 1) / size;
+        require(chunkIndex < chunks, ChunkOutOfRange(chunkIndex, chunks));
+        uint256 expected = Entries.WORD * (chunkIndex == chunks - 1 ? count - chunkIndex * size : size);
+        require(length == expected, WrongChunkLength(length, expected));
+    }
+
+    function _payChunk(Batch storage target, bytes32 batchId, uint256 chunkIndex, bytes calldata entries)
+        private
+        returns (uint256 total)
+    {
+        (uint256 skippedLow, uint256 skippedHigh, uint256 paid, uint256 skipped) =
+            _token.mintBatch(entries, _programmes[target.programme].payoutCap);
+        emit ChunkPaid(batchId, uint32(chunkIndex), entries, paid, skippedLow, skippedHigh, _nextSeq());
+        if (skipped != 0) {
+            uint256 first = chunkIndex * target.chunkSize;
+            uint256 count = entries.length / Entries.WORD;
+            for (uint256 i; i < count; ++i) {
+                if (!_isSet(skippedLow, skippedHigh, i)) continue;
+                uint256 entry = Entries.at(entries, i);
+                _skipped[batchId][first + i] = entry;
+                address payee = Entries.payee(entry);
+                emit PayoutSkipped(
+                    batchId,
+                    uint32(first + i),
+                    payee,
+                    uint64(entry),
+                    _token.unpayableReason(payee, address(this)),
+                    _nextSeq()
+                );
+            }
+        }
+        return paid + skipped;
+    }
+
+    function _openStreams(Batch storage target, bytes32 batchId, uint256 chunkIndex, bytes calldata entries)
+        private
+        returns (uint256 total)
+    {
+        total = Entries.sum(entries, _programmes[target.programme].payoutCap);
+        address pointer = SSTORE2.write(entries);
+        _streamChunks[batchId][chunkIndex].pointer = pointer;
+        emit StreamsOpened(batchId, uint32(chunkIndex), pointer, entries, total, _nextSeq());
+    }
+
+    /// @inheritdoc IAllowanceVault
+    function retryPayout(bytes32 batchId, uint256 index) external {
+        _requireNotPaused(EXECUTION);
+        Batch storage target = _requireBatch(batchId);
+        require(block.timestamp < target.expiresAt, BatchExpired(batchId, target.expiresAt));
+        uint256 entry = _skipped[batchId][index];
+        require(entry != 0, NotSkipped(batchId, index));
+        delete _skipped[batchId][index];
+        _payOne(entry);
+        emit PayoutRetried(batchId, uint32(index), Entries.payee(entry), uint64(entry), _nextSeq());
+    }
+
+    /// @dev Mints one entry, or reverts with the reason why its payee cannot be paid.
+    function _payOne(uint256 entry) private {
+        address payee = Entries.payee(entry);
+        (,,, uint256 skipped) = _token.mintBatch(abi.encodePacked(payee, uint64(entry)), type(uint64).max);
+        if (skipped != 0) revert Unpayable(payee, _token.unpayableReason(payee, address(this)));
+    }
+
+    // --------------------------------------------------------------------------------------------------- streams
+
+    /// @dev What a withdrawal from one chunk needs, read once.
+    struct Terms {
+        uint256 elapsed;
+        uint256 duration;
+        uint256 step;
+        uint256 firstIndex;
+        uint256 count;
+    }
+
+    function _terms(Batch storage target, uint256 chunkIndex) private view returns (Terms memory terms) {
+        uint256 start = target.start;
+        terms.duration = target.duration;
+        terms.elapsed = block.timestamp > start ? block.timestamp - start : 0;
+        if (terms.elapsed > terms.duration) terms.elapsed = terms.duration;
+        terms.step = Vesting.step(terms.elapsed, target.cliff, target.cadence, terms.duration);
+        uint256 size = target.chunkSize;
+        terms.firstIndex = chunkIndex * size;
+        uint256 left = target.count - terms.firstIndex;
+        terms.count = left < size ? left : size;
+    }
+
+    /// @dev The open chunk a stream stands in; reverts unless the batch is one of streams and the chunk is open.
+    function _requireOpen(bytes32 batchId, uint256 chunkIndex)
+        private
+        view
+        returns (Batch storage target, StreamChunk storage chunk)
+    {
+        target = _requireBatch(batchId);
+        require(target.kind == Kind.Stream, WrongKind(batchId));
+        chunk = _streamChunks[batchId][chunkIndex];
+        require(chunk.pointer != address(0), StreamsNotOpen(batchId, chunkIndex));
+    }
+
+    function _entryAt(address pointer, uint256 position) private view returns (uint256) {
+        bytes memory word = SSTORE2.read(pointer, position * Entries.WORD, (position + 1) * Entries.WORD);
+        return uint256(bytes32(word)) >> 32;
+    }
+
+    /// @inheritdoc IAllowanceVault
+    function withdraw(bytes32 batchId, uint256 index) external {
+        _requireNotPaused(WITHDRAWALS);
+        uint256 chunkIndex = _chunkOf(batchId, index);
+        (Batch storage target, StreamChunk storage chunk) = _requireOpen(batchId, chunkIndex);
+        Terms memory terms = _terms(target, chunkIndex);
+        require(index < terms.firstIndex + terms.count, NothingToWithdraw(batchId, index));
+
+        uint256 ownWord = _ownLanes[batchId][index / Vesting.LANES];
+        uint32 cancelLane = Vesting.lane(_cancelLanes[batchId][index / Vesting.LANES], index);
+        uint256 paidThrough =
+            Vesting.cutOff(Vesting.paidThrough(chunk.watermark, Vesting.lane(ownWord, index)), cancelLane);
+        uint256 through = cancelLane == 0 ? terms.step : cancelLane - 1;
+        uint256 entry = _entryAt(chunk.pointer, index - terms.firstIndex);
+        uint256 due = Vesting.vested(uint64(entry), through, terms.duration)
+            - Vesting.vested(uint64(entry), paidThrough, terms.duration);
+        require(due != 0, NothingToWithdraw(batchId, index));
+
+        _ownLanes[batchId][index / Vesting.LANES] = Vesting.withLane(ownWord, index, uint32(through));
+        chunk.flags |= HAS_OWN;
+        _payOne((entry >> 64 << 64) | due);
+        emit StreamWithdrawn(
+            batchId, uint32(index), Entries.payee(entry), uint64(due), uint32(through), _nextSeq()
+        );
+    }
+
+    function _chunkOf(bytes32 batchId, uint256 index) private view returns (uint256) {
+        uint256 size = _requireBatch(batchId).chunkSize;
+        return index / size;
+    }
+
+    /// @inheritdoc IAllowanceVault
+    function withdrawChunk(bytes32 batchId, uint256 chunkIndex) external {
+        _requireNotPaused(WITHDRAWALS);
+        (Batch storage target, StreamChunk storage chunk) = _requireOpen(batchId, chunkIndex);
+        Terms memory terms = _terms(target, chunkIndex);
+        uint256 watermark = chunk.watermark;
+        uint8 flags = chunk.flags;
+        bytes memory entries = SSTORE2.read(chunk.pointer);
+        if (flags == 0) {
+            _dueUniformly(entries, watermark, terms);
+        } else {
+            _dueEach(entries, batchId, watermark, terms);
+        }
+
+        (uint256 skippedLow, uint256 skippedHigh, uint256 paid, uint256 skipped) =
+            _token.mintBatch(entries, type(uint64).max);
+        require(paid != 0 || (skipped != 0 && terms.step > watermark), NothingToWithdraw(batchId, terms.firstIndex));
+        chunk.watermark = uint32(terms.step);
+        if (flags != 0 || skipped != 0) {
+            bool marked = _markLanes(batchId, watermark, terms, entries, skippedLow, skippedHigh);
+            if (marked) chunk.flags = flags | HAS_OWN;
+        }
+        emit StreamsWithdrawn(
+            batchId, uint32(chunkIndex), uint32(terms.step), paid, skippedLow, skippedHigh, _nextSeq()
+        );
+    }
+
+    /// @dev Replaces each amount in `entries` by what is due, where no stream of the chunk is an exception.
+    function _dueUniformly(bytes memory entries, uint256 watermark, Terms memory terms) private pure {
+        uint256 duration = terms.duration;
+        uint256 step = terms.step;
+        // Same arithmetic as Vesting.vested, for each 28-byte word in place: amount and times fit 64 and 32 bits, the
+        // duration is not zero, and the step is never below the watermark, so nothing wraps. A word is read and
+        // written as 32 bytes of which the low 4 belong to the next one and are put back; behind the last word they
+        // are memory that the read back leaves as it was.
+        assembly ("memory-safe") {
+            let at := add(entries, 32)
+            for { let end := add(at, mload(entries)) } lt(at, end) { at := add(at, 28) } {
+                let word := mload(at)
+                let amount := and(shr(32, word), 0xffffffffffffffff)
+                let due := sub(div(mul(amount, step), duration), div(mul(amount, watermark), duration))
+                word := and(word, not(shl(32, 0xffffffffffffffff)))
+                mstore(at, or(word, shl(32, due)))
+            }
+        }
+    }
+
+    /// @dev Replaces each amount in `entries` by what is due, exceptions of their own included.
+    function _dueEach(bytes memory entries, bytes32 batchId, uint256 watermark, Terms memory terms) private view {
+        uint256 ownWord;
+        uint256 cancelWord;
+        for (uint256 i; i < terms.count; ++i) {
+            uint256 index = terms.firstIndex + i;
+            if (i == 0 || index % Vesting.LANES == 0) {
+                ownWord = _ownLanes[batchId][index / Vesting.LANES];
+                cancelWord = _cancelLanes[batchId][index / Vesting.LANES];
+            }
+            uint32 cancelLane = Vesting.lane(cancelWord, index);
+            uint256 from = Vesting.cutOff(Vesting.paidThrough(watermark, Vesting.lane(ownWord, index)), cancelLane);
+            uint256 to = Vesting.cutOff(terms.step, cancelLane);
+            uint256 amount = _amountAt(entries, i);
+            uint256 due = to > from
+                ? Vesting.vested(amount, to, terms.duration) - Vesting.vested(amount, from, terms.duration)
+                : 0;
+            _setAmountAt(entries, i, due);
+        }
+    }
+
+    /// @dev After a range withdrawal moved the watermark: streams it had to skip keep their own mark, alone; streams that
+    /// stood alone and were paid rejoin the watermark.
+    function _markLanes(
+        bytes32 batchId,
+        uint256 watermark,
+        Terms memory terms,
+        bytes memory due,
+        uint256 skippedLow,
+        uint256 skippedHigh
+    ) private returns (bool marked) {
+        uint256 ownWord;
+        bool changed;
+        for (uint256 i; i < terms.count; ++i) {
+            uint256 index = terms.firstIndex + i;
+            if (i == 0 || index % Vesting.LANES == 0) {
+                if (changed) _ownLanes[batchId][index / Vesting.LANES - 1] = ownWord;
+                changed = false;
+                ownWord = _ownLanes[batchId][index / Vesting.LANES];
+            }
+            uint32 own = Vesting.lane(ownWord, index);
+            bool alone = own & Vesting.ALONE != 0;
+            uint32 updated = own;
+            if (_isSet(skippedLow, skippedHigh, i)) {
+                updated = uint32(Vesting.paidThrough(watermark, own)) | Vesting.ALONE;
+            } else if (alone && _amountAt(due, i) != 0) {
+                updated = uint32(terms.step);
+            }
+            if (updated != own) {
+                ownWord = Vesting.withLane(ownWord, index, updated);
+                changed = true;
+                marked = true;
+            }
+        }
+        if (changed) _ownLanes[batchId][(terms.firstIndex + terms.count - 1) / Vesting.LANES] = ownWord;
+    }
+
+    /// @inheritdoc IAllowanceVault
+    function cancelStreams(
+        bytes32 batchId,
+        uint256 chunkIndex,
+        uint256 maskLow,
+        uint256 maskHigh,
+        bytes32 actionId,
+        uint40 deadline,
+        bytes calldata signatures
+    ) external {
+        (Batch storage target, StreamChunk storage chunk) = _requireOpen(batchId, chunkIndex);
+        bytes32 structHash = keccak256(
+            abi.encode(STREAM_CANCELLATION_TYPEHASH, batchId, chunkIndex, maskLow, maskHigh, actionId, deadline)
+        );
+        _consumeQuorum(structHash, actionId, deadline, REVIEWER, target, signatures);
+
+        Terms memory terms = _terms(target, chunkIndex);
+        require(terms.elapsed < terms.duration, NothingToCancel(batchId, chunkIndex));
+        chunk.flags |= HAS_CANCELLED;
+        uint256 returned = _cut(batchId, chunk.pointer, terms, maskLow, maskHigh);
+        require(returned != 0, NothingToCancel(batchId, chunkIndex));
+        _returnToBudget(target.programme, returned);
+        emit StreamsCancelled(
+            batchId,
+            uint32(chunkIndex),
+            maskLow,
+            maskHigh,
+            uint32(terms.elapsed),
+            returned,
+            actionId,
+            signatures,
+            _nextSeq()
+        );
+    }
+
+    /// @dev Cuts the streams of the masks now and sums what they will never accrue. What a stream was paid lies at or
+    /// before now, so it is never more than what it keeps.
+    function _cut(bytes32 batchId, address pointer, Terms memory terms, uint256 maskLow, uint256 maskHigh)
+        private
+        returns (uint256 returned)
+    {
+        require(maskHigh >> (terms.count > 256 ? terms.count - 256 : 0) == 0, NothingToCancel(batchId, terms.count));
+        require(terms.count >= 256 || maskLow >> terms.count == 0, NothingToCancel(batchId, terms.count));
+        bytes memory entries = SSTORE2.read(pointer);
+        uint32 lane = uint32(terms.elapsed) + 1;
+        uint256 cancelWord;
+        bool changed;
+        for (uint256 i; i < terms.count; ++i) {
+            uint256 index = terms.firstIndex + i;
+            if (i == 0 || index % Vesting.LANES == 0) {
+                if (changed) _cancelLanes[batchId][index / Vesting.LANES - 1] = cancelWord;
+                changed = false;
+                cancelWord = _cancelLanes[batchId][index / Vesting.LANES];
+            }
+            if (!_isSet(maskLow, maskHigh, i)) continue;
+            require(Vesting.lane(cancelWord, index) == 0, AlreadyCancelled(batchId, index));
+            cancelWord = Vesting.withLane(cancelWord, index, lane);
+            changed = true;
+            uint256 amount = _amountAt(entries, i);
+            returned += amount - Vesting.vested(amount, terms.elapsed, terms.duration);
+        }
+        if (changed) _cancelLanes[batchId][(terms.firstIndex + terms.count - 1) / Vesting.LANES] = cancelWord;
+    }
+
+    function _isSet(uint256 low, uint256 high, uint256 i) private pure returns (bool) {
+        return (i < 256 ? low >> i : high >> (i - 256)) & 1 == 1;
+    }
+
+    /// @dev Amount of word `i` of packed entries in memory; `i` must be below their count.
+    function _amountAt(bytes memory entries, uint256 i) private pure returns (uint256 amount) {
+        assembly ("memory-safe") {
+            // The word's last 8 of 28 bytes end 28 * (i + 1) behind the length word.
+            amount := and(mload(add(entries, mul(add(i, 1), 28))), 0xffffffffffffffff)
+        }
+    }
+
+    /// @dev Sets the amount of word `i`; `amount` fits uint64 and `i` is below the count.
+    function _setAmountAt(bytes memory entries, uint256 i, uint256 amount) private pure {
+        assembly ("memory-safe") {
+            let at := add(entries, mul(add(i, 1), 28))
+            mstore(at, or(and(mload(at), not(0xffffffffffffffff)), amount))
+        }
+    }
+
+    // ------------------------------------------------------------------------------------------ pausing and quorum
+
+    /// @inheritdoc IAllowanceVault
+    function pause(uint8 operations) external restricted {
+        require(operations != 0 && operations <= (APPROVALS | EXECUTION | WITHDRAWALS), InvalidOperations(operations));
+        uint40 until;
+        if (operations & WITHDRAWALS != 0) {
+            // Cannot be renewed into a standing pause: it ends by itself, then rests as long as it lasted.
+            uint40 restsUntil = _status.withdrawalsPausedUntil + MAX_WITHDRAWAL_PAUSE;
+            require(
+                _status.withdrawalsPausedUntil == 0 || block.timestamp >= restsUntil, PauseCoolingDown(restsUntil)
+            );
+            until = uint40(block.timestamp) + MAX_WITHDRAWAL_PAUSE;
+            _status.withdrawalsPausedUntil = until;
+        }
+        _status.paused |= operations & ~WITHDRAWALS;
+        emit Paused(operations, until, _nextSeq());
+    }
+
+    /// @inheritdoc IAllowanceVault
+    function unpause(uint8 operations, bytes32 actionId, uint40 deadline, bytes calldata signatures) external {
+        bytes32 digest =
+            _hashTypedDataV4(keccak256(abi.encode(UNPAUSE_TYPEHASH, operations, actionId, deadline)));
+        _registry.consumeQuorum(digest, actionId, deadline, GOVERNOR, 0, 0, signatures);
+        require(operations != 0 && operations <= (APPROVALS | EXECUTION | WITHDRAWALS), InvalidOperations(operations));
+        _status.paused &= ~operations;
+        if (operations & WITHDRAWALS != 0) _status.withdrawalsPausedUntil = 0;
+        emit Unpaused(operations, actionId, signatures, _nextSeq());
+    }
+
+    /// @inheritdoc IAllowanceVault
+    function pausedOperations() public view returns (uint8 operations) {
+        operations = _status.paused;
+        if (block.timestamp < _status.withdrawalsPausedUntil) operations |= WITHDRAWALS;
+    }
+
+    function _requireNotPaused(uint8 operation) private view {
+        require(pausedOperations() & operation == 0, OperationPaused(operation));
+    }
+
+    function _consumeQuorum(
+        bytes32 structHash,
+        bytes32 actionId,
+        uint40 deadline,
+        uint16 role,
+        Batch storage target,
+        bytes calldata signatures
+    ) private {
+        bytes32 digest = _hashTypedDataV4(structHash);
+        _registry.consumeQuorum(
+            digest, actionId, deadline, role, target.regionCode, target.regionDigits, signatures
+        );
+    }
+
+    function _nextSeq() private returns (uint64) {
+        return ++_status.seq;
+    }
+
+    // ------------------------------------------------------------------------------------------------------- views
+
+    /// @inheritdoc IAllowanceVault
+    function token() external view returns (address) {
+        return address(_token);
+    }
+
+    /// @inheritdoc IAllowanceVault
+    function registry() external view returns (address) {
+        return address(_registry);
+    }
+
+    /// @inheritdoc IAllowanceVault
+    function seq() external view returns (uint64) {
+        return _status.seq;
+    }
+
+    /// @inheritdoc IAllowanceVault
+    function programme(uint32 id) external view returns (Programme memory) {
+        return _programmes[id];
+    }
+
+    /// @inheritdoc IAllowanceVault
+    function tiers(uint32 programmeId) external view returns (Tier[] memory) {
+        return _tiers[programmeId];
+    }
+
+    /// @inheritdoc IAllowanceVault
+    function rollingSum(uint32 programmeId, uint24 regionCode, uint8 regionDigits) external view returns (uint256) {
+        return RollingSum.at(_rollingSums[_regionKey(programmeId, regionCode, regionDigits)], block.timestamp);
+    }
+
+    /// @inheritdoc IAllowanceVault
+    function batch(bytes32 batchId) external view returns (Batch memory) {
+        return _batches[batchId];
+    }
+
+    /// @inheritdoc IAllowanceVault
+    function skippedPayout(bytes32 batchId, uint256 index) external view returns (address, uint256) {
+        uint256 entry = _skipped[batchId][index];
+        return (Entries.payee(entry), Entries.amount(entry));
+    }
+
+    /// @inheritdoc IAllowanceVault
+    function streamChunk(bytes32 batchId, uint256 chunkIndex) external view returns (StreamChunk memory) {
+        return _streamChunks[batchId][chunkIndex];
+    }
+
+    /// @inheritdoc IAllowanceVault
+    function stream(bytes32 batchId, uint256 index)
+        external
+        view
+        returns (address payee, uint256 total, uint256 accrued, uint256 withdrawn, uint32 cancelled)
+    {
+        uint256 chunkIndex = _chunkOf(batchId, index);
+        (Batch storage target, StreamChunk storage chunk) = _requireOpen(batchId, chunkIndex);
+        Terms memory terms = _terms(target, chunkIndex);
+        require(index < terms.firstIndex + terms.count, StreamsNotOpen(batchId, chunkIndex));
+        cancelled = Vesting.lane(_cancelLanes[batchId][index / Vesting.LANES], index);
+        uint32 own = Vesting.lane(_ownLanes[batchId][index / Vesting.LANES], index);
+        uint256 through = Vesting.cutOff(Vesting.paidThrough(chunk.watermark, own), cancelled);
+        uint256 entry = _entryAt(chunk.pointer, index - terms.firstIndex);
+        payee = Entries.payee(entry);
+        total = Entries.amount(entry);
+        accrued = Vesting.vested(total, cancelled == 0 ? terms.step : cancelled - 1, terms.duration);
+        withdrawn = Vesting.vested(total, through, terms.duration);
+    }
+}

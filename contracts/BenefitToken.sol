@@ -1,0 +1,546 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+
+import {IBenefitToken} from "./interfaces/IBenefitToken.sol";
+import {IOfficerRegistry} from "./interfaces/IOfficerRegistry.sol";
+
+/// @title Benefit stablecoin
+/// @dev Storage: bit 255 of a balance word is the freeze flag; supply, committed, cap and the pause share one slot.
+contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
+    uint16 private constant GOVERNOR = 8;
+    uint256 private constant FROZEN_BIT = 1 << 255;
+
+    bytes32 private constant PERMIT_TYPEHASH =
+        keccak256("Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)");
+    bytes32 private constant TRANSFER_WITH_AUTHORIZATION_TYPEHASH = keccak256(
+        "TransferWithAuthorization(address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce)"
+    );
+    bytes32 private constant RECEIVE_WITH_AUTHORIZATION_TYPEHASH = keccak256(
+        "ReceiveWithAuthorization(address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce)"
+    );
+    bytes32 private constant CANCEL_AUTHORIZATION_TYPEHASH =
+        keccak256("CancelAuthorization(address authorizer,bytes32 nonce)");
+    bytes32 private constant REDEEM_WITH_AUTHORIZATION_TYPEHASH = keccak256(
+        "RedeemWithAuthorization(address from,uint256 value,bytes32 paymentReference,uint256 validAfter,uint256 validBefore,bytes32 nonce)"
+    );
+    bytes32 private constant UNPAUSE_TRANSFERS_TYPEHASH =
+        keccak256("UnpauseTransfers(bytes32 actionId,uint40 deadline)");
+    bytes32 private constant MINTER_ADDITION_TYPEHASH =
+        keccak256("MinterAddition(address minter,uint80 cap,bytes32 actionId,uint40 deadline)");
+    bytes32 private constant MINTER_REMOVAL_TYPEHASH =
+        keccak256("MinterRemoval(address minter,bytes32 actionId,uint40 deadline)");
+
+    /// @inheritdoc IBenefitToken
+    uint256 public constant RESERVE_MAX_AGE = 35 days;
+    /// @inheritdoc IBenefitToken
+    uint256 public constant MINTER_DELAY = 14 days;
+
+    /// @inheritdoc IBenefitToken
+    string public constant name = "Relief Benefit Token";
+    /// @inheritdoc IBenefitToken
+    string public constant symbol = "RBT";
+    /// @inheritdoc IBenefitToken
+    uint8 public constant decimals = 6;
+
+    /// @dev All four in one slot.
+    struct Totals {
+        uint80 supply;
+        uint80 committed;
+        uint80 cap;
+        bool transfersPaused;
+    }
+
+    struct PendingMinter {
+        uint80 cap;
+        uint40 activeFrom;
+    }
+
+    IOfficerRegistry private immutable _registry;
+
+    Totals private _totals;
+    Attestation private _attestation;
+    uint80 private _redeemedTotal;
+    /// @dev Balance in the low bits, the freeze flag in bit 255; balances fit uint80.
+    mapping(address account => uint256) private _balances;
+    /// @inheritdoc IBenefitToken
+    mapping(address owner => mapping(address spender => uint256)) public allowance;
+    /// @inheritdoc IBenefitToken
+    mapping(address owner => uint256) public nonces;
+    /// @inheritdoc IBenefitToken
+    mapping(address authorizer => mapping(bytes32 nonce => bool)) public authorizationState;
+    mapping(address account => Minter) private _minters;
+    mapping(address account => PendingMinter) private _pendingMinters;
+
+    /// @param manager The access manager of the housekeeping roles.
+    /// @param registry Whose quorum decides on minters and unpausing.
+    /// @param firstMinter The vault, set once here; its address is known before it is deployed.
+    /// @param cap_ Most supply and commitments may ever be together, base units.
+    constructor(address manager, IOfficerRegistry registry, address firstMinter, uint80 cap_)
+        AccessManaged(manager)
+        EIP712("Relief Benefit Token", "1")
+    {
+        require(cap_ != 0, ZeroCap());
+        _registry = registry;
+        _totals.cap = cap_;
+        _minters[firstMinter] = Minter(cap_, 0, 0, true);
+        emit MinterActivated(firstMinter, cap_);
+    }
+
+    // ------------------------------------------------------------------------------------------------- ERC-20
+
+    /// @inheritdoc IBenefitToken
+    function totalSupply() external view returns (uint256) {
+        return _totals.supply;
+    }
+
+    /// @inheritdoc IBenefitToken
+    function balanceOf(address account) external view returns (uint256) {
+        return _balances[account] & ~FROZEN_BIT;
+    }
+
+    /// @inheritdoc IBenefitToken
+    function approve(address spender, uint256 value) external returns (bool) {
+        _approve(msg.sender, spender, value);
+        return true;
+    }
+
+    /// @inheritdoc IBenefitToken
+    function transfer(address to, uint256 value) external returns (bool) {
+        _transfer(msg.sender, to, value);
+        return true;
+    }
+
+    /// @inheritdoc IBenefitToken
+    function transferFrom(address from, address to, uint256 value) external returns (bool) {
+        uint256 allowed = allowance[from][msg.sender];
+        if (allowed != type(uint256).max) {
+            require(allowed >= value, InsufficientAllowance(msg.sender, allowed, value));
+            allowance[from][msg.sender] = allowed - value;
+        }
+        _transfer(from, to, value);
+        return true;
+    }
+
+    function _approve(address owner, address spender, uint256 value) private {
+        allowance[owner][spender] = value;
+        emit Approval(owner, spender, value);
+    }
+
+    function _transfer(address from, address to, uint256 value) private {
+        require(!_totals.transfersPaused, TransfersArePaused());
+        require(to != address(0) && to != address(this), InvalidReceiver(to));
+        _debit(from, value);
+        // Read after the debit is written, so that a transfer to oneself does not double.
+        uint256 balance = _balances[to];
+        require(balance & FROZEN_BIT == 0, AccountFrozen(to));
+        // Balances sum to the supply, which fits uint80.
+        unchecked {
+            _balances[to] = balance + value;
+        }
+        emit Transfer(from, to, value);
+    }
+
+    function _debit(address from, uint256 value) private {
+        uint256 balance = _balances[from];
+        require(balance & FROZEN_BIT == 0, AccountFrozen(from));
+        require(balance >= value, InsufficientBalance(from, balance, value));
+        unchecked {
+            _balances[from] = balance - value;
+        }
+    }
+
+    // ------------------------------------------------------------------------- signed by the holder, sent by anyone
+
+    /// @inheritdoc IBenefitToken
+    function DOMAIN_SEPARATOR() external view returns (bytes32) {
+        return _domainSeparatorV4();
+    }
+
+    /// @inheritdoc IBenefitToken
+    function permit(address owner, address spender, uint256 value, uint256 deadline, uint8 v, bytes32 r, bytes32 s)
+        external
+    {
+        require(block.timestamp <= deadline, SignatureExpired(deadline));
+        bytes32 structHash = keccak256(abi.encode(PERMIT_TYPEHASH, owner, spender, value, nonces[owner]++, deadline));
+        _requireSigner(owner, structHash, v, r, s);
+        _approve(owner, spender, value);
+    }
+
+    /// @inheritdoc IBenefitToken
+    function transferWithAuthorization(
+        address from,
+        address to,
+        uint256 value,
+        uint256 validAfter,
+        uint256 validBefore,
+        bytes32 nonce,
+        uint8 v,
+        bytes32 r,
+        bytes32 s
+    ) external {
+        bytes32 structHash = keccak256(
+            abi.encode(TRANSFER_WITH_AUTHORIZATION_TYPEHASH, from, to, value, validAfter, validBefore, nonce)
+        );
+        _useAuthorization(from, validAfter, validBefore, nonce, structHash, v, r, s);
+        _transfer(from, to, value);
+    }
+
+    /// @inheritdoc IBenefitToken
+    function receiveWithAuthorization(
+        address from,
+        address to,
+        uint256 value,
+        uint256 validAfter,
+        uint256 validBefore,
+        bytes32 nonce,
+        uint8 v,
+        bytes32 r,
+        bytes32 s
+    ) external {
+        require(msg.sender == to, CallerNotPayee(msg.sender, to));
+        bytes32 structHash = keccak256(
+            abi.encode(RECEIVE_WITH_AUTHORIZATION_TYPEHASH, from, to, value, validAfter, validBefore, nonce)
+        );
+        _useAuthorization(from, validAfter, validBefore, nonce, structHash, v, r, s);
+        _transfer(from, to, value);
+    }
+
+    /// @inheritdoc IBenefitToken
+    function cancelAuthorization(address authorizer, bytes32 nonce, uint8 v, bytes32 r, bytes32 s) external {
+        require(!authorizationState[authorizer][nonce], AuthorizationUsedOrCanceled(authorizer, nonce));
+        _requireSigner(authorizer, keccak256(abi.encode(CANCEL_AUTHORIZATION_TYPEHASH, authorizer, nonce)), v, r, s);
+        authorizationState[authorizer][nonce] = true;
+        emit AuthorizationCanceled(authorizer, nonce);
+    }
+
+    /// @inheritdoc IBenefitToken
+    function redeem(uint256 amount, bytes32 paymentReference) external {
+        _redeem(msg.sender, amount, paymentReference);
+    }
+
+    /// @inheritdoc IBenefitToken
+    function redeemWithAuthorization(
+        address from,
+        uint256 value,
+        bytes32 paymentReference,
+        uint256 validAfter,
+        uint256 validBefore,
+        bytes32 nonce,
+        uint8 v,
+        bytes32 r,
+        bytes32 s
+    ) external {
+        bytes32 structHash = keccak256(
+            abi.encode(REDEEM_WITH_AUTHORIZATION_TYPEHASH, from, value, paymentReference, validAfter, validBefore, nonce)
+        );
+        _useAuthorization(from, validAfter, validBefore, nonce, structHash, v, r, s);
+        _redeem(from, value, paymentReference);
+    }
+
+    function _useAuthorization(
+        address from,
+        uint256 validAfter,
+        uint256 validBefore,
+        bytes32 nonce,
+        bytes32 structHash,
+        uint8 v,
+        bytes32 r,
+        bytes32 s
+    ) private {
+        require(block.timestamp > validAfter, AuthorizationNotYetValid(validAfter));
+        require(block.timestamp < validBefore, SignatureExpired(validBefore));
+        require(!authorizationState[from][nonce], AuthorizationUsedOrCanceled(from, nonce));
+        _requireSigner(from, structHash, v, r, s);
+        authorizationState[from][nonce] = true;
+        emit AuthorizationUsed(from, nonce);
+    }
+
+    function _requireSigner(address expected, bytes32 structHash, uint8 v, bytes32 r, bytes32 s) private view {
+        address signer = ECDSA.recover(_hashTypedDataV4(structHash), v, r, s);
+        require(signer == expected, WrongSigner(signer, expected));
+    }
+
+    function _redeem(address from, uint256 amount, bytes32 paymentReference) private {
+        require(!_totals.transfersPaused, TransfersArePaused());
+        require(amount != 0, ZeroAmount());
+        _debit(from, amount);
+        // A balance covered it, so it fits uint80 and is within the supply.
+        unchecked {
+            _totals.supply -= uint80(amount);
+        }
+        _redeemedTotal += uint80(amount);
+        emit Transfer(from, address(0), amount);
+        emit Redeemed(from, amount, paymentReference, _redeemedTotal);
+    }
+
+    // --------------------------------------------------------------------------------------------------- minters
+
+    /// @inheritdoc IBenefitToken
+    function commit(uint256 amount) external {
+        Minter storage self = _minters[msg.sender];
+        require(self.active, NotMinter(msg.sender));
+        require(amount <= type(uint80).max, AmountTooLarge(amount));
+        uint256 own = uint256(self.committed) + self.minted + amount;
+        require(own <= self.cap, MinterCapExceeded(msg.sender, own, self.cap));
+
+        Totals memory totals = _totals;
+        uint256 all = uint256(totals.supply) + totals.committed + amount;
+        require(all <= totals.cap, CapExceeded(all, totals.cap));
+        uint256 asOf = _attestation.asOf;
+        require(block.timestamp <= asOf + RESERVE_MAX_AGE, ReserveStale(asOf, RESERVE_MAX_AGE));
+        uint256 inForce = reserve();
+        require(all <= inForce, ReserveExceeded(all, inForce));
+
+        // Within the caps just checked, which fit uint80.
+        unchecked {
+            self.committed += uint80(amount);
+            totals.committed += uint80(amount);
+        }
+        _totals = totals;
+        emit Committed(msg.sender, amount, totals.committed);
+    }
+
+    /// @inheritdoc IBenefitToken
+    function release(uint256 amount) external {
+        Minter storage self = _minters[msg.sender];
+        require(amount <= self.committed, CommitmentExceeded(amount, self.committed));
+        // A minter's commitments are part of the total.
+        unchecked {
+            self.committed -= uint80(amount);
+            _totals.committed -= uint80(amount);
+        }
+        emit Released(msg.sender, amount, _totals.committed);
+    }
+
+    /// @inheritdoc IBenefitToken
+    function mintBatch(bytes calldata entries, uint256 entryCap)
+        external
+        returns (uint256 skippedLow, uint256 skippedHigh, uint256 minted, uint256 skipped)
+    {
+        require(entries.length % 28 == 0 && entries.length <= 28 * 512, MalformedEntries(entries.length));
+        (skippedLow, skippedHigh, minted, skipped) = _credit(entries, entryCap);
+
+        Minter storage self = _minters[msg.sender];
+        uint256 own = self.committed;
+        require(minted <= own, CommitmentExceeded(minted, own));
+        Totals memory totals = _totals;
+        // Within this minter's commitment, so within the total; committed turns into supply, their sum stays.
+        unchecked {
+            self.committed = uint80(own - minted);
+            self.minted += uint80(minted);
+            totals.committed -= uint80(minted);
+            totals.supply += uint80(minted);
+        }
+        _totals = totals;
+    }
+
+    /// @dev Adds each payable entry to its payee's balance and logs its Transfer. In assembly because it runs once a
+    /// recipient: the checks cost a few gas beside the storage write. The caller has checked the length, and checks
+    /// the sum against the commitment afterwards; a sum of 512 uint64 cannot overflow, and a balance stays below the
+    /// supply, which fits uint80, so it never reaches the freeze bit.
+    function _credit(bytes calldata entries, uint256 entryCap)
+        private
+        returns (uint256 skippedLow, uint256 skippedHigh, uint256 minted, uint256 skipped)
+    {
+        bytes32 transferTopic = Transfer.selector;
+        uint256 overCap = type(uint256).max;
+        assembly ("memory-safe") {
+            // Scratch space: 0x00 payee, 0x20 balances slot for the mapping key. The log's data is scratch too.
+            let balancesSlot := _balances.slot
+            let at := entries.offset
+            let end := add(at, entries.length)
+            for { let i := 0 } lt(at, end) {
+                at := add(at, 28)
+                i := add(i, 1)
+            } {
+                let word := calldataload(at)
+                let payee := shr(96, word)
+                let amount := and(shr(32, word), 0xffffffffffffffff)
+                if iszero(amount) { continue }
+                if gt(amount, entryCap) {
+                    overCap := i
+                    break
+                }
+                mstore(0x00, payee)
+                mstore(0x20, balancesSlot)
+                let slot := keccak256(0x00, 0x40)
+                let held := sload(slot)
+                // Frozen: bit 255 makes the word negative.
+                if or(or(slt(held, 0), iszero(payee)), or(eq(payee, address()), eq(payee, caller()))) {
+                    switch lt(i, 256)
+                    case 1 { skippedLow := or(skippedLow, shl(i, 1)) }
+                    default { skippedHigh := or(skippedHigh, shl(sub(i, 256), 1)) }
+                    skipped := add(skipped, amount)
+                    continue
+                }
+                sstore(slot, add(held, amount))
+                minted := add(minted, amount)
+                mstore(0x00, amount)
+                log3(0x00, 0x20, transferTopic, 0, payee)
+            }
+        }
+        if (overCap != type(uint256).max) {
+            revert EntryAboveCap(overCap, uint64(uint256(bytes32(entries[overCap * 28:])) >> 32), entryCap);
+        }
+    }
+
+    /// @inheritdoc IBenefitToken
+    function unpayableReason(address account, address minter_) external view returns (uint8) {
+        if (account == address(0)) return 1;
+        if (account == address(this)) return 2;
+        if (account == minter_) return 3;
+        return _balances[account] & FROZEN_BIT != 0 ? 4 : 0;
+    }
+
+    // ----------------------------------------------------------------------------------------------- state to read
+
+    /// @inheritdoc IBenefitToken
+    function committed() external view returns (uint256) {
+        return _totals.committed;
+    }
+
+    /// @inheritdoc IBenefitToken
+    function cap() external view returns (uint256) {
+        return _totals.cap;
+    }
+
+    /// @inheritdoc IBenefitToken
+    function transfersPaused() external view returns (bool) {
+        return _totals.transfersPaused;
+    }
+
+    /// @inheritdoc IBenefitToken
+    function minter(address account) external view returns (Minter memory) {
+        return _minters[account];
+    }
+
+    /// @inheritdoc IBenefitToken
+    function pendingMinter(address account) external view returns (uint80, uint40) {
+        PendingMinter memory pending = _pendingMinters[account];
+        return (pending.cap, pending.activeFrom);
+    }
+
+    /// @inheritdoc IBenefitToken
+    function attestation() external view returns (Attestation memory) {
+        return _attestation;
+    }
+
+    /// @inheritdoc IBenefitToken
+    function redeemedTotal() external view returns (uint256) {
+        return _redeemedTotal;
+    }
+
+    /// @inheritdoc IBenefitToken
+    function reserve() public view returns (uint256) {
+        uint256 notIncluded = _redeemedTotal - _attestation.redemptionsIncluded;
+        uint256 attested = _attestation.amount;
+        return attested > notIncluded ? attested - notIncluded : 0;
+    }
+
+    /// @inheritdoc IBenefitToken
+    function isFrozen(address account) external view returns (bool) {
+        return _balances[account] & FROZEN_BIT != 0;
+    }
+
+    // ------------------------------------------------------------------------------------------------ housekeeping
+
+    /// @inheritdoc IBenefitToken
+    function attestReserve(uint80 amount, uint80 redemptionsIncluded, uint40 asOf, bytes32 documentHash)
+        external
+        restricted
+    {
+        Attestation memory previous = _attestation;
+        require(asOf > previous.asOf, AttestationNotNewer(asOf, previous.asOf));
+        require(asOf <= block.timestamp, AttestationInFuture(asOf));
+        require(
+            redemptionsIncluded >= previous.redemptionsIncluded && redemptionsIncluded <= _redeemedTotal,
+            RedemptionsOutOfRange(redemptionsIncluded, previous.redemptionsIncluded, _redeemedTotal)
+        );
+        _attestation = Attestation(amount, redemptionsIncluded, asOf);
+        emit ReserveAttested(amount, redemptionsIncluded, asOf, documentHash);
+    }
+
+    /// @inheritdoc IBenefitToken
+    function freeze(address account) external restricted {
+        _balances[account] |= FROZEN_BIT;
+        emit Frozen(account);
+    }
+
+    /// @inheritdoc IBenefitToken
+    function unfreeze(address account) external restricted {
+        _balances[account] &= ~FROZEN_BIT;
+        emit Unfrozen(account);
+    }
+
+    /// @inheritdoc IBenefitToken
+    function pauseTransfers() external restricted {
+        _totals.transfersPaused = true;
+        emit TransfersPaused();
+    }
+
+    /// @inheritdoc IBenefitToken
+    function lowerCap(uint80 newCap) external restricted {
+        require(newCap != 0, ZeroCap());
+        require(newCap < _totals.cap, CapNotLower(newCap, _totals.cap));
+        _totals.cap = newCap;
+        emit CapLowered(newCap);
+    }
+
+    // --------------------------------------------------------------------------------------- by a quorum of governors
+
+    /// @inheritdoc IBenefitToken
+    function unpauseTransfers(bytes32 actionId, uint40 deadline, bytes calldata signatures) external {
+        bytes32 structHash = keccak256(abi.encode(UNPAUSE_TRANSFERS_TYPEHASH, actionId, deadline));
+        _consumeGovernors(structHash, actionId, deadline, signatures);
+        _totals.transfersPaused = false;
+        emit TransfersUnpaused(actionId, signatures);
+    }
+
+    /// @inheritdoc IBenefitToken
+    function scheduleMinter(
+        address account,
+        uint80 minterCap,
+        bytes32 actionId,
+        uint40 deadline,
+        bytes calldata signatures
+    ) external {
+        bytes32 structHash = keccak256(abi.encode(MINTER_ADDITION_TYPEHASH, account, minterCap, actionId, deadline));
+        _consumeGovernors(structHash, actionId, deadline, signatures);
+        require(minterCap != 0, ZeroCap());
+        // A minter removed with money committed may still pay it; it cannot become a new one.
+        require(_minters[account].cap == 0, MinterExists(account));
+        uint40 activeFrom = uint40(block.timestamp + MINTER_DELAY);
+        _pendingMinters[account] = PendingMinter(minterCap, activeFrom);
+        emit MinterScheduled(account, minterCap, activeFrom, actionId, signatures);
+    }
+
+    /// @inheritdoc IBenefitToken
+    function activateMinter(address account) external {
+        PendingMinter memory pending = _pendingMinters[account];
+        require(pending.activeFrom != 0 && block.timestamp >= pending.activeFrom, MinterNotDue(account, pending.activeFrom));
+        delete _pendingMinters[account];
+        _minters[account] = Minter(pending.cap, 0, 0, true);
+        emit MinterActivated(account, pending.cap);
+    }
+
+    /// @inheritdoc IBenefitToken
+    function removeMinter(address account, bytes32 actionId, uint40 deadline, bytes calldata signatures) external {
+        bytes32 structHash = keccak256(abi.encode(MINTER_REMOVAL_TYPEHASH, account, actionId, deadline));
+        _consumeGovernors(structHash, actionId, deadline, signatures);
+        require(_minters[account].active || _pendingMinters[account].activeFrom != 0, NotMinter(account));
+        delete _pendingMinters[account];
+        _minters[account].active = false;
+        emit MinterRemoved(account, actionId, signatures);
+    }
+
+    function _consumeGovernors(bytes32 structHash, bytes32 actionId, uint40 deadline, bytes calldata signatures)
+        private
+    {
+        bytes32 digest = _hashTypedDataV4(structHash);
+        _registry.consumeQuorum(digest, actionId, deadline, GOVERNOR, 0, 0, signatures);
+    }
+}

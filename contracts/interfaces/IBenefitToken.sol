@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+/// @title Benefit stablecoin: ERC-20 with ERC-2612 and ERC-3009, freeze, pause, redemption and an attested reserve
+/// @notice Six decimals; every amount is in base units. Money comes into being only when a minter of the set below
+/// moves it from `committed` to supply, and a minter commits only what the attested reserve, the cap and its own cap
+/// allow. There is no other mint, no clawback, and no administrator's way around.
+interface IBenefitToken {
+    /// @param cap Most it may ever have committed and minted, net of what it released, base units.
+    /// @param committed Committed by it and not yet minted or released.
+    /// @param minted Minted by it.
+    /// @param active Whether it may commit.
+    struct Minter {
+        uint80 cap;
+        uint80 committed;
+        uint80 minted;
+        bool active;
+    }
+
+    /// @param amount Reserve attested, base units.
+    /// @param redemptionsIncluded Cumulative redemptions the attested amount already takes into account.
+    /// @param asOf Unix seconds of the statement.
+    struct Attestation {
+        uint80 amount;
+        uint80 redemptionsIncluded;
+        uint40 asOf;
+    }
+
+    event Transfer(address indexed from, address indexed to, uint256 value);
+    event Approval(address indexed owner, address indexed spender, uint256 value);
+    /// @notice ERC-3009.
+    event AuthorizationUsed(address indexed authorizer, bytes32 indexed nonce);
+    /// @notice ERC-3009.
+    event AuthorizationCanceled(address indexed authorizer, bytes32 indexed nonce);
+
+    /// @param committed All that is committed now.
+    event Committed(address indexed minter, uint256 amount, uint256 committed);
+    event Released(address indexed minter, uint256 amount, uint256 committed);
+    /// @param paymentReference What the payer of the fiat side matches its bank payment to.
+    /// @param redeemedTotal All redemptions ever, this one included.
+    event Redeemed(address indexed from, uint256 amount, bytes32 indexed paymentReference, uint256 redeemedTotal);
+    event ReserveAttested(uint256 amount, uint256 redemptionsIncluded, uint256 asOf, bytes32 documentHash);
+    event Frozen(address indexed account);
+    event Unfrozen(address indexed account);
+    event TransfersPaused();
+    event TransfersUnpaused(bytes32 actionId, bytes signatures);
+    event MinterScheduled(address indexed minter, uint256 cap, uint256 activeFrom, bytes32 actionId, bytes signatures);
+    event MinterActivated(address indexed minter, uint256 cap);
+    /// @notice The minter can commit no more; what it has committed it still pays.
+    event MinterRemoved(address indexed minter, bytes32 actionId, bytes signatures);
+    event CapLowered(uint256 cap);
+
+    error InsufficientBalance(address account, uint256 balance, uint256 needed);
+    error InsufficientAllowance(address spender, uint256 allowance, uint256 needed);
+    error InvalidReceiver(address receiver);
+    error AccountFrozen(address account);
+    error TransfersArePaused();
+    error SignatureExpired(uint256 deadline);
+    error AuthorizationNotYetValid(uint256 validAfter);
+    error AuthorizationUsedOrCanceled(address authorizer, bytes32 nonce);
+    error CallerNotPayee(address caller, address payee);
+    error WrongSigner(address signer, address expected);
+    error NotMinter(address caller);
+    error MinterExists(address minter);
+    error MinterNotDue(address minter, uint256 activeFrom);
+    error MinterCapExceeded(address minter, uint256 requested, uint256 cap);
+    error CapExceeded(uint256 requested, uint256 cap);
+    error CapNotLower(uint256 requested, uint256 cap);
+    error ZeroCap();
+    /// @notice Supply and commitments together would pass the reserve in force.
+    error ReserveExceeded(uint256 requested, uint256 reserve);
+    error ReserveStale(uint256 asOf, uint256 maxAge);
+    error AttestationNotNewer(uint256 asOf, uint256 previous);
+    error AttestationInFuture(uint256 asOf);
+    error RedemptionsOutOfRange(uint256 given, uint256 least, uint256 most);
+    error CommitmentExceeded(uint256 requested, uint256 committed);
+    error MalformedEntries(uint256 length);
+    error EntryAboveCap(uint256 index, uint256 amount, uint256 cap);
+    error ZeroAmount();
+    error AmountTooLarge(uint256 amount);
+
+    /// @notice Seconds after which an attestation no longer carries new commitments.
+    function RESERVE_MAX_AGE() external view returns (uint256);
+
+    /// @notice Seconds between scheduling and activating a minter.
+    function MINTER_DELAY() external view returns (uint256);
+
+    function name() external view returns (string memory);
+    function symbol() external view returns (string memory);
+    function decimals() external view returns (uint8);
+    function totalSupply() external view returns (uint256);
+    function balanceOf(address account) external view returns (uint256);
+    function allowance(address owner, address spender) external view returns (uint256);
+    function approve(address spender, uint256 value) external returns (bool);
+    function transfer(address to, uint256 value) external returns (bool);
+    function transferFrom(address from, address to, uint256 value) external returns (bool);
+
+    /// @notice ERC-2612.
+    function nonces(address owner) external view returns (uint256);
+    /// @notice ERC-2612.
+    function DOMAIN_SEPARATOR() external view returns (bytes32);
+    /// @notice ERC-2612. Does nothing to a frozen owner's allowance being spent: {transferFrom} checks the freeze.
+    function permit(address owner, address spender, uint256 value, uint256 deadline, uint8 v, bytes32 r, bytes32 s)
+        external;
+
+    /// @notice ERC-3009: whether the authorization was used or cancelled.
+    function authorizationState(address authorizer, bytes32 nonce) external view returns (bool);
+    /// @notice ERC-3009: a transfer the holder signed; anyone may relay it.
+    function transferWithAuthorization(
+        address from,
+        address to,
+        uint256 value,
+        uint256 validAfter,
+        uint256 validBefore,
+        bytes32 nonce,
+        uint8 v,
+        bytes32 r,
+        bytes32 s
+    ) external;
+    /// @notice ERC-3009: the same, only relayed by the payee, so that nobody can run it ahead of the payee's own call.
+    function receiveWithAuthorization(
+        address from,
+        address to,
+        uint256 value,
+        uint256 validAfter,
+        uint256 validBefore,
+        bytes32 nonce,
+        uint8 v,
+        bytes32 r,
+        bytes32 s
+    ) external;
+    /// @notice ERC-3009. Works while transfers are paused.
+    function cancelAuthorization(address authorizer, bytes32 nonce, uint8 v, bytes32 r, bytes32 s) external;
+
+    /// @notice Burns the caller's tokens against fiat owed under `paymentReference`.
+    function redeem(uint256 amount, bytes32 paymentReference) external;
+    /// @notice The same, signed by the holder and relayed by anyone (gasless), with ERC-3009 nonces.
+    function redeemWithAuthorization(
+        address from,
+        uint256 value,
+        bytes32 paymentReference,
+        uint256 validAfter,
+        uint256 validBefore,
+        bytes32 nonce,
+        uint8 v,
+        bytes32 r,
+        bytes32 s
+    ) external;
+
+    /// @notice Sets `amount` aside for the calling minter's payouts. Reverts past the reserve in force, the cap, or the
+    /// minter's own cap, or when the attestation is stale.
+    function commit(uint256 amount) external;
+
+    /// @notice Gives back what the calling minter had set aside.
+    function release(uint256 amount) external;
+
+    /// @notice Mints packed entries out of what the calling minter committed. Never fails for a limit.
+    /// @param entries 28-byte words payee (20) | amount (8), at most 512.
+    /// @param entryCap Most one entry may be, base units.
+    /// @return skippedLow Bit i: entry i (0 to 255) was not payable and was skipped.
+    /// @return skippedHigh Bit i: entry 256 + i was skipped.
+    /// @return minted Sum of the amounts minted.
+    /// @return skipped Sum of the amounts skipped, which stay committed.
+    function mintBatch(bytes calldata entries, uint256 entryCap)
+        external
+        returns (uint256 skippedLow, uint256 skippedHigh, uint256 minted, uint256 skipped);
+
+    /// @notice Why `account` cannot be minted to by `minter`: 0 it can; 1 zero address; 2 this token; 3 the minter
+    /// itself; 4 frozen.
+    function unpayableReason(address account, address minter) external view returns (uint8);
+
+    function committed() external view returns (uint256);
+    function cap() external view returns (uint256);
+    function transfersPaused() external view returns (bool);
+    function minter(address account) external view returns (Minter memory);
+    function pendingMinter(address account) external view returns (uint80 cap, uint40 activeFrom);
+    function attestation() external view returns (Attestation memory);
+    function redeemedTotal() external view returns (uint256);
+    /// @notice The reserve in force: attested, less redemptions the attestation does not include yet.
+    function reserve() external view returns (uint256);
+    function isFrozen(address account) external view returns (bool);
+
+    /// @notice States the reserve; the access manager's attestor role.
+    /// @param documentHash Hash of the attestor's signed document.
+    function attestReserve(uint80 amount, uint80 redemptionsIncluded, uint40 asOf, bytes32 documentHash) external;
+
+    /// @notice The access manager's freezer role.
+    function freeze(address account) external;
+    /// @notice The access manager's freezer role.
+    function unfreeze(address account) external;
+
+    /// @notice The access manager's guardian role.
+    function pauseTransfers() external;
+    /// @notice By a quorum of governors.
+    function unpauseTransfers(bytes32 actionId, uint40 deadline, bytes calldata signatures) external;
+
+    /// @notice Lowers the cap on supply plus commitments at once; the access manager's treasurer role.
+    function lowerCap(uint80 newCap) external;
+
+    /// @notice Plans a minter with a cap, to be activated after {MINTER_DELAY}; by a quorum of governors.
+    function scheduleMinter(address account, uint80 minterCap, bytes32 actionId, uint40 deadline, bytes calldata signatures)
+        external;
+    /// @notice Activates a planned minter once its delay is over; anyone may.
+    function activateMinter(address account) external;
+    /// @notice Stops a minter's commitments at once, planned or active; by a quorum of governors.
+    function removeMinter(address account, bytes32 actionId, uint40 deadline, bytes calldata signatures) external;
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+/// @title Relief officers: people, what they may sign for, and the signers they sign with
+/// @notice An officer is a person with a number that is never used again. A person may have several signers; every
+/// count is of persons. People and signers are added by a quorum of governors and come into force after a delay that
+/// nobody can shorten; they are removed by a quorum at once. Removing an officer does not undo what that officer
+/// approved.
+///
+/// Every event carries `seq`, this contract's own count without gaps: a log left out shows.
+interface IOfficerRegistry {
+    /// @param roles Bits: 1 maker, 2 reviewer, 4 emergency officer, 8 governor.
+    /// @param regionCode GB/T 2260 code without trailing zeros.
+    /// @param regionDigits How many digits it has: 2, 4 or 6; 0 for the whole country.
+    /// @param activeFrom Unix seconds from which signatures count.
+    /// @param removed True for ever after removal.
+    struct Officer {
+        uint16 roles;
+        uint24 regionCode;
+        uint8 regionDigits;
+        uint40 activeFrom;
+        bool removed;
+    }
+
+    /// @param officerId The person who signs with it.
+    /// @param activeFrom Unix seconds from which its signatures count.
+    /// @param removed True for ever after removal: a signer never comes back, for anybody.
+    struct Signer {
+        uint32 officerId;
+        uint40 activeFrom;
+        bool removed;
+    }
+
+    /// @notice An officer with a first signer, as given at deployment or added by governors.
+    /// @param signerType 1: externally owned account (ECDSA over secp256k1, 65-byte signature, low s). 2 (ERC-1271
+    /// account) and 3 (ERC-7913 verifier and key) are numbered here and not accepted yet.
+    /// @param signer For type 1 the 20 bytes of the account's address.
+    struct NewOfficer {
+        uint32 officerId;
+        uint16 roles;
+        uint24 regionCode;
+        uint8 regionDigits;
+        uint8 signerType;
+        bytes signer;
+    }
+
+    event OfficerAdded(
+        uint32 indexed officerId,
+        uint16 roles,
+        uint24 regionCode,
+        uint8 regionDigits,
+        uint40 activeFrom,
+        bytes32 actionId,
+        bytes signatures,
+        uint64 seq
+    );
+    event OfficerRemoved(uint32 indexed officerId, bytes32 actionId, bytes signatures, uint64 seq);
+    event SignerAdded(
+        uint32 indexed officerId,
+        uint8 signerType,
+        bytes signer,
+        uint40 activeFrom,
+        bytes32 actionId,
+        bytes signatures,
+        uint64 seq
+    );
+    event SignerRemoved(
+        uint32 indexed officerId, uint8 signerType, bytes signer, bytes32 actionId, bytes signatures, uint64 seq
+    );
+    /// @notice The quorum had the access manager called (granting or revoking a housekeeping role).
+    event ManagerCalled(bytes data, bytes32 actionId, bytes signatures, uint64 seq);
+    /// @notice A quorum action of `consumer` (vault, token or this contract) was used up.
+    event ActionConsumed(address indexed consumer, bytes32 indexed actionId, bytes32 digest, uint64 seq);
+
+    error QuorumTooSmall(uint256 quorum);
+    error TooFewGovernors(uint256 governors, uint256 quorum);
+    error InvalidOfficer(uint32 officerId);
+    error InvalidRoles(uint16 roles);
+    error OfficerExists(uint32 officerId);
+    error UnknownOfficer(uint32 officerId);
+    error OfficerInactive(uint32 officerId);
+    error OfficerLacksRole(uint32 officerId, uint16 role);
+    error OfficerOutsideRegion(uint32 officerId, uint24 regionCode, uint8 regionDigits);
+    /// @notice Officer ids must ascend strictly; the same person twice, or out of order.
+    error OfficersNotAscending(uint32 previous, uint32 officerId);
+    error SignerTypeUnsupported(uint8 signerType);
+    error MalformedSigner(uint8 signerType, bytes signer);
+    error SignerTaken(uint8 signerType, bytes signer);
+    error UnknownSigner(uint8 signerType, bytes signer);
+    /// @notice The signature is good, but this signer does not belong to that officer, or no longer, or not yet.
+    error SignerNotOfficers(uint32 officerId, uint8 signerType, bytes signer);
+    /// @notice The signature was not made by this signer over this digest.
+    error WrongSignature(uint32 officerId, uint8 signerType, bytes signer);
+    error MakerSignatureMissing(uint32 maker);
+    error NotEnoughReviewers(uint256 required, uint256 given);
+    error NotEnoughOfficers(uint256 required, uint256 given);
+    error ActionExpired(bytes32 actionId, uint256 deadline);
+    error ActionUsed(address consumer, bytes32 actionId);
+    error ManagerCallFailed(bytes reason);
+
+    /// @notice Seconds between adding an officer or signer and their first valid signature.
+    function ADDITION_DELAY() external view returns (uint40);
+
+    /// @notice How many distinct officers a quorum action needs, at least 2.
+    function quorum() external view returns (uint256);
+
+    /// @notice The access manager this contract administers through {callManager}.
+    function manager() external view returns (address);
+
+    function governorCount() external view returns (uint256);
+
+    function seq() external view returns (uint64);
+
+    function officer(uint32 officerId) external view returns (Officer memory);
+
+    function signerOf(uint8 signerType, bytes calldata signer) external view returns (Signer memory);
+
+    function actionUsed(address consumer, bytes32 actionId) external view returns (bool);
+
+    /// @notice Reverts unless the maker and at least `reviewers` other officers signed `digest`, each in force, in
+    /// their role, and for a region that covers the given one.
+    /// @param signatures Packed records, see {OfficerSignatures}; the maker's among them.
+    function requireApproval(
+        bytes32 digest,
+        uint32 maker,
+        uint256 reviewers,
+        uint24 regionCode,
+        uint8 regionDigits,
+        bytes calldata signatures
+    ) external view;
+
+    /// @notice Reverts unless a quorum of officers with `role` signed `digest`, then uses up the caller's `actionId`.
+    /// @dev Action ids are kept per caller, so nobody else can use one up.
+    /// @param deadline Unix seconds after which the action is refused.
+    /// @param role The role each officer needs.
+    /// @param regionCode The region each officer must cover; with `regionDigits` 0 any officer's region will do.
+    function consumeQuorum(
+        bytes32 digest,
+        bytes32 actionId,
+        uint256 deadline,
+        uint16 role,
+        uint24 regionCode,
+        uint8 regionDigits,
+        bytes calldata signatures
+    ) external;
+
+    /// @notice Adds an officer with a first signer, in force after {ADDITION_DELAY}; by a quorum of governors.
+    function addOfficer(NewOfficer calldata added, bytes32 actionId, uint40 deadline, bytes calldata signatures)
+        external;
+
+    /// @notice Removes an officer at once; by a quorum of governors, of whom enough must remain.
+    function removeOfficer(uint32 officerId, bytes32 actionId, uint40 deadline, bytes calldata signatures) external;
+
+    /// @notice Gives an officer another signer, in force after {ADDITION_DELAY}; by a quorum of governors.
+    function addSigner(
+        uint32 officerId,
+        uint8 signerType,
+        bytes calldata signer,
+        bytes32 actionId,
+        uint40 deadline,
+        bytes calldata signatures
+    ) external;
+
+    /// @notice Takes a signer away at once; by a quorum of governors.
+    function removeSigner(
+        uint8 signerType,
+        bytes calldata signer,
+        bytes32 actionId,
+        uint40 deadline,
+        bytes calldata signatures
+    ) external;
+
+    /// @notice Calls the access manager, whose administrator this contract is; by a quorum of governors.
+    function callManager(bytes calldata data, bytes32 actionId, uint40 deadline, bytes calldata signatures) external;
+}

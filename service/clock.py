@@ -1,0 +1,40 @@
+"""The one place that reads the wall clock, so that tests can move it.
+
+Money never depends on this clock: contracts compare block timestamps, leases compare the
+database's own time. It stamps rows and messages.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Anything that tells the time as an aware UTC ``datetime``."""
+
+    def now(self) -> datetime:
+        """Return the current time, aware, in UTC."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """Return the machine's current time in UTC."""
+        return datetime.now(UTC)
+
+
+class ManualClock:
+    """A clock that stands still until a test moves it."""
+
+    def __init__(self, start: datetime) -> None:
+        self.current = start
+
+    def now(self) -> datetime:
+        """Return the time last set."""
+        return self.current
+
+
+SYSTEM_CLOCK: Clock = SystemClock()

@@ -1,0 +1,92 @@
+"""Settings, from environment variables ``RELIEF_*`` with embedded defaults.
+
+Secrets are never settings: keystores are files, their passphrase is read from a file named by
+``RELIEF_KEY_PASSPHRASE_FILE`` (or typed at a prompt).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """What one deployment of the service is told.
+
+    Every field can be set by ``RELIEF_<FIELD>`` in the environment; ``docs/configuration.md``
+    lists them.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="RELIEF_", extra="ignore")
+
+    data_dir: Path = Field(
+        default=PROJECT_ROOT / "var",
+        description="Folder of the embedded defaults: database, keys, manifests, reports.",
+    )
+    database_url: str | None = Field(
+        default=None,
+        description="SQLAlchemy URL; default is SQLite at <data_dir>/relief.db.",
+    )
+    rpc_url: str = Field(default="http://127.0.0.1:8545", description="JSON-RPC URL of the node.")
+    deployment_file: Path | None = Field(
+        default=None,
+        description="Addresses `brownie run deploy` wrote; default <data_dir>/deployment.json.",
+    )
+    artifacts_dir: Path = Field(
+        default=PROJECT_ROOT / "build" / "contracts",
+        description="Compiled contracts (Brownie artifacts) whose ABIs the service reads.",
+    )
+    keys_dir: Path | None = Field(
+        default=None, description="Folder of encrypted keystores; default <data_dir>/keys."
+    )
+    key_passphrase_file: Path | None = Field(
+        default=None,
+        description="File (mode 0600) with the passphrase of the service's own keystores.",
+    )
+    manifests_dir: Path | None = Field(
+        default=None,
+        description="Second durable place of batch manifests; default <data_dir>/manifests.",
+    )
+    finality_depth_blocks: int | None = Field(
+        default=None,
+        ge=0,
+        description="Blocks after which inclusion is final; 0 on BFT chains. Mandatory: "
+        "taken from the deployment file when not set here.",
+    )
+    max_fee_per_gas_cap_wei: int = Field(
+        default=500 * 10**9, ge=0, description="No transaction ever offers more, in wei per gas."
+    )
+    lease_seconds: int = Field(
+        default=15, ge=1, description="How long a worker holds a lane without renewing, seconds."
+    )
+
+    @property
+    def resolved_database_url(self) -> str:
+        """The database URL in force."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'relief.db'}"
+
+    @property
+    def resolved_deployment_file(self) -> Path:
+        """The deployment file in force."""
+        return self.deployment_file or self.data_dir / "deployment.json"
+
+    @property
+    def resolved_keys_dir(self) -> Path:
+        """The keystore folder in force."""
+        return self.keys_dir or self.data_dir / "keys"
+
+    @property
+    def resolved_manifests_dir(self) -> Path:
+        """The folder of the manifests' second copy."""
+        return self.manifests_dir or self.data_dir / "manifests"
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """Return the process's settings, read once."""
+    return Settings()
