@@ -37,7 +37,7 @@ live:
     networks:
       - id: relief-local
         name: Local chain of `make up` and `make demo`
-        host: http://127.0.0.1:8545
+        host: $RELIEF_RPC_URL
         chainid: 31337
 development:
   - id: development
@@ -124,6 +124,8 @@ def main(arguments: list[str]) -> None:
     home = home_for_a_test_run() if arguments[:1] == ["test"] else BROWNIE_HOME
     programs = [node_folder(), PROJECT_ROOT / "node_modules" / ".bin"]
     environment = {
+        # Where the network `relief-local` is, unless the caller says otherwise.
+        "RELIEF_RPC_URL": "http://127.0.0.1:8545",
         **os.environ,
         "HOME": str(home),
         "SOLCX_BINARY_PATH": str(PROJECT_ROOT / "scripts" / "toolchain"),
