@@ -26,6 +26,7 @@ BROWNIE_PROGRAM = PROJECT_ROOT / ".venv-contracts" / "bin" / "brownie"
 
 # Away from 8545, where a chain that somebody works on (`make up`) listens.
 DEVELOPMENT_PORT = 8547
+LOCAL_CHAIN_ID = "31337"
 
 # `slots-in-an-epoch 1` makes anvil's `safe` and `finalized` tags follow one and two blocks behind.
 # `enable-tx-gas-limit` enforces the 2^24 gas cap a transaction (EIP-7825), as real chains do.
@@ -115,8 +116,18 @@ def node_folder() -> Path:
     raise SystemExit("no Node.js in .venv: run `make setup`")
 
 
+def forget_local_deployments() -> None:
+    """Remove what Brownie recorded of deployments to local chains, which end with their process.
+
+    Brownie would look for the contracts of an earlier chain on this one, and stop. The addresses
+    that count are in the deployment file that ``scripts/deploy.py`` writes.
+    """
+    shutil.rmtree(PROJECT_ROOT / "build" / "deployments" / LOCAL_CHAIN_ID, ignore_errors=True)
+
+
 def main(arguments: list[str]) -> None:
     """Become Brownie with `arguments`; does not return."""
+    forget_local_deployments()
     if not (BROWNIE_HOME / ".brownie" / "network-config.yaml").exists():
         write_network_config(BROWNIE_HOME, DEVELOPMENT_PORT)
     if not BROWNIE_PROGRAM.exists():
