@@ -1,0 +1,1 @@
+"""Payouts: programmes, batches of payouts, their chunks and manifests."""

@@ -1,0 +1,301 @@
+"""Tables of programmes, batches, chunks, payouts, streams, requests and the officers' journal.
+
+Hashes, addresses and ids of 32 bytes are ``0x`` and hexadecimal; addresses in EIP-55 form. Numbers
+the contracts keep in more than 31 bits are BIGINT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from service.db import Amount, Base, UtcDateTime
+from service.payouts.states import (
+    LIVE_PAYOUT_STATES,
+    BatchState,
+    ChunkState,
+    PayoutState,
+    ProgrammeState,
+    RequestState,
+)
+
+_RowId = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite counts only an INTEGER primary key by itself."""
+
+OPEN_REQUEST_STATES = (RequestState.REQUESTED, RequestState.PLANNED)
+
+
+def sql_list(values: Iterable[str]) -> str:
+    """Return ``('a', 'b')`` for constraints; the values are our own constants."""
+    return "(" + ", ".join(f"'{value}'" for value in sorted(values)) + ")"
+
+
+class RequestKind(StrEnum):
+    """What a requested transaction does."""
+
+    CREATE_PROGRAMME = "create_programme"
+    SCHEDULE_BUDGET = "schedule_budget"
+    APPLY_BUDGET = "apply_budget"
+    DECREASE_BUDGET = "decrease_budget"
+    RETRY_PAYOUT = "retry_payout"
+    WITHDRAW_STREAM = "withdraw_stream"
+    WITHDRAW_CHUNK = "withdraw_chunk"
+    REDEEM_WITH_AUTHORIZATION = "redeem_with_authorization"
+    ATTEST_RESERVE = "attest_reserve"
+
+
+class Programme(Base):
+    """A programme; ``id`` is its number on chain.
+
+    ``region_digits`` 0 (with code 0) is the whole country. ``tiers`` is a list of
+    ``{up_to_base_units: "…", reviewers, challenge_delay_s}``, ascending. ``version`` and
+    ``active_from`` are the chain's once the state is ``onchain``. The key of its case commitments
+    is derived by the keyring.
+    """
+
+    __tablename__ = "programmes"
+    __table_args__ = (
+        CheckConstraint(f"state IN {sql_list(ProgrammeState)}", name="state"),
+        CheckConstraint("region_digits IN (0, 2, 4, 6)", name="region_digits"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    code: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    region_code: Mapped[int]
+    region_digits: Mapped[int]
+    budget_base_units: Mapped[int] = mapped_column(Amount)
+    payout_cap_base_units: Mapped[int] = mapped_column(Amount)
+    tiers: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    metadata_hash: Mapped[str] = mapped_column(String(66))
+    version: Mapped[int] = mapped_column(BigInteger, default=1)
+    state: Mapped[str] = mapped_column(String(8), default=ProgrammeState.PROPOSED.value)
+    active_from: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_by: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Batch(Base):
+    """What one quorum of officers signs: the members of the contract's ``BatchApproval``.
+
+    ``start_unix_s``, ``cliff_s``, ``duration_s`` and ``cadence_s`` are 0 for one-off batches.
+    ``signing_opened_at`` is when the typed data was first handed out: from then on signatures may
+    exist that we do not know of. ``first_number``, ``approved_block_*`` and
+    ``execute_from_unix_s`` come from ``BatchApproved``.
+    """
+
+    __tablename__ = "batches"
+    __table_args__ = (
+        CheckConstraint(f"state IN {sql_list(BatchState)}", name="state"),
+        CheckConstraint("kind IN ('one_off', 'stream')", name="kind"),
+        Index(None, "state", "id"),
+        Index(None, "programme_id", "created_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(66), primary_key=True)
+    programme_id: Mapped[int] = mapped_column(ForeignKey("programmes.id"))
+    programme_version: Mapped[int] = mapped_column(BigInteger)
+    kind: Mapped[str] = mapped_column(String(7))
+    region_code: Mapped[int]
+    region_digits: Mapped[int]
+    maker_officer_id: Mapped[int | None] = mapped_column(BigInteger)
+    chunk_size: Mapped[int]
+    chunks_root: Mapped[str] = mapped_column(String(66))
+    manifest_hash: Mapped[str] = mapped_column(String(66))
+    count: Mapped[int]
+    total_base_units: Mapped[int] = mapped_column(Amount)
+    start_unix_s: Mapped[int] = mapped_column(BigInteger, default=0)
+    cliff_s: Mapped[int] = mapped_column(BigInteger, default=0)
+    duration_s: Mapped[int] = mapped_column(BigInteger, default=0)
+    cadence_s: Mapped[int] = mapped_column(BigInteger, default=0)
+    execute_before_unix_s: Mapped[int] = mapped_column(BigInteger)
+    expires_at_unix_s: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(String(9), default=BatchState.DRAFT.value)
+    paused: Mapped[bool] = mapped_column(default=False)
+    pause_reason: Mapped[str | None] = mapped_column(Text)
+    signing_opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    first_number: Mapped[int | None] = mapped_column(BigInteger)
+    approved_block_number: Mapped[int | None] = mapped_column(BigInteger)
+    approved_block_hash: Mapped[str | None] = mapped_column(String(66))
+    execute_from_unix_s: Mapped[int | None] = mapped_column(BigInteger)
+    created_by: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    released_by: Mapped[str | None] = mapped_column(String(200))
+    released_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_error: Mapped[str | None] = mapped_column(Text)
+
+
+class Chunk(Base):
+    """Up to 500 payouts that one transaction pays.
+
+    ``entries`` are packed words (:mod:`service.payouts.entries`), ``leaf_hash`` is the leaf of the
+    chunk tree.
+    """
+
+    __tablename__ = "chunks"
+    __table_args__ = (
+        CheckConstraint(f"state IN {sql_list(ChunkState)}", name="state"),
+        Index(None, "state", "batch_id", "chunk_index"),
+    )
+
+    batch_id: Mapped[str] = mapped_column(ForeignKey("batches.id"), primary_key=True)
+    chunk_index: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    entries: Mapped[bytes] = mapped_column(LargeBinary)
+    leaf_hash: Mapped[str] = mapped_column(String(66))
+    count: Mapped[int]
+    total_base_units: Mapped[int] = mapped_column(Amount)
+    state: Mapped[str] = mapped_column(String(8), default=ChunkState.WAITING.value)
+    executed_block_number: Mapped[int | None] = mapped_column(BigInteger)
+    executed_block_hash: Mapped[str | None] = mapped_column(String(66))
+    tx_hash: Mapped[str | None] = mapped_column(String(66))
+
+
+_LIVE = text(f"state IN {sql_list(LIVE_PAYOUT_STATES)}")
+
+
+class Payout(Base):
+    """One payment of one case.
+
+    ``commitment`` is the case commitment, hexadecimal without ``0x`` as in ``cases``. ``case_id``
+    is None only where a batch was restored from its manifest without its cases. ``number`` is the
+    contract's, known from ``BatchApproved``.
+    """
+
+    __tablename__ = "payouts"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["batch_id", "chunk_index"], ["chunks.batch_id", "chunks.chunk_index"]
+        ),
+        CheckConstraint(f"state IN {sql_list(PayoutState)}", name="state"),
+        CheckConstraint("kind IN ('one_off', 'stream')", name="kind"),
+        # Exactly once, before any chain is asked: a case has one live payout.
+        Index(
+            "uq_payouts_live_case",
+            "case_id",
+            unique=True,
+            sqlite_where=_LIVE,
+            postgresql_where=_LIVE,
+        ),
+        Index(
+            "uq_payouts_live_commitment",
+            "commitment",
+            unique=True,
+            sqlite_where=_LIVE,
+            postgresql_where=_LIVE,
+        ),
+        Index(None, "state", "batch_id", "index"),
+        Index(None, "batch_id", "chunk_index", "index"),
+        Index(None, "programme_id", "state", "batch_id", "index"),
+        Index(None, "payee"),
+        Index(None, "case_id"),
+    )
+
+    batch_id: Mapped[str] = mapped_column(ForeignKey("batches.id"), primary_key=True)
+    index: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    chunk_index: Mapped[int]
+    case_id: Mapped[str | None] = mapped_column(ForeignKey("cases.id"))
+    commitment: Mapped[str] = mapped_column(String(64))
+    programme_id: Mapped[int] = mapped_column(ForeignKey("programmes.id"))
+    payee: Mapped[str] = mapped_column(String(42))
+    amount_base_units: Mapped[int] = mapped_column(Amount)
+    kind: Mapped[str] = mapped_column(String(7))
+    number: Mapped[int | None] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(String(9), default=PayoutState.DRAFT.value)
+    skip_reason: Mapped[str | None] = mapped_column(String(64))
+    included_block_number: Mapped[int | None] = mapped_column(BigInteger)
+    included_block_hash: Mapped[str | None] = mapped_column(String(66))
+    tx_hash: Mapped[str | None] = mapped_column(String(66))
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Stream(Base):
+    """An opened stream, as its events left it.
+
+    ``paid_through_s`` and ``cancelled_cut_s`` are seconds since the batch's start.
+    """
+
+    __tablename__ = "streams"
+    __table_args__ = (
+        ForeignKeyConstraint(["batch_id", "index"], ["payouts.batch_id", "payouts.index"]),
+        Index(None, "payee"),
+        Index(None, "batch_id", "chunk_index"),
+    )
+
+    batch_id: Mapped[str] = mapped_column(String(66), primary_key=True)
+    index: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    chunk_index: Mapped[int]
+    payee: Mapped[str] = mapped_column(String(42))
+    total_base_units: Mapped[int] = mapped_column(Amount)
+    opened_block: Mapped[int] = mapped_column(BigInteger)
+    paid_through_s: Mapped[int] = mapped_column(BigInteger, default=0)
+    withdrawn_base_units: Mapped[int] = mapped_column(Amount, default=0)
+    cancelled_cut_s: Mapped[int | None] = mapped_column(BigInteger)
+    returned_base_units: Mapped[int] = mapped_column(Amount, default=0)
+    last_event_block: Mapped[int] = mapped_column(BigInteger)
+
+
+_OPEN = text(f"state IN {sql_list(OPEN_REQUEST_STATES)}")
+
+
+class ChainRequest(Base):
+    """A transaction somebody asked for; the submission engine plans and sends it.
+
+    ``args`` are the call's arguments by name (32-byte values and addresses as hexadecimal,
+    amounts as strings). At most one open request has a ``dedupe_key``.
+    """
+
+    __tablename__ = "chain_requests"
+    __table_args__ = (
+        CheckConstraint(f"state IN {sql_list(RequestState)}", name="state"),
+        CheckConstraint(f"kind IN {sql_list(RequestKind)}", name="kind"),
+        Index(
+            "uq_chain_requests_open_dedupe_key",
+            "dedupe_key",
+            unique=True,
+            sqlite_where=_OPEN,
+            postgresql_where=_OPEN,
+        ),
+        Index(None, "state", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(_RowId, primary_key=True, autoincrement=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    args: Mapped[dict[str, Any]] = mapped_column(JSON)
+    dedupe_key: Mapped[str] = mapped_column(String(200))
+    state: Mapped[str] = mapped_column(String(9), default=RequestState.REQUESTED.value)
+    actor: Mapped[str] = mapped_column(String(200))
+    reason: Mapped[str | None] = mapped_column(Text)
+    last_error: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class JournalEntry(Base):
+    """Who did what to what, and why; rows are only ever added."""
+
+    __tablename__ = "officer_journal"
+    __table_args__ = (Index(None, "object_type", "object_id", "id"),)
+
+    id: Mapped[int] = mapped_column(_RowId, primary_key=True, autoincrement=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    actor: Mapped[str] = mapped_column(String(200))
+    action: Mapped[str] = mapped_column(String(64))
+    object_type: Mapped[str] = mapped_column(String(32))
+    object_id: Mapped[str] = mapped_column(String(100))
+    reason: Mapped[str | None] = mapped_column(Text)

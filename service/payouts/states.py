@@ -1,0 +1,183 @@
+"""The states of batches, chunks, payouts and requests, and the one table of the steps between them.
+
+Nothing sets a state elsewhere: single rows go through :func:`move`, sets of rows through
+:func:`move_all`. Officers' commands take fewer steps than the table has (each names the states it
+starts from); the rest is for contract events, which are the authority: a stranger may run what
+officers signed whatever our row says, and a re-org may take back what was included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import cache
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import ColumnElement, CursorResult, update
+from sqlalchemy.orm import Session
+
+from service.db import Base
+from service.errors import IllegalTransition
+
+
+class BatchState(StrEnum):
+    """Where a batch stands."""
+
+    DRAFT = "draft"
+    APPROVED = "approved"
+    RELEASED = "released"
+    ONCHAIN = "onchain"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+class ChunkState(StrEnum):
+    """Where a chunk stands."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    INCLUDED = "included"
+    FINAL = "final"
+
+
+class PayoutState(StrEnum):
+    """Where a payout stands; of a stream, ``included`` and ``paid`` say that it was opened."""
+
+    DRAFT = "draft"
+    APPROVED = "approved"
+    QUEUED = "queued"
+    SENT = "sent"
+    INCLUDED = "included"
+    PAID = "paid"
+    HELD = "held"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class ProgrammeState(StrEnum):
+    """Where a programme stands."""
+
+    PROPOSED = "proposed"
+    ONCHAIN = "onchain"
+
+
+class RequestState(StrEnum):
+    """Where a request for a transaction stands."""
+
+    REQUESTED = "requested"
+    PLANNED = "planned"
+    DONE = "done"
+    FAILED = "failed"
+
+
+State = BatchState | ChunkState | PayoutState | ProgrammeState | RequestState
+S = TypeVar("S", BatchState, ChunkState, PayoutState, ProgrammeState, RequestState)
+
+_B, _C, _P, _G, _R = BatchState, ChunkState, PayoutState, ProgrammeState, RequestState
+
+TRANSITIONS: Mapping[State, frozenset[State]] = {
+    # Programmes: the event, or its re-org.
+    _G.PROPOSED: frozenset({_G.ONCHAIN}),
+    _G.ONCHAIN: frozenset({_G.PROPOSED}),
+    # Batches. Signed elsewhere and sent by a stranger, even a draft or one cancelled here may
+    # appear on chain; a re-org leads back.
+    _B.DRAFT: frozenset({_B.APPROVED, _B.CANCELLED, _B.ONCHAIN}),
+    _B.APPROVED: frozenset({_B.RELEASED, _B.CANCELLED, _B.ONCHAIN}),
+    _B.RELEASED: frozenset({_B.ONCHAIN, _B.CANCELLED}),
+    _B.ONCHAIN: frozenset({_B.DONE, _B.CANCELLED, _B.RELEASED}),
+    _B.DONE: frozenset({_B.ONCHAIN}),
+    _B.CANCELLED: frozenset({_B.ONCHAIN}),
+    # Chunks: a lost or superseded transaction and a re-org lead back.
+    _C.WAITING: frozenset({_C.SENT, _C.INCLUDED}),
+    _C.SENT: frozenset({_C.WAITING, _C.INCLUDED}),
+    _C.INCLUDED: frozenset({_C.FINAL, _C.WAITING, _C.SENT}),
+    _C.FINAL: frozenset(),
+    # Payouts.
+    _P.DRAFT: frozenset(
+        {_P.APPROVED, _P.QUEUED, _P.HELD, _P.CANCELLED, _P.INCLUDED, _P.SKIPPED, _P.EXPIRED}
+    ),
+    _P.APPROVED: frozenset({_P.QUEUED, _P.HELD, _P.CANCELLED, _P.INCLUDED, _P.SKIPPED, _P.EXPIRED}),
+    _P.QUEUED: frozenset({_P.SENT, _P.HELD, _P.INCLUDED, _P.SKIPPED, _P.CANCELLED, _P.EXPIRED}),
+    _P.SENT: frozenset({_P.QUEUED, _P.INCLUDED, _P.SKIPPED, _P.CANCELLED, _P.EXPIRED}),
+    _P.INCLUDED: frozenset({_P.PAID, _P.QUEUED, _P.SENT, _P.SKIPPED}),
+    _P.PAID: frozenset(),
+    _P.HELD: frozenset({_P.QUEUED, _P.INCLUDED, _P.SKIPPED, _P.CANCELLED, _P.EXPIRED}),
+    _P.SKIPPED: frozenset({_P.QUEUED, _P.INCLUDED, _P.EXPIRED}),
+    # Only a re-org, or a batch that was cancelled here and sent to the chain all the same.
+    _P.CANCELLED: frozenset({_P.QUEUED, _P.INCLUDED, _P.SKIPPED}),
+    _P.EXPIRED: frozenset({_P.QUEUED, _P.INCLUDED, _P.SKIPPED}),
+    # Requests: a failed one is asked for again by a new row.
+    _R.REQUESTED: frozenset({_R.PLANNED, _R.DONE, _R.FAILED}),
+    _R.PLANNED: frozenset({_R.REQUESTED, _R.DONE, _R.FAILED}),
+    _R.DONE: frozenset(),
+    _R.FAILED: frozenset(),
+}
+
+LIVE_PAYOUT_STATES = frozenset(PayoutState) - {PayoutState.CANCELLED, PayoutState.EXPIRED}
+"""A case has at most one payout in one of these."""
+
+
+def move(current: S | str, to: S) -> S:
+    """Return ``to`` when the step is in the table.
+
+    Parameters
+    ----------
+    current
+        The state of the row, as a member or as stored.
+    to
+        The state wanted.
+
+    Raises
+    ------
+    IllegalTransition
+        When the table has no such step.
+    """
+    start = type(to)(current)
+    if to not in TRANSITIONS[start]:
+        kind = type(to).__name__.removesuffix("State").lower()
+        raise IllegalTransition(f"a {kind} that is {start} cannot become {to}")
+    return to
+
+
+@cache
+def predecessors(to: State) -> frozenset[State]:
+    """Return the states from which the table leads to ``to``."""
+    return frozenset(state for state, targets in TRANSITIONS.items() if to in targets)
+
+
+def move_all(
+    session: Session,
+    model: type[Base],
+    to: State,
+    *where: ColumnElement[bool],
+    **values: Any,
+) -> int:
+    """Move every row that matches and may become ``to``; one statement.
+
+    Rows in other states stay as they are: compare the number returned with the number expected.
+    Objects of the session are not refreshed.
+
+    Parameters
+    ----------
+    model
+        A model with a ``state`` column of that kind.
+    where
+        Conditions beside the one on the state; may narrow the states further.
+    values
+        Other columns to set in the same statement.
+
+    Returns
+    -------
+    int
+        How many rows moved.
+    """
+    state = cast(Any, model).state
+    allowed = sorted(source.value for source in predecessors(to))
+    statement = (
+        update(model)
+        .where(state.in_(allowed), *where)
+        .values(state=to.value, **values)
+        .execution_options(synchronize_session=False)
+    )
+    return cast("CursorResult[Any]", session.execute(statement)).rowcount
