@@ -1,0 +1,135 @@
+"""The application context: settings and the parts made from them, each when it is first needed.
+
+The command line, the API and the worker each make one :class:`Application` and close it at their
+end, so that a command that needs no chain opens none and one that needs no keys asks for no
+passphrase.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session, sessionmaker
+
+from service.config import Settings, get_settings
+from service.db import create_database_engine, session_factory, transaction
+from service.privacy.keyring import Keyring
+from service.privacy.passphrase import read_passphrase
+
+if TYPE_CHECKING:  # the parts import web3, which takes a second that most commands can spare
+    from service.approvals.domain import SigningDomain
+    from service.chain.deployment import Deployment
+    from service.chain.rpc import Rpc
+
+KEYRING_FILE = "keyring.json"
+"""Name of the keyring's file in the folder of keys."""
+
+
+class Application:
+    """The parts of one deployment of the service, made when first asked for and kept.
+
+    Parameters
+    ----------
+    settings
+        What the deployment is told; the process's settings when None.
+
+    Raises
+    ------
+    ConfigurationError
+        Of any part whose settings or files are missing or wrong, when it is first asked for.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or get_settings()
+
+    # ---- Database ----------------------------------------------------------------------------
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The database engine; the folder of the embedded database is made when missing."""
+        url = self.settings.resolved_database_url
+        if url == f"sqlite:///{self.settings.data_dir / 'relief.db'}":
+            self.settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return create_database_engine(url)
+
+    @cached_property
+    def sessions(self) -> sessionmaker[Session]:
+        """The factory of sessions."""
+        return session_factory(self.engine)
+
+    def transaction(self) -> AbstractContextManager[Session]:
+        """One unit of work: commits when its block ends, rolls back when it raises."""
+        return transaction(self.sessions)
+
+    # ---- Chain -------------------------------------------------------------------------------
+
+    @cached_property
+    def deployment(self) -> Deployment:
+        """The contracts' addresses, roles and code hashes, as deployment wrote them."""
+        from service.chain.deployment import load_deployment
+
+        return load_deployment(self.settings.resolved_deployment_file)
+
+    @cached_property
+    def rpc(self) -> Rpc:
+        """The client of the chain's node."""
+        from service.chain.rpc import Rpc
+
+        return Rpc(self.settings.rpc_url)
+
+    @cached_property
+    def signing_domain(self) -> SigningDomain:
+        """Chain and contracts that signatures are made for (EIP-712)."""
+        from service.approvals.domain import SigningDomain
+
+        deployment = self.deployment
+        return SigningDomain(
+            chain_id=deployment.chain_id,
+            vault=deployment.vault,
+            token=deployment.token,
+            registry=deployment.registry,
+        )
+
+    # ---- Keys --------------------------------------------------------------------------------
+
+    @cached_property
+    def passphrase(self) -> str:
+        """The passphrase of the keyring and the keystores: from its file, or asked for once."""
+        return read_passphrase(self.settings)
+
+    @property
+    def keyring_path(self) -> Path:
+        """Where the keyring of personal data is."""
+        return self.settings.resolved_keys_dir / KEYRING_FILE
+
+    @cached_property
+    def keyring(self) -> Keyring:
+        """The keys of personal data, opened with the passphrase (takes about 0.4 s)."""
+        return Keyring.load(self.keyring_path, self.passphrase)
+
+    # ---- Its end -----------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close what was opened; the context can be used again and opens anew."""
+        for name in ("rpc", "engine"):
+            part = self.__dict__.pop(name, None)
+            for method in ("close", "dispose"):
+                if callable(end := getattr(part, method, None)):
+                    end()
+        self.__dict__.pop("sessions", None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
