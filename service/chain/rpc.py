@@ -1,0 +1,188 @@
+"""A small JSON-RPC client: one kept connection, batches, typed errors.
+
+It knows no method by name but those every caller would repeat. It never retries by itself: what is
+safe to send twice is the caller's knowledge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import orjson
+
+from service.errors import ChainUnavailable, ReliefError
+
+MAX_BATCH = 100
+"""Calls in one HTTP request; many public nodes refuse more."""
+
+DEFAULT_TIMEOUT_S = 30.0
+
+
+class RpcError(ReliefError):
+    """The node answered with an error.
+
+    Attributes
+    ----------
+    rpc_code
+        JSON-RPC error code.
+    data
+        What came with it; for a revert the revert data as 0x-hex.
+    """
+
+    code, status, title = "rpc_error", 502, "The chain node refused the request"
+
+    def __init__(self, rpc_code: int, message: str, data: Any = None) -> None:
+        super().__init__(message)
+        self.rpc_code = rpc_code
+        self.message = message
+        self.data = data
+
+
+class RpcClient:
+    """JSON-RPC over one kept HTTP connection.
+
+    Parameters
+    ----------
+    url
+        Address of the node.
+    timeout_s
+        Seconds to wait for an answer.
+    transport
+        Takes the place of the network in tests.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.url = url
+        # trust_env: no proxy of the environment between us and our node.
+        self._http = httpx.Client(
+            timeout=timeout_s,
+            transport=transport,
+            trust_env=False,
+            headers={"Content-Type": "application/json"},
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def call(self, method: str, *params: Any) -> Any:
+        """Call one method and return its result.
+
+        Raises
+        ------
+        ChainUnavailable
+            If no usable answer came.
+        RpcError
+            If the node answered with an error.
+        """
+        answer = self._post({"jsonrpc": "2.0", "id": 0, "method": method, "params": params})
+        if not isinstance(answer, dict):
+            raise ChainUnavailable(
+                f"{self.url} answered {method} with something else than JSON-RPC"
+            )
+        return _result(answer)
+
+    def batch(self, calls: Iterable[tuple[str, Sequence[Any]]]) -> list[Any]:
+        """Call several methods, up to 100 in a request; results in the order of the calls.
+
+        A call that the node refused has its :class:`RpcError` in the place of its result.
+
+        Raises
+        ------
+        ChainUnavailable
+            If a request, or one of its calls, got no usable answer.
+        """
+        requests: list[dict[str, Any]] = [
+            {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+            for number, (method, params) in enumerate(calls)
+        ]
+        results: list[Any] = [None] * len(requests)
+        for start in range(0, len(requests), MAX_BATCH):
+            part = requests[start : start + MAX_BATCH]
+            answers = self._post(part)
+            if not isinstance(answers, list):
+                raise ChainUnavailable(f"{self.url} refuses JSON-RPC batches: {answers!r:.200}")
+            by_id = {answer.get("id"): answer for answer in answers if isinstance(answer, dict)}
+            for request in part:
+                number = request["id"]
+                if number not in by_id:
+                    raise ChainUnavailable(f"{self.url} left {request['method']} unanswered")
+                try:
+                    results[number] = _result(by_id[number])
+                except RpcError as error:
+                    results[number] = error
+        return results
+
+    def _post(self, body: Any) -> Any:
+        try:
+            response = self._http.post(self.url, content=orjson.dumps(body))
+            response.raise_for_status()
+            return orjson.loads(response.content)
+        except (httpx.HTTPError, ValueError) as error:
+            raise ChainUnavailable(f"{self.url} does not answer: {error}") from error
+
+    # ---- what every caller would repeat ------------------------------------------------------
+
+    def block_number(self) -> int:
+        """Return the number of the newest block."""
+        return int(self.call("eth_blockNumber"), 16)
+
+    def header(self, block: int | str) -> dict[str, Any] | None:
+        """Return a block without its transactions, or None if there is none of that number."""
+        result: dict[str, Any] | None = self.call(
+            "eth_getBlockByNumber", hex(block) if isinstance(block, int) else block, False
+        )
+        return result
+
+    def eth_call(
+        self,
+        to: str,
+        data: bytes,
+        *,
+        sender: str | None = None,
+        gas: int | None = None,
+        block: int | str = "latest",
+    ) -> bytes:
+        """Run a call without sending it and return its output.
+
+        Raises
+        ------
+        RpcError
+            If it reverts; :func:`service.chain.contracts.refusal` reads it.
+        """
+        transaction = {"to": to, "data": "0x" + data.hex()}
+        if sender is not None:
+            transaction["from"] = sender
+        if gas is not None:
+            transaction["gas"] = hex(gas)
+        where = hex(block) if isinstance(block, int) else block
+        return bytes.fromhex(self.call("eth_call", transaction, where)[2:])
+
+
+def _result(answer: dict[str, Any]) -> Any:
+    error = answer.get("error")
+    if error is not None:
+        raise RpcError(int(error.get("code", 0)), str(error.get("message", "")), error.get("data"))
+    if "result" not in answer:
+        raise ChainUnavailable("the node's answer has neither result nor error")
+    return answer["result"]
