@@ -19,12 +19,14 @@ from sqlalchemy.orm import Session, sessionmaker
 from service.config import Settings, get_settings
 from service.db import create_database_engine, session_factory, transaction
 from service.privacy.keyring import Keyring
-from service.privacy.passphrase import read_passphrase
+from service.privacy.passphrase import read_passphrase as read_service_passphrase
 
 if TYPE_CHECKING:  # the parts import web3, which takes a second that most commands can spare
     from service.approvals.domain import SigningDomain
+    from service.chain.contracts import Contracts
     from service.chain.deployment import Deployment
     from service.chain.rpc import Rpc
+    from service.chain.signers import Signer
 
 KEYRING_FILE = "keyring.json"
 """Name of the keyring's file in the folder of keys."""
@@ -46,6 +48,7 @@ class Application:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or get_settings()
+        self._signers: dict[str, Signer] = {}
 
     # ---- Database ----------------------------------------------------------------------------
 
@@ -73,7 +76,10 @@ class Application:
         """The contracts' addresses, roles and code hashes, as deployment wrote them."""
         from service.chain.deployment import load_deployment
 
-        return load_deployment(self.settings.resolved_deployment_file)
+        return load_deployment(
+            self.settings.resolved_deployment_file,
+            finality_depth_blocks=self.settings.finality_depth_blocks,
+        )
 
     @cached_property
     def rpc(self) -> Rpc:
@@ -81,6 +87,13 @@ class Application:
         from service.chain.rpc import Rpc
 
         return Rpc(self.settings.rpc_url)
+
+    @cached_property
+    def contracts(self) -> Contracts:
+        """The deployed contracts: calls, views, events."""
+        from service.chain.contracts import Contracts
+
+        return Contracts(self.deployment, self.settings.artifacts_dir)
 
     @cached_property
     def signing_domain(self) -> SigningDomain:
@@ -100,7 +113,7 @@ class Application:
     @cached_property
     def passphrase(self) -> str:
         """The passphrase of the keyring and the keystores: from its file, or asked for once."""
-        return read_passphrase(self.settings)
+        return read_service_passphrase(self.settings)
 
     @property
     def keyring_path(self) -> Path:
@@ -111,6 +124,30 @@ class Application:
     def keyring(self) -> Keyring:
         """The keys of personal data, opened with the passphrase (takes about 0.4 s)."""
         return Keyring.load(self.keyring_path, self.passphrase)
+
+    def signer(self, name: str, *, passphrase_file: Path | None = None) -> Signer:
+        """Open a keystore of the folder of keys, once; decrypting takes about a second.
+
+        Parameters
+        ----------
+        name
+            Name of the keystore.
+        passphrase_file
+            Private file with the keystore's own passphrase; the service's passphrase when None.
+
+        Raises
+        ------
+        NotFound
+            When there is no such keystore.
+        ConfigurationError
+            When the passphrase is wrong or missing.
+        """
+        if name not in self._signers:
+            from service.chain.signers import load_keystore, read_passphrase
+
+            passphrase = read_passphrase(passphrase_file) if passphrase_file else self.passphrase
+            self._signers[name] = load_keystore(self.settings.resolved_keys_dir, name, passphrase)
+        return self._signers[name]
 
     # ---- Its end -----------------------------------------------------------------------------
 

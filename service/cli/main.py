@@ -1,0 +1,65 @@
+"""``relief``: the root of the command line, with its global options and groups of commands."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from service.application.context import Application
+from service.cli.errors import ReliefGroup
+from service.cli.run import Run, operating_system_user
+from service.config import Settings
+
+app = typer.Typer(
+    cls=ReliefGroup,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,  # locals may hold keys and personal data
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Stablecoin disbursement for social assistance: officers approve, contracts pay, "
+    "anyone can check.",
+)
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001  # typer's callback
+    if wanted:
+        typer.echo(f"relief {version('relief')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    *,
+    actor: Annotated[
+        str | None,
+        typer.Option(help="Who acts, as the journal names them; default: the system's user."),
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No progress bars and no notes on stderr.")
+    ] = False,
+    version: Annotated[  # noqa: ARG001  # handled by its callback
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Print the version and end."
+        ),
+    ] = False,
+) -> None:
+    """Approve, pay and check social assistance.
+
+    Data goes to stdout (tables, or one JSON document with --json), everything else to stderr.
+    Exit codes: 0 done; 1 refused; 2 wrong input; 3 node, database, keys or settings unavailable.
+    Settings are environment variables RELIEF_*, see docs/configuration.md.
+    """
+    given = ctx.obj if isinstance(ctx.obj, Application) else None
+    run = Run(
+        app=given or Application(Settings()),
+        actor=actor or operating_system_user(),
+        quiet=quiet,
+        owns_app=given is None,
+    )
+    ctx.obj = run
+    if run.owns_app:
+        ctx.call_on_close(run.app.close)

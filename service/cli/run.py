@@ -1,0 +1,185 @@
+"""What each command gets: the application context, who acts, and where output goes.
+
+Data goes to stdout: a table for people, or with ``--json`` one JSON document. Progress, notes and
+errors go to stderr, so that a pipe gets data and nothing else.
+"""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from service.application.context import Application
+
+PIPE_WIDTH = 240
+"""Columns of a table that does not go to a terminal: wide enough to fold nothing of use."""
+
+Json = Annotated[bool, typer.Option("--json", help="Print the whole result as one JSON document.")]
+"""The option every command has."""
+
+Step = Callable[[int], None]
+"""Tells a progress bar how many are done."""
+
+
+@dataclass
+class Run:
+    """One run of the command line.
+
+    Attributes
+    ----------
+    app
+        The application context.
+    actor
+        Who acts, for the journal.
+    as_json
+        Whether the command prints JSON.
+    quiet
+        Whether notes and progress are left out.
+    owns_app
+        Whether this run made the context and closes it.
+    """
+
+    app: Application
+    actor: str
+    quiet: bool = False
+    owns_app: bool = True
+    as_json: bool = field(default=False, init=False)
+
+    # ---- stdout: data ------------------------------------------------------------------------
+
+    def json(self, data: Any) -> None:
+        """Print one JSON document."""
+        text = orjson.dumps(data, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str)
+        sys.stdout.write(text.decode() + "\n")
+
+    def rows(
+        self,
+        items: Sequence[Mapping[str, Any]],
+        columns: Mapping[str, str],
+        *,
+        data: Any = None,
+        title: str | None = None,
+    ) -> None:
+        """Print a table with one row an item, or the items as JSON.
+
+        Parameters
+        ----------
+        items
+            What to show, by key.
+        columns
+            Heading of each column by key; other keys appear in JSON only.
+        data
+            The JSON document where it is more than ``{"items": items}``.
+        title
+            Heading of the table.
+        """
+        if self.as_json:
+            self.json({"items": items} if data is None else data)
+            return
+        table = Table(title=title, title_justify="left", header_style="bold")
+        for key, heading in columns.items():
+            numbers = all(isinstance(item.get(key), int) for item in items) if items else False
+            right = numbers or heading.endswith("\u00a0")
+            table.add_column(heading, justify="right" if right else "left", overflow="fold")
+        for item in items:
+            table.add_row(*(cell(item.get(key)) for key in columns))
+        self.stdout.print(table)
+        if not items:
+            self.note("none")
+
+    def record(self, data: Mapping[str, Any], *, title: str | None = None) -> None:
+        """Print one thing as names and values, or as JSON."""
+        if self.as_json:
+            self.json(data)
+            return
+        table = Table(title=title, title_justify="left", show_header=False, box=None)
+        table.add_column(style="bold")
+        table.add_column(overflow="fold")
+        for name, value in data.items():
+            if not isinstance(value, (list, dict)):
+                table.add_row(name.replace("_", " "), cell(value))
+        self.stdout.print(table)
+        for name, value in data.items():
+            if isinstance(value, dict):
+                self.record(value, title=name.replace("_", " "))
+            elif isinstance(value, list) and value:
+                self._list(name, value)
+
+    def _list(self, name: str, value: list[Any]) -> None:
+        title = name.replace("_", " ")
+        if not isinstance(value[0], dict):
+            self.stdout.print(Text(f"{title}: {', '.join(map(str, value))}"))
+            return
+        plain = [key for key, item in value[0].items() if not isinstance(item, (list, dict))]
+        self.rows(value, {key: key.replace("_", " ") for key in plain}, title=title)
+
+    @cached_property
+    def stdout(self) -> Console:
+        """Where tables go."""
+        width = None if sys.stdout.isatty() else PIPE_WIDTH
+        return Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False)
+
+    # ---- stderr: everything else -------------------------------------------------------------
+
+    @cached_property
+    def stderr(self) -> Console:
+        """Where progress, notes and errors go."""
+        return Console(file=sys.stderr, markup=False, highlight=False, emoji=False)
+
+    def note(self, text: str) -> None:
+        """Say something to the person at the terminal."""
+        if not self.quiet:
+            self.stderr.print(Text(text))
+
+    @contextmanager
+    def progress(self, label: str, total: int | None = None) -> Iterator[Step]:
+        """Show a progress bar while the block runs; it is given the number done so far."""
+        shown = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=self.stderr,
+            transient=True,
+            disable=self.quiet or not sys.stderr.isatty(),
+        )
+        with shown:
+            task = shown.add_task(label, total=total)
+            yield lambda done: shown.update(task, completed=done)
+
+
+def cell(value: Any) -> str:
+    """Write one value for a table."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def start(ctx: typer.Context, as_json: bool) -> Run:  # noqa: FBT001  # every command calls it so
+    """Return the run of a command, told whether it prints JSON."""
+    run = ctx.find_root().obj
+    assert isinstance(run, Run)
+    run.as_json = as_json
+    return run
+
+
+def operating_system_user() -> str:
+    """Return the name of the user who runs the process."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return "unknown"
