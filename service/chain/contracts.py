@@ -18,7 +18,7 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from service.chain.deployment import CONTRACT_KEYS, Deployment
-from service.chain.rpc import RpcClient, RpcError
+from service.chain.rpc import Rpc, RpcError
 from service.errors import ChainRefused, ConfigurationError
 
 ARTIFACTS = {
@@ -159,7 +159,7 @@ class Contracts:
 
     def read(
         self,
-        rpc: RpcClient,
+        rpc: Rpc,
         key: str,
         function: str,
         *args: Any,

@@ -10,7 +10,7 @@ from typing import Any
 from eth_utils.address import is_address, to_checksum_address
 from eth_utils.crypto import keccak
 
-from service.chain.rpc import RpcClient
+from service.chain.rpc import Rpc
 from service.errors import ConfigurationError
 
 CONTRACT_KEYS = ("vault", "token", "registry", "manager")
@@ -58,24 +58,24 @@ class Deployment:
     roles: dict[str, tuple[str, ...]]
 
     @property
-    def vault(self) -> DeployedContract:
-        """The AllowanceVault."""
-        return self.contracts["vault"]
+    def vault(self) -> str:
+        """Address of the AllowanceVault."""
+        return self.contracts["vault"].address
 
     @property
-    def token(self) -> DeployedContract:
-        """The BenefitToken."""
-        return self.contracts["token"]
+    def token(self) -> str:
+        """Address of the BenefitToken."""
+        return self.contracts["token"].address
 
     @property
-    def registry(self) -> DeployedContract:
-        """The OfficerRegistry."""
-        return self.contracts["registry"]
+    def registry(self) -> str:
+        """Address of the OfficerRegistry."""
+        return self.contracts["registry"].address
 
     @property
-    def manager(self) -> DeployedContract:
-        """The RoleManager."""
-        return self.contracts["manager"]
+    def manager(self) -> str:
+        """Address of the RoleManager."""
+        return self.contracts["manager"].address
 
 
 def load_deployment(path: Path, *, finality_depth_blocks: int | None = None) -> Deployment:
@@ -140,7 +140,7 @@ def parse_deployment(content: Any, *, finality_depth_blocks: int | None = None) 
     )
 
 
-def check_deployment(rpc: RpcClient, deployment: Deployment) -> None:
+def check_deployment(rpc: Rpc, deployment: Deployment) -> None:
     """Refuse a node of another chain, or contracts whose code is not what was deployed.
 
     Raises

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from service.chain.rpc import RpcClient, RpcError
+from service.chain.rpc import Rpc, RpcError
 from service.errors import LimitExceeded
 
 REPLACEMENT_BUMP_PER_MILLE = 125
@@ -52,7 +52,7 @@ class Fees:
         }
 
 
-def suggest(rpc: RpcClient, *, cap_wei: int) -> Fees:
+def suggest(rpc: Rpc, *, cap_wei: int) -> Fees:
     """Return what to offer now, never above the cap.
 
     Raises

@@ -41,7 +41,7 @@ class RpcError(ReliefError):
         self.data = data
 
 
-class RpcClient:
+class Rpc:
     """JSON-RPC over one kept HTTP connection.
 
     Parameters
