@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -16,6 +17,7 @@ from service.errors import (
     ConfigurationError,
     IntegrityError,
     InvalidInput,
+    Problem,
     ReliefError,
 )
 
@@ -58,21 +60,25 @@ def report(run: Run, error: ReliefError) -> None:
     if run.as_json:
         run.json({"error": as_data(error)})
     run.stderr.print(Text(f"{error.title}: {error.detail}", style="bold red"))
-    if not error.problems:
-        return
-    located = any(problem.row is not None for problem in error.problems)
+    if error.problems:
+        print_problems(run, error.problems)
+
+
+def print_problems(run: Run, problems: Sequence[Problem]) -> None:
+    """Print problems on stderr, a row each; the first 200 of them."""
+    located = any(problem.row is not None for problem in problems)
     table = Table(header_style="bold")
     headings = ("row", "column", "value", "reason") if located else ("value", "reason")
     for heading in headings:
         table.add_column(heading, overflow="fold")
-    for problem in error.problems[:MAX_PROBLEM_ROWS]:
+    for problem in problems[:MAX_PROBLEM_ROWS]:
         row = cell(problem.row)
         if problem.other_row is not None:
             row = f"{row} and {problem.other_row}"
         values = (row, cell(problem.field)) if located else ()
         table.add_row(*values, cell(problem.value), problem.message)
     run.stderr.print(table)
-    left_out = len(error.problems) - MAX_PROBLEM_ROWS
+    left_out = len(problems) - MAX_PROBLEM_ROWS
     if left_out > 0:
         run.stderr.print(Text(f"… and {left_out} more; --json lists all"))
 

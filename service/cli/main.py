@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from service.application.context import Application
+from service.cli import cases, keys
 from service.cli.errors import ReliefGroup
 from service.cli.run import Run, operating_system_user
+from service.cli.setup import init
 from service.config import Settings
 
 app = typer.Typer(
@@ -63,3 +65,8 @@ def root(
     ctx.obj = run
     if run.owns_app:
         ctx.call_on_close(run.app.close)
+
+
+app.command("init")(init)
+app.add_typer(keys.app, name="keys")
+app.add_typer(cases.app, name="cases")

@@ -136,7 +136,8 @@ class Run:
     @cached_property
     def stderr(self) -> Console:
         """Where progress, notes and errors go."""
-        return Console(file=sys.stderr, markup=False, highlight=False, emoji=False)
+        width = None if sys.stderr.isatty() else PIPE_WIDTH
+        return Console(file=sys.stderr, width=width, markup=False, highlight=False, emoji=False)
 
     def note(self, text: str) -> None:
         """Say something to the person at the terminal."""

@@ -1,0 +1,268 @@
+"""``relief cases``: import a file, look at its cases, decide them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from sqlalchemy.orm import Session
+
+from service.cli.errors import INVALID, print_problems
+from service.cli.run import Json, Run, start
+from service.cli.values import read_kind, read_region
+from service.errors import InvalidInput
+from service.units import format_amount
+
+if TYPE_CHECKING:
+    from service.cases import Case, CaseFilter
+    from service.intake.report import ImportReport
+
+app = typer.Typer(no_args_is_help=True, help="Cases: import, list, show, decide.")
+
+State = Annotated[
+    str | None, typer.Option("--state", help="Only cases that are received, approved or rejected.")
+]
+Programme = Annotated[
+    str | None, typer.Option("--programme", "-p", help="Only cases of this programme (code).")
+]
+Kind = Annotated[str | None, typer.Option("--kind", help="Only one_off or stream.")]
+RegionCode = Annotated[
+    str | None,
+    typer.Option("--region", help="Only cases of this GB/T 2260 region and those inside it."),
+]
+ImportId = Annotated[str | None, typer.Option("--import", help="Only cases of this import (id).")]
+WalletAddress = Annotated[
+    str | None, typer.Option("--wallet", help="Only cases paid to this address.")
+]
+
+
+@app.command("import")
+def import_(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(help="CSV or XLSX, see docs/import-file.md.")],
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only check; write nothing. Exit code 2 if bad.")
+    ] = False,
+    skip_bad_rows: Annotated[
+        bool, typer.Option("--skip-bad-rows", help="Import the good rows of a file with bad ones.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Import a file of cases: all of it, or nothing and a list of every problem.
+
+    Each problem names its row, column, value and reason; of two rows that contradict each other
+    both are named.
+    """
+    from service.application.programmes import programme_directory
+    from service.cases import check_file, import_file
+
+    run = start(ctx, as_json)
+    keyring = run.app.keyring
+    with run.progress(f"reading {file.name}") as step, run.app.transaction() as session:
+        programmes = programme_directory(session)
+        if dry_run:
+            report = check_file(
+                session, file, keyring=keyring, programmes=programmes, progress=step
+            )
+        else:
+            report = import_file(
+                session,
+                file,
+                keyring=keyring,
+                programmes=programmes,
+                actor=run.actor,
+                skip_bad_rows=skip_bad_rows,
+                progress=step,
+            )
+    _show_report(run, report)
+    if report.problems:
+        print_problems(run, report.problems)
+        if dry_run:
+            raise typer.Exit(INVALID)
+
+
+def _show_report(run: Run, report: ImportReport) -> None:
+    data = report.as_dict()
+    if not run.as_json:
+        data |= {"amount": format_amount(report.amount_base_units)}
+        del data["problems"], data["amount_base_units"]
+    run.record(data)
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context,
+    *,
+    state: State = None,
+    programme: Programme = None,
+    kind: Kind = None,
+    region: RegionCode = None,
+    import_id: ImportId = None,
+    wallet: WalletAddress = None,
+    limit: Annotated[int, typer.Option(help="Cases on the page, 1 to 500.")] = 50,
+    cursor: Annotated[
+        str | None, typer.Option(help="Where the page before ended (its next_cursor).")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List cases in the order they were imported, without names or identity numbers."""
+    from service.cases import count_cases, list_cases
+
+    run = start(ctx, as_json)
+    with run.app.transaction() as session:
+        wanted = _filter(
+            session,
+            state=state,
+            programme=programme,
+            kind=kind,
+            region=region,
+            import_id=import_id,
+            wallet=wallet,
+        )
+        page = list_cases(session, wanted, limit=limit, cursor=cursor)
+        count = count_cases(session, wanted)
+        items = [case_data(case) for case in page.cases]
+    run.rows(
+        items,
+        {
+            "case_ref": "case",
+            "state": "state",
+            "programme_id": "programme",
+            "region": "region",
+            "kind": "kind",
+            "amount": "amount\u00a0",
+            "wallet_address": "wallet",
+            "cause": "cause",
+        },
+        data={"items": items, "count": count, "next_cursor": page.next_cursor},
+    )
+    run.note(f"{len(items)} of {count} cases")
+    if page.next_cursor:
+        run.note(f"next page: --cursor {page.next_cursor}")
+
+
+@app.command("show")
+def show(
+    ctx: typer.Context,
+    case: Annotated[str, typer.Argument(help="Its reference (case_ref) or id.")],
+    *,
+    reveal: Annotated[
+        bool, typer.Option("--reveal", help="Decrypt name, identity number and phone.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show one case."""
+    from service.cases import get_case, reveal_person
+
+    run = start(ctx, as_json)
+    with run.app.transaction() as session:
+        found = get_case(session, case)
+        data = case_data(found)
+        if reveal:
+            person = reveal_person(session, run.app.keyring, found)
+            data["person"] = {
+                "name": person.name,
+                "id_number": person.id_number,
+                "phone": person.phone,
+            }
+    run.record(data)
+
+
+@app.command("decide")
+def decide(
+    ctx: typer.Context,
+    cases: Annotated[
+        list[str] | None, typer.Argument(help="References or ids; or use the filters below.")
+    ] = None,
+    *,
+    approve: Annotated[bool, typer.Option("--approve", help="Approve them.")] = False,
+    reject: Annotated[bool, typer.Option("--reject", help="Reject them; needs --reason.")] = False,
+    reason: Annotated[str | None, typer.Option(help="Why, for the record.")] = None,
+    all_received: Annotated[
+        bool, typer.Option("--all", help="Every case that is not decided yet.")
+    ] = False,
+    programme: Programme = None,
+    kind: Kind = None,
+    region: RegionCode = None,
+    import_id: ImportId = None,
+    wallet: WalletAddress = None,
+    as_json: Json = False,
+) -> None:
+    """Approve or reject cases: those named, or all undecided ones that match the filters."""
+    from service.cases import CaseState, get_case
+    from service.cases import decide as decide_cases
+
+    run = start(ctx, as_json)
+    if approve == reject:
+        raise InvalidInput("say either --approve or --reject")
+    filters = any((programme, kind, region, import_id, wallet))
+    if sum((bool(cases), filters, all_received)) != 1:
+        raise InvalidInput("name cases, or give filters, or say --all: one of the three")
+    decision = CaseState.APPROVED if approve else CaseState.REJECTED
+    with run.app.transaction() as session:
+        if cases:
+            wanted: list[str] | CaseFilter = [get_case(session, case).id for case in cases]
+        else:
+            wanted = _filter(
+                session,
+                programme=programme,
+                kind=kind,
+                region=region,
+                import_id=import_id,
+                wallet=wallet,
+            )
+        decided = decide_cases(session, wanted, decision, actor=run.actor, reason=reason)
+    run.record({"decision": decision.value, "decided": decided, "actor": run.actor})
+
+
+def case_data(case: Case) -> dict[str, Any]:
+    """Return what a case shows without opening personal data."""
+    return {
+        "id": case.id,
+        "case_ref": case.case_ref,
+        "state": case.state,
+        "programme_id": case.programme_id,
+        "region": case.region.six_digits,
+        "kind": case.kind,
+        "amount": format_amount(case.amount_base_units),
+        "amount_base_units": str(case.amount_base_units),
+        "wallet_address": case.wallet_address,
+        "start_date": case.start_date.isoformat(),
+        "duration_days": case.duration_days,
+        "cause": case.cause,
+        "period": case.period,
+        "commitment": "0x" + case.commitment,
+        "import_id": case.import_id,
+        "beneficiary_id": case.beneficiary_id,
+        "created_at": case.created_at.isoformat(),
+        "decided_by": case.decided_by,
+        "decided_at": case.decided_at.isoformat() if case.decided_at else None,
+        "decision_reason": case.decision_reason,
+    }
+
+
+def _filter(
+    session: Session,
+    *,
+    state: str | None = None,
+    programme: str | None,
+    kind: str | None,
+    region: str | None,
+    import_id: str | None,
+    wallet: str | None,
+) -> CaseFilter:
+    from service.application.programmes import find_programme
+    from service.cases import CaseFilter, CaseState
+
+    if state is not None and state not in set(CaseState):
+        raise InvalidInput(f"{state!r} is not one of {', '.join(CaseState)}")
+    return CaseFilter(
+        state=CaseState(state) if state else None,
+        programme_id=find_programme(session, programme).id if programme else None,
+        kind=read_kind(kind) if kind else None,
+        region=read_region(region) if region else None,
+        import_id=import_id,
+        wallet_address=wallet,
+    )
