@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from service.application.context import Application
-from service.cli import cases, keys
+from service.cli import cases, keys, reserve, wallet
+from service.cli.doctor import doctor
 from service.cli.errors import ReliefGroup
+from service.cli.redeem import redeem
 from service.cli.run import Run, operating_system_user
 from service.cli.setup import init
 from service.config import Settings
@@ -70,3 +72,7 @@ def root(
 app.command("init")(init)
 app.add_typer(keys.app, name="keys")
 app.add_typer(cases.app, name="cases")
+app.add_typer(wallet.app, name="wallet")
+app.command("redeem")(redeem)
+app.add_typer(reserve.app, name="reserve")
+app.command("doctor")(doctor)

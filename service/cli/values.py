@@ -97,7 +97,7 @@ def read_total(text: str) -> int:
             f"{text!r} is no amount: write digits with at most {TOKEN_DECIMALS} decimals, 1234.50"
         )
     fraction = (match["fraction"] or "").ljust(TOKEN_DECIMALS, "0")
-    amount = int(match["whole"]) * BASE_UNITS_PER_TOKEN + int(fraction)
+    amount: int = int(match["whole"]) * BASE_UNITS_PER_TOKEN + int(fraction)
     if not 0 < amount <= MAX_TOTAL_BASE_UNITS:
         raise InvalidInput(f"{text!r} is out of range")
     return amount

@@ -1,0 +1,131 @@
+"""Checks of this machine: the database, the keys, the clock, the worker's lanes and its lag."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import func, select, text
+
+from service.application.context import KEYRING_FILE, Application
+from service.application.database import current_revision, head_revision
+from service.application.doctor.checks import Check, failed, passed, warned
+from service.clock import SYSTEM_CLOCK
+from service.confirmations.models import ChainAlarm, Cursor
+from service.transactions.models import Lane, Transaction
+
+CLOCK_TOLERANCE_S = 60
+"""Blocks may be so far ahead of our clock."""
+
+IDLE_CHAIN_S = 3600
+"""A newest block older than this is worth a look."""
+
+EVENTS_LAG_BLOCKS = 100
+"""So many unread blocks are worth a look: no worker may be running."""
+
+LOW_TRANSACTIONS = 100
+"""Gas money for fewer transactions of the largest size is a warning."""
+
+LARGEST_TRANSACTION_GAS = 2**24
+"""No transaction may use more (EIP-7825)."""
+
+_OTHERS = 0o077
+
+
+def examine_database(app: Application) -> Iterator[Check]:
+    """Look at the database and its version."""
+    with app.engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+        shown = app.engine.url.render_as_string(hide_password=True)
+    yield passed("database", "reachable", shown)
+    head, current = head_revision(app.settings.resolved_database_url), current_revision(app.engine)
+    if current == head:
+        yield passed("database", "version", f"{current}, the newest")
+    else:
+        yield failed("database", "version", f"{current or 'none'}, not {head}: run `relief init`")
+
+
+def examine_keys(app: Application) -> Iterator[Check]:
+    """Look at the folder of keys: encrypted, private, and opened by the passphrase."""
+    from service.chain.signers import list_keystores
+
+    folder = app.settings.resolved_keys_dir
+    if not folder.is_dir():
+        yield failed("keys", "folder", f"{folder} is missing: run `relief init`")
+        return
+    if _open_to_others(folder):
+        yield failed("keys", "folder", f"{folder} is open to others: chmod 700 it")
+    keystores = {keystore.path for keystore in list_keystores(folder)}
+    files = {path for path in folder.iterdir() if path.is_file() and path.name[0] != "."}
+    unknown = files - keystores - {folder / KEYRING_FILE}
+    if unknown:
+        names = ", ".join(sorted(path.name for path in unknown))
+        yield warned("keys", "other files", f"neither keystores nor the keyring: {names}")
+    open_files = sorted(path.name for path in files if _open_to_others(path))
+    if open_files:
+        yield failed("keys", "private", f"readable by others: {', '.join(open_files)}")
+    else:
+        yield passed("keys", "private", f"{len(keystores)} encrypted keystores, none for others")
+    keyring = app.keyring
+    yield passed("keys", "keyring", f"opens; data is sealed with key {keyring.key_version}")
+
+
+def _open_to_others(path: Path) -> bool:
+    return bool(stat.S_IMODE(path.stat().st_mode) & _OTHERS)
+
+
+def examine_clock(app: Application) -> Iterator[Check]:
+    """Compare our clock with the newest block's time."""
+    header = app.rpc.header("latest") or {}
+    block_at = datetime.fromtimestamp(int(header["timestamp"], 16), UTC)
+    ahead = (block_at - SYSTEM_CLOCK.now()).total_seconds()
+    shown = f"newest block {block_at.isoformat()}"
+    if ahead > CLOCK_TOLERANCE_S:
+        yield warned("clock", "block time", f"{shown}, {ahead:.0f} s ahead of this machine's clock")
+    elif ahead < -IDLE_CHAIN_S:
+        yield warned("clock", "block time", f"{shown}, {-ahead / 3600:.1f} h ago: is the chain on?")
+    else:
+        yield passed("clock", "block time", shown)
+
+
+def examine_worker(app: Application) -> Iterator[Check]:
+    """Look at the lanes' gas money, at how far events were read, and at open alarms."""
+    chain_id = app.deployment.chain_id
+    with app.sessions() as session:
+        lanes = list(session.scalars(select(Lane).where(Lane.chain_id == chain_id)))
+        cursor = session.get(Cursor, (chain_id, "events"))
+        alarms = list(session.scalars(select(ChainAlarm).where(ChainAlarm.cleared_at.is_(None))))
+        waiting = session.scalar(
+            select(func.count()).select_from(Transaction).where(Transaction.state == "built")
+        )
+    yield from (_gas_money(app, lane) for lane in lanes)
+    if not lanes:
+        yield warned("worker", "lanes", "no worker has run yet: `relief worker run`")
+    newest = app.rpc.block_number()
+    read = cursor.block_number if cursor else app.deployment.deployment_block - 1
+    lag = max(newest - read, 0)
+    detail = f"read up to block {read} of {newest}; {waiting or 0} transactions wait to be signed"
+    if lag > EVENTS_LAG_BLOCKS:
+        yield warned("worker", "events", f"{detail}: is a worker running?")
+    else:
+        yield passed("worker", "events", detail)
+    for alarm in alarms:
+        yield failed("worker", f"alarm {alarm.id}", f"{alarm.kind}: {alarm.detail}")
+
+
+def _gas_money(app: Application, lane: Lane) -> Check:
+    name = f"lane {lane.sender}"
+    balance = int(app.rpc.call("eth_getBalance", lane.sender, "latest"), 16)
+    price = int(app.rpc.call("eth_gasPrice"), 16)
+    header = app.rpc.header("latest") or {}
+    if int(header.get("baseFeePerGas") or "0x0", 16) == 0:
+        return passed("worker", name, f"next nonce {lane.next_nonce}; gas is free here")
+    left = balance // (price * LARGEST_TRANSACTION_GAS or 1)
+    detail = f"{balance} wei, enough for {left} of the largest transactions"
+    if lane.out_of_funds or left == 0:
+        return failed("worker", name, f"{detail}: send it gas money")
+    if left < LOW_TRANSACTIONS:
+        return warned("worker", name, detail)
+    return passed("worker", name, detail)

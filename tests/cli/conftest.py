@@ -1,0 +1,118 @@
+"""The command line in this process, on a folder, a SQLite database and a chain of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.application.context import Application
+from service.chain import signers
+from service.chain.devnode import DevNode
+from service.cli.main import app as command_line
+from service.config import PROJECT_ROOT, Settings
+from service.privacy import keyfile
+from service.privacy.keyring import Keyring
+from tests.support.deployed import Deployed, deploy
+
+PASSPHRASE = "correct horse battery staple"
+CHEAP = 2
+
+
+@dataclass
+class Ran:
+    """What one run of the command line left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The JSON document on stdout: nothing else may be there."""
+        return json.loads(self.out)
+
+
+class Cli:
+    """Runs commands against one application context."""
+
+    def __init__(self, app: Application, capsys: pytest.CaptureFixture[str]) -> None:
+        self.app = app
+        self._capsys = capsys
+
+    def __call__(self, *args: Any) -> Ran:
+        self._capsys.readouterr()
+        code = command_line(
+            ["--actor", "tester", *map(str, args)], standalone_mode=False, obj=self.app
+        )
+        out, err = self._capsys.readouterr()
+        return Ran(code or 0, out, err)
+
+    def ok(self, *args: Any) -> Any:
+        """Run with ``--json``, expect success, return the document."""
+        ran = self(*args, "--json")
+        assert ran.code == 0, ran.err
+        return ran.json
+
+
+@pytest.fixture
+def settings(tmp_path: Path, sqlite_template: Path) -> Settings:
+    """Settings of a folder with a passphrase and a database with all tables."""
+    passphrase_file = tmp_path / "passphrase"
+    passphrase_file.write_text(PASSPHRASE + "\n")
+    passphrase_file.chmod(0o600)
+    (tmp_path / "relief.db").write_bytes(sqlite_template.read_bytes())
+    return Settings(
+        data_dir=tmp_path,
+        rpc_url="http://127.0.0.1:1",
+        artifacts_dir=PROJECT_ROOT / "build" / "contracts",
+        key_passphrase_file=passphrase_file,
+    )
+
+
+@pytest.fixture
+def application(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Application]:
+    """A context whose keys cost nothing to open."""
+    monkeypatch.setattr(signers, "SCRYPT_COST", CHEAP)
+    monkeypatch.setitem(signers.create_keystore.__kwdefaults__, "scrypt_cost", CHEAP)
+    monkeypatch.setitem(signers.import_keystore.__kwdefaults__, "scrypt_cost", CHEAP)
+    monkeypatch.setattr(keyfile, "DEFAULT_SCRYPT_N", CHEAP)
+    with Application(settings) as app:
+        Keyring.create(app.keyring_path, PASSPHRASE, scrypt_n=CHEAP)
+        yield app
+
+
+@pytest.fixture
+def cli(application: Application, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """The command line, with database and keys, without a chain."""
+    return Cli(application, capsys)
+
+
+@pytest.fixture
+def deployed(chain: DevNode) -> Iterator[Deployed]:
+    """The contracts on the session's chain, gone after the test."""
+    made = deploy(chain)
+    yield made
+    made.rpc.close()
+
+
+@pytest.fixture
+def chain_cli(cli: Cli, deployed: Deployed, tmp_path: Path) -> Cli:
+    """The command line with a chain, the contracts, and every key as a keystore here."""
+    deployed.write(tmp_path / "deployment.json")
+    cli.app.settings.rpc_url = deployed.node.rpc_url
+    for name, key in deployed.roles.items():
+        keep(cli.app, name.replace("_", "-"), key.key)
+    for number, key in deployed.officers.items():
+        keep(cli.app, f"officer-{number}", key.key)
+    return cli
+
+
+def keep(app: Application, name: str, key: bytes) -> None:
+    """Store a key as a keystore that costs nothing to open."""
+    folder = app.settings.resolved_keys_dir
+    signers.import_keystore(folder, name, bytes(key), PASSPHRASE, scrypt_cost=CHEAP)

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from service.application.doctor.contracts import same_code
+from tests.cli.conftest import Cli
+from tests.support.deployed import Deployed
+
+
+def _by_name(document: dict) -> dict[str, dict]:
+    return {check["name"]: check for check in document["checks"]}
+
+
+@pytest.fixture(autouse=True)
+def _migrated(monkeypatch: pytest.MonkeyPatch) -> None:
+    from service.application.doctor import machine
+
+    monkeypatch.setattr(machine, "head_revision", lambda _url: "newest")
+    monkeypatch.setattr(machine, "current_revision", lambda _engine: "newest")
+
+
+def test_everything_in_order_is_healthy(chain_cli: Cli) -> None:
+    ran = chain_cli("doctor", "--json")
+    assert ran.code == 0, ran.out
+    assert ran.json["healthy"]
+    assert ran.json["counts"]["failed"] == 0
+    checks = _by_name(ran.json)
+    assert checks["administrator"]["detail"] == "the registry alone; the deployer has none"
+    assert checks["code of vault"]["status"] == "ok"
+
+
+def test_other_code_than_deployed_fails(chain_cli: Cli, deployed: Deployed) -> None:
+    deployed.node.rpc("anvil_setCode", deployed.vault, "0x6001")
+    ran = chain_cli("doctor", "--json")
+    assert ran.code == 1
+    assert _by_name(ran.json)["code of vault"]["status"] == "failed"
+
+
+def test_code_that_is_not_the_compiled_one_fails(
+    chain_cli: Cli, deployed: Deployed, tmp_path: Path
+) -> None:
+    from eth_utils.crypto import keccak
+
+    deployed.node.rpc("anvil_setCode", deployed.token, "0x6001")
+    content = json.loads((tmp_path / "deployment.json").read_text())
+    content["contracts"]["token"]["runtime_code_hash"] = "0x" + keccak(hexstr="6001").hex()
+    (tmp_path / "deployment.json").write_text(json.dumps(content))
+    check = _by_name(chain_cli("doctor", "--json").json)["code of token"]
+    assert check["status"] == "failed"
+    assert "make compile" in check["detail"]
+
+
+def test_a_second_administrator_fails(chain_cli: Cli, deployed: Deployed) -> None:
+    deployed.node.rpc("anvil_impersonateAccount", deployed.registry)
+    deployed.fund(deployed.registry)
+    data = deployed.contracts.encode_call("manager", "grantRole", 0, deployed.deployer.address, 0)
+    deployed.node.rpc(
+        "eth_sendTransaction",
+        {
+            "from": deployed.registry,
+            "to": deployed.deployment.manager,
+            "data": "0x" + data.hex(),
+            "gas": hex(1_000_000),
+        },
+    )
+    deployed.mine()
+    ran = chain_cli("doctor", "--json")
+    assert ran.code == 1
+    check = _by_name(ran.json)["administrator"]
+    assert deployed.deployer.address in check["detail"]
+
+
+def test_a_key_open_to_others_fails(chain_cli: Cli) -> None:
+    (chain_cli.app.settings.resolved_keys_dir / "attestor.json").chmod(0o644)
+    ran = chain_cli("doctor", "--json")
+    assert ran.code == 1
+    assert "attestor.json" in _by_name(ran.json)["private"]["detail"]
+
+
+def test_without_a_node_the_other_checks_are_still_made(cli: Cli, tmp_path: Path) -> None:
+    ran = cli("doctor", "--json")
+    assert ran.code == 1
+    areas = {(check["area"], check["status"]) for check in ran.json["checks"]}
+    assert ("chain", "failed") in areas
+    assert ("database", "ok") in areas
+
+
+def test_only_immutables_may_differ_from_the_compiled_code() -> None:
+    compiled = bytes.fromhex("7f" + "00" * 32 + "6000")
+    assert same_code(bytes.fromhex("7f" + "11" * 32 + "6000"), compiled)
+    assert not same_code(bytes.fromhex("7f" + "11" * 32 + "6001"), compiled)
+    assert not same_code(compiled + b"\x00", compiled)
