@@ -106,12 +106,14 @@ def read_typed(  # noqa: PLR0911  # one return a type of cell reads best
 def number_text(value: float) -> str:
     """Write a spreadsheet number in plain digits: ``600``, ``1234.5``, never an exponent.
 
-    The shortest decimal that means the same double is taken, which is what the person typed as
-    long as it has at most 15 digits.
+    A float is taken at 15 significant digits, which is what a spreadsheet shows and keeps of
+    what a person typed; the digits behind are left over from binary arithmetic.
     """
-    if isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, int):
         return str(value)
-    number = Decimal(repr(value))
+    if not math.isfinite(value):
+        return str(value)
+    number = Decimal(f"{value:.{_SPREADSHEET_DIGITS}g}")
     if number == number.to_integral_value():
         return f"{number.to_integral_value():f}"
     return f"{number:f}"

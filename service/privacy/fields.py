@@ -6,6 +6,7 @@ The bytes of a field and of its associated data are fixed by docs/privacy.md.
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -28,7 +29,12 @@ def associated_data(table: str, column: str, row_id: str, key_version: int) -> b
         ``"relief/field/v1"``, a zero byte, then table, column and row id length-prefixed, then
         the key version in 4 bytes (unsigned big-endian).
     """
-    return _CONTEXT + length_prefixed(table, column, row_id) + key_version.to_bytes(4, "big")
+    return _context(table, column) + length_prefixed(row_id) + key_version.to_bytes(4, "big")
+
+
+@lru_cache(maxsize=256)
+def _context(table: str, column: str) -> bytes:
+    return _CONTEXT + length_prefixed(table, column)
 
 
 def encrypt(cipher: AESGCM, plaintext: bytes, place: bytes) -> bytes:
