@@ -10,7 +10,7 @@ from eth_utils.crypto import keccak
 from sqlalchemy.orm import Session
 
 from service.application.context import Application
-from service.application.requests import ask
+from service.application.requests import ask_once
 from service.application.typed_data import signer_of, typed_data_digest
 from service.errors import InvalidInput, InvalidSignature, LimitExceeded
 from service.payouts.models import ChainRequest, RequestKind
@@ -171,7 +171,7 @@ def submit_redemption(
     balance = app.contracts.read(app.rpc, "token", "balanceOf", redemption.holder)
     if balance < redemption.amount_base_units:
         raise LimitExceeded(f"the wallet has {format_amount(balance)} only")
-    return ask(
+    return ask_once(
         session,
         RequestKind.REDEEM_WITH_AUTHORIZATION,
         redemption.message()

@@ -1,19 +1,17 @@
-"""Asking for a transaction: the row that the worker turns into one."""
+"""Asking for a transaction, and what became of it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.clock import SYSTEM_CLOCK, Clock
 from service.errors import AlreadyExists, NotFound
-from service.payouts.models import OPEN_REQUEST_STATES, ChainRequest, JournalEntry, RequestKind
-from service.payouts.states import RequestState
+from service.payouts.models import ChainRequest, RequestKind
+from service.payouts.requests import ask
 
 
-def ask(
+def ask_once(
     session: Session,
     kind: RequestKind,
     args: dict[str, Any],
@@ -21,9 +19,8 @@ def ask(
     dedupe_key: str,
     actor: str,
     reason: str | None = None,
-    clock: Clock = SYSTEM_CLOCK,
 ) -> ChainRequest:
-    """Ask for a transaction and note in the journal who did.
+    """Ask for a transaction; asking for exactly the same again returns the open request.
 
     Parameters
     ----------
@@ -35,38 +32,11 @@ def ask(
     Raises
     ------
     AlreadyExists
-        When the same was asked for and is not done yet.
+        When a request for the same effect with other arguments is open.
     """
-    open_one = session.scalar(
-        select(ChainRequest).where(
-            ChainRequest.dedupe_key == dedupe_key,
-            ChainRequest.state.in_([state.value for state in OPEN_REQUEST_STATES]),
-        )
-    )
-    if open_one is not None:
-        raise AlreadyExists(f"request {open_one.id} asks for the same and is {open_one.state}")
-    now = clock.now()
-    row = ChainRequest(
-        kind=kind.value,
-        args=args,
-        dedupe_key=dedupe_key,
-        state=RequestState.REQUESTED.value,
-        actor=actor,
-        reason=reason,
-        created_at=now,
-    )
-    session.add(row)
-    session.flush()
-    session.add(
-        JournalEntry(
-            at=now,
-            actor=actor,
-            action=kind.value,
-            object_type="chain_request",
-            object_id=str(row.id),
-            reason=reason,
-        )
-    )
+    row = ask(session, kind, args, dedupe_key=dedupe_key, actor=actor, reason=reason)
+    if row.args != args:
+        raise AlreadyExists(f"request {row.id} with other values is {row.state}: wait for it")
     return row
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from service.application.context import Application
-from service.application.requests import ask
+from service.application.requests import ask_once
 from service.errors import InvalidInput, LimitExceeded
 from service.payouts.models import ChainRequest, RequestKind
 from service.units import format_amount
@@ -109,7 +109,7 @@ def attest(
     )
     if included > redeemed:
         raise LimitExceeded(f"only {format_amount(redeemed)} were redeemed so far")
-    return ask(
+    return ask_once(
         session,
         RequestKind.ATTEST_RESERVE,
         {

@@ -55,13 +55,13 @@ def import_(
     Each problem names its row, column, value and reason; of two rows that contradict each other
     both are named.
     """
-    from service.application.programmes import programme_directory
     from service.cases import check_file, import_file
+    from service.payouts.directory import DatabaseProgrammes
 
     run = start(ctx, as_json)
     keyring = run.app.keyring
     with run.progress(f"reading {file.name}") as step, run.app.transaction() as session:
-        programmes = programme_directory(session)
+        programmes = DatabaseProgrammes(session)
         if dry_run:
             report = check_file(
                 session, file, keyring=keyring, programmes=programmes, progress=step

@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from service.application.context import Application
-from service.cli import cases, keys, reserve, wallet
+from service.cli import cases, keys, programmes, reserve, wallet
 from service.cli.doctor import doctor
 from service.cli.errors import ReliefGroup
 from service.cli.redeem import redeem
 from service.cli.run import Run, operating_system_user
+from service.cli.serve import serve
 from service.cli.setup import init
 from service.config import Settings
 
@@ -71,8 +72,10 @@ def root(
 
 app.command("init")(init)
 app.add_typer(keys.app, name="keys")
+app.add_typer(programmes.app, name="programme")
 app.add_typer(cases.app, name="cases")
 app.add_typer(wallet.app, name="wallet")
 app.command("redeem")(redeem)
 app.add_typer(reserve.app, name="reserve")
+app.command("serve")(serve)
 app.command("doctor")(doctor)

@@ -1,0 +1,188 @@
+"""``relief programme``: plan programmes and their budgets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from service.cli.run import Json, start
+from service.cli.values import read_duration, read_hash, read_region, read_total, show_time
+from service.cli.waiting import Wait, show_request
+from service.errors import ChainUnavailable, ConfigurationError, InvalidInput
+
+if TYPE_CHECKING:
+    from service.payouts.programmes import Tier
+
+app = typer.Typer(no_args_is_help=True, help="Programmes: create, list, show, budget.")
+
+Programme = Annotated[str, typer.Argument(help="Code or number of the programme.")]
+
+
+@app.command("create")
+def create(
+    ctx: typer.Context,
+    code: Annotated[str, typer.Argument(help="Short name that import files use: flood-2026.")],
+    *,
+    name: Annotated[str, typer.Option(help="Its name for people.")],
+    budget: Annotated[str, typer.Option(help="Most that may be approved in all: 5000000.")],
+    payout_cap: Annotated[str, typer.Option(help="Most one payout may be: 20000.")],
+    tier: Annotated[
+        list[str],
+        typer.Option(
+            help="UPTO:REVIEWERS[:DELAY], up to 4 ascending: 1000000:1, then 5000000:2:24h. A "
+            "batch needs so many reviewers while the rolling sum is at most UPTO."
+        ),
+    ],
+    region: Annotated[
+        str, typer.Option(help="GB/T 2260 code of where it may pay; 0 for the whole country.")
+    ] = "0",
+    number: Annotated[
+        int | None, typer.Option(min=1, help="Its number on chain; default: the next one.")
+    ] = None,
+    metadata_hash: Annotated[
+        str | None, typer.Option(help="Hash of its public description, 0x and 64 digits.")
+    ] = None,
+    wait: Wait = 0,
+    as_json: Json = False,
+) -> None:
+    """Plan a programme: the worker with the programme manager's keystore sends it.
+
+    It comes into force two days after its block; the contract shortens that for nobody.
+    """
+    from service.application.programmes import programme_view
+    from service.payouts.programmes import ask_to_create, create_programme
+
+    run = start(ctx, as_json)
+    code_and_digits = (0, 0)
+    if region != "0":
+        parsed = read_region(region)
+        code_and_digits = (parsed.code, parsed.digits)
+    with run.app.transaction() as session:
+        programme = create_programme(
+            session,
+            code=code,
+            name=name,
+            region_code=code_and_digits[0],
+            region_digits=code_and_digits[1],
+            budget_base_units=read_total(budget),
+            payout_cap_base_units=read_total(payout_cap),
+            tiers=[read_tier(text) for text in tier],
+            actor=run.actor,
+            programme_id=number,
+            metadata_hash=read_hash(metadata_hash) if metadata_hash else None,
+        )
+        request_id = ask_to_create(session, programme, actor=run.actor).id  # the one just asked
+        data = programme_view(programme) | {"request_id": request_id}
+    if wait:
+        show_request(run, request_id, wait)
+        return
+    run.record(data)
+    run.note("asked for; `relief worker run` sends it, and it is in force two days later")
+
+
+def read_tier(text: str) -> Tier:
+    """Read ``UPTO:REVIEWERS[:DELAY]``.
+
+    Raises
+    ------
+    InvalidInput
+        When it has another form.
+    """
+    from service.payouts.programmes import Tier
+
+    up_to, _, rest = text.partition(":")
+    reviewers, _, delay = rest.partition(":")
+    if not (reviewers.isascii() and reviewers.isdigit()):
+        raise InvalidInput(f"{text!r} is no tier: write 1000000:1 or 5000000:2:24h")
+    return Tier(read_total(up_to), int(reviewers), read_duration(delay) if delay else 0)
+
+
+@app.command("list")
+def list_(ctx: typer.Context, *, as_json: Json = False) -> None:
+    """List the programmes."""
+    from service.application.programmes import programme_view
+    from service.payouts.programmes import list_programmes
+
+    run = start(ctx, as_json)
+    with run.app.transaction() as session:
+        items = [programme_view(programme) for programme in list_programmes(session)]
+    run.rows(
+        items,
+        {
+            "number": "number",
+            "code": "code",
+            "name": "name",
+            "state": "state",
+            "region": "region",
+            "budget": "budget\u00a0",
+            "payout_cap": "payout cap\u00a0",
+            "active_from": "in force from",
+        },
+    )
+
+
+@app.command("show")
+def show(ctx: typer.Context, programme: Programme, *, as_json: Json = False) -> None:
+    """Show a programme, with its budget as the vault counts it."""
+    from service.application.programmes import find_programme, programme_on_chain, programme_view
+
+    run = start(ctx, as_json)
+    with run.app.transaction() as session:
+        row = find_programme(session, programme)
+        data = programme_view(row)
+        number, on_chain = row.id, row.state == "onchain"
+    data["chain"] = None
+    if on_chain:
+        try:
+            data["chain"] = programme_on_chain(run.app, number)
+        except (ChainUnavailable, ConfigurationError) as error:
+            run.note(f"without the chain's own view: {error.detail}")
+    run.record(data if run.as_json else _readable(data))
+
+
+def _readable(data: dict[str, Any]) -> dict[str, Any]:
+    shown = {name: value for name, value in data.items() if not name.endswith("_base_units")}
+    if shown["chain"] is not None:
+        chain = {n: v for n, v in shown["chain"].items() if not n.endswith("_base_units")}
+        for name in ("active_from", "pending_budget_from"):
+            chain[name] = show_time(chain.pop(f"{name}_unix_s"))
+        shown["chain"] = chain
+    shown["tiers"] = [
+        {n: v for n, v in tier.items() if not n.endswith("_base_units")} for tier in shown["tiers"]
+    ]
+    return shown
+
+
+@app.command("budget")
+def budget(
+    ctx: typer.Context,
+    programme: Programme,
+    amount: Annotated[
+        str | None, typer.Argument(help="The new budget in all; a higher one waits two days.")
+    ] = None,
+    *,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Apply the higher budget whose two days are over.")
+    ] = False,
+    reason: Annotated[str | None, typer.Option(help="Why, for the journal.")] = None,
+    wait: Wait = 0,
+    as_json: Json = False,
+) -> None:
+    """Lower a programme's budget at once, plan a higher one, or apply a planned one."""
+    from service.application.programmes import find_programme
+    from service.payouts.programmes import request_budget_application, request_budget_change
+
+    run = start(ctx, as_json)
+    if (amount is None) != apply:
+        raise InvalidInput("give either the new budget or --apply")
+    with run.app.transaction() as session:
+        row = find_programme(session, programme)
+        if apply:
+            request = request_budget_application(session, row, actor=run.actor)
+        else:
+            request = request_budget_change(
+                session, row, read_total(amount or ""), actor=run.actor, reason=reason
+            )
+        request_id = request.id
+    show_request(run, request_id, wait)

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from service.payouts.models import Programme
+from tests.cli.conftest import Cli
+
+HEADER = (
+    "case_ref,name,id_number,phone,region_code,wallet_address,programme,kind,amount,start_date,"
+    "duration_days,cause\n"
+)
+GOOD = (
+    "C-1,王芳,51072219800101001X,13800000000,510722,0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359,"
+    "flood,one_off,600,2026-11-01,,房屋倒塌\n"
+)
+TWIN = (
+    "C-1,李静,510722197503150026,,510722,0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed,"
+    "flood,one_off,1234.50,2026-11-01,,农田受淹\n"
+)
+
+
+@pytest.fixture(autouse=True)
+def _programme(cli: Cli) -> None:
+    with cli.app.transaction() as session:
+        session.add(
+            Programme(
+                id=1,
+                code="flood",
+                name="Flood relief",
+                region_code=51,
+                region_digits=2,
+                budget_base_units=10**12,
+                payout_cap_base_units=10**10,
+                tiers=[],
+                metadata_hash="0x" + "00" * 32,
+                state="onchain",
+                created_by="test",
+                created_at=datetime(2026, 1, 1, tzinfo=UTC),
+            )
+        )
+
+
+def _file(folder: Path, text: str) -> Path:
+    path = folder / "cases.csv"
+    path.write_text(text)
+    return path
+
+
+def test_a_dry_run_writes_nothing(cli: Cli, tmp_path: Path) -> None:
+    report = cli.ok("cases", "import", _file(tmp_path, HEADER + GOOD), "--dry-run")
+    assert report["dry_run"]
+    assert report["accepted"] == 1
+    assert cli.ok("cases", "list")["count"] == 0
+
+
+def test_a_good_file_is_imported_listed_shown_and_decided(cli: Cli, tmp_path: Path) -> None:
+    report = cli.ok("cases", "import", _file(tmp_path, HEADER + GOOD))
+    assert report["accepted"] == 1
+    assert report["amount_base_units"] == "600000000"
+    listed = cli.ok("cases", "list", "--region", "51", "--programme", "flood")
+    assert [case["case_ref"] for case in listed["items"]] == ["C-1"]
+    assert "person" not in cli.ok("cases", "show", "C-1")
+    assert cli.ok("cases", "show", "C-1", "--reveal")["person"]["name"] == "王芳"
+    decided = cli.ok("cases", "decide", "--programme", "flood", "--approve")
+    assert decided == {"decision": "approved", "decided": 1, "actor": "tester"}
+    assert cli.ok("cases", "show", "C-1")["decided_by"] == "tester"
+
+
+def test_both_rows_of_a_duplicate_are_named(cli: Cli, tmp_path: Path) -> None:
+    ran = cli("cases", "import", _file(tmp_path, HEADER + GOOD + TWIN))
+    assert ran.code == 2
+    assert ran.out == ""
+    row = next(line for line in ran.err.splitlines() if "case_ref" in line)
+    assert "3 and 2" in row
+    assert "C-1" in row
+    assert cli.ok("cases", "list")["count"] == 0
+
+
+def test_a_bad_row_is_named_with_row_column_value_and_reason(cli: Cli, tmp_path: Path) -> None:
+    bad = GOOD.replace("C-1", "C-2").replace(",600,", ",6oo,")
+    ran = cli("cases", "import", _file(tmp_path, HEADER + bad), "--json")
+    assert ran.code == 2
+    (problem,) = ran.json["error"]["problems"]
+    assert (problem["row"], problem["field"], problem["value"]) == (2, "amount", "6oo")
+    row = next(line for line in ran.err.splitlines() if "6oo" in line)
+    assert "amount" in row
+
+
+def test_skipping_bad_rows_imports_the_others(cli: Cli, tmp_path: Path) -> None:
+    bad = TWIN.replace("C-1", "C-2").replace("1234.50", "0.00")
+    path = _file(tmp_path, HEADER + GOOD + bad)
+    report = cli.ok("cases", "import", path, "--skip-bad-rows")
+    assert (report["accepted"], report["rejected"]) == (1, 1)
+
+
+def test_a_decision_needs_a_choice_and_a_scope(cli: Cli) -> None:
+    assert cli("cases", "decide", "--all").code == 2
+    assert cli("cases", "decide", "--approve").code == 2
+    assert cli("cases", "decide", "--reject", "--all").code == 2
+    assert cli("cases", "show", "C-9").code == 1
+
+
+def test_a_wrong_filter_value_is_invalid_input(cli: Cli) -> None:
+    assert cli("cases", "list", "--state", "paid").code == 2
+    assert cli("cases", "list", "--kind", "gift").code == 2
+    assert cli("cases", "list", "--region", "5").code == 2
