@@ -1,0 +1,27 @@
+"""Cases: what each person is to receive and why, and who decided it."""
+
+from service.cases.filters import CaseFilter
+from service.cases.imports import check_file, import_file
+from service.cases.models import Beneficiary, Case, Wallet
+from service.cases.people import Person, erase_beneficiary, find_beneficiary, reveal_person
+from service.cases.service import CasePage, count_cases, decide, get_case, list_cases
+from service.cases.states import CaseState
+
+__all__ = [
+    "Beneficiary",
+    "Case",
+    "CaseFilter",
+    "CasePage",
+    "CaseState",
+    "Person",
+    "Wallet",
+    "check_file",
+    "count_cases",
+    "decide",
+    "erase_beneficiary",
+    "find_beneficiary",
+    "get_case",
+    "import_file",
+    "list_cases",
+    "reveal_person",
+]
