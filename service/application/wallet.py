@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.application.context import Application
 from service.cases.models import Case
-from service.confirmations.models import Block, Transfer
+from service.confirmations.wallets import ZERO_ADDRESS, WalletMove, history
 from service.payouts.models import Payout, Stream
 from service.units import format_amount
-
-ZERO_ADDRESS = "0x" + "0" * 40
 
 
 def wallet_view(app: Application, session: Session, address: str, *, limit: int = 50) -> Any:
@@ -58,7 +56,7 @@ def wallet_view(app: Application, session: Session, address: str, *, limit: int 
         "cases": list(session.scalars(select(Case.case_ref).where(Case.wallet_address == address))),
         "payouts": [_payout(payout) for payout in payouts],
         "streams": [stream_view(app, stream, block) for stream in streams],
-        "history": _history(session, address, limit),
+        "history": [_move(move) for move in history(session, address, limit=limit)],
     }
 
 
@@ -108,33 +106,19 @@ def _payout(payout: Payout) -> dict[str, Any]:
     }
 
 
-def _history(session: Session, address: str, limit: int) -> list[dict[str, Any]]:
-    """Return the newest transfers; a stream's withdrawal and a one-off payout are mints."""
-    found = session.execute(
-        select(Transfer, Block.timestamp_unix_s)
-        .outerjoin(Block, Block.number == Transfer.block_number)
-        .where(or_(Transfer.from_address == address, Transfer.to_address == address))
-        .order_by(Transfer.block_number.desc(), Transfer.log_index.desc())
-        .limit(limit)
-    )
-    return [_transfer(transfer, address, at_unix_s) for transfer, at_unix_s in found]
-
-
-def _transfer(transfer: Transfer, address: str, at_unix_s: int | None) -> dict[str, Any]:
-    if transfer.from_address == ZERO_ADDRESS:
-        kind, other = "paid", None
-    elif transfer.to_address == ZERO_ADDRESS:
-        kind, other = "redeemed", None
-    elif transfer.to_address == address:
-        kind, other = "received", transfer.from_address
+def _move(move: WalletMove) -> dict[str, Any]:
+    """Return one transfer; a one-off payout and a stream's withdrawal are minted."""
+    incoming = move.change_base_units > 0
+    if move.other == ZERO_ADDRESS:
+        kind = "paid" if incoming else "redeemed"
     else:
-        kind, other = "sent", transfer.to_address
+        kind = "received" if incoming else "sent"
     return {
         "kind": kind,
-        "amount": format_amount(transfer.value),
-        "amount_base_units": str(transfer.value),
-        "counterparty": other,
-        "block_number": transfer.block_number,
-        "at_unix_s": at_unix_s,
-        "tx_hash": transfer.tx_hash,
+        "amount": format_amount(abs(move.change_base_units)),
+        "amount_base_units": str(abs(move.change_base_units)),
+        "counterparty": None if move.other == ZERO_ADDRESS else move.other,
+        "block_number": move.block_number,
+        "at_unix_s": move.timestamp_unix_s,
+        "tx_hash": move.tx_hash,
     }

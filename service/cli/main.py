@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from service.application.context import Application
-from service.cli import cases, keys, programmes, reserve, wallet
+from service.cli import cases, keys, ledger, programmes, reserve, wallet, worker
 from service.cli.doctor import doctor
 from service.cli.errors import ReliefGroup
 from service.cli.redeem import redeem
@@ -77,5 +77,7 @@ app.add_typer(cases.app, name="cases")
 app.add_typer(wallet.app, name="wallet")
 app.command("redeem")(redeem)
 app.add_typer(reserve.app, name="reserve")
+app.add_typer(ledger.app, name="ledger")
+app.add_typer(worker.app, name="worker")
 app.command("serve")(serve)
 app.command("doctor")(doctor)

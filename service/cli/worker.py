@@ -1,0 +1,67 @@
+"""``relief worker``: the process that sends transactions and reads events."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from service.cli.run import Json, start
+from service.errors import Conflict
+
+app = typer.Typer(no_args_is_help=True, help="The worker: sends, reads events, posts the ledger.")
+
+
+@app.command("run")
+def run_worker(
+    ctx: typer.Context,
+    *,
+    until_idle: Annotated[
+        bool, typer.Option("--until-idle", help="End when nothing is left to do.")
+    ] = False,
+    max_seconds: Annotated[
+        float, typer.Option(min=1, help="With --until-idle: give up after so many seconds.")
+    ] = 300,
+    relayer: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--relayer", help="Keystore to send with; repeatable. Default: all named relayer…"
+        ),
+    ] = None,
+    roles: Annotated[
+        bool,
+        typer.Option(
+            help="Send attestations and programmes too, where a keystore here holds the role."
+        ),
+    ] = True,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Log each round on stderr.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Work until interrupted: read events, plan, sign, send, look for receipts, post the ledger.
+
+    Killed at any moment, the next one goes on from the rows. One at a time on SQLite.
+    """
+    from service.application.worker import worker_signers
+    from service.ledger.worker import Worker, stop_on_signals
+
+    run = start(ctx, as_json)
+    signers = worker_signers(run.app, relayer or (), with_roles=roles)
+    if verbose or not until_idle:
+        logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
+    with Worker(run.app.settings, signers) as worker:
+        if not until_idle:
+            run.note(f"working with {', '.join(signer.address for signer in signers)}")
+            worker.run(stop_on_signals())
+            if run.as_json:
+                run.json({"stopped": True})
+            return
+        try:
+            report = worker.run_until_idle(max_seconds)
+        except TimeoutError as error:
+            raise Conflict(str(error)) from None
+    run.record(asdict(report) | {"idle": report.idle})
