@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,13 +13,15 @@ from service.payouts.models import Programme
 from service.regions import Region
 from service.regions.region import RegionDigits
 
+_NO_DIGITS = cast(RegionDigits, 0)
+
 
 @dataclass(frozen=True, slots=True)
 class WholeCountry(Region):
     """The region of zero digits, which only programmes and officers may have (decision 0001)."""
 
     code: int = 0
-    digits: RegionDigits = cast(Any, 0)
+    digits: RegionDigits = _NO_DIGITS
 
     def __post_init__(self) -> None:
         if (self.code, self.digits) != (0, 0):
@@ -44,6 +46,12 @@ def region_of(code: int, digits: int) -> Region:
     return WholeCountry(code) if digits == 0 else Region(code, cast(RegionDigits, digits))
 
 
+def reference_to(programme: Programme) -> ProgrammeRef:
+    """Return a programme as the import file names it."""
+    region = region_of(programme.region_code, programme.region_digits)
+    return ProgrammeRef(programme.id, programme.code, programme.name, region)
+
+
 class DatabaseProgrammes:
     """A :class:`service.intake.programmes.ProgrammeDirectory` over the table, read once a code."""
 
@@ -55,7 +63,5 @@ class DatabaseProgrammes:
         """Return the programme with exactly this code, or None."""
         if code not in self._found:
             row = self._session.scalar(select(Programme).where(Programme.code == code))
-            self._found[code] = row and ProgrammeRef(
-                row.id, row.code, row.name, region_of(row.region_code, row.region_digits)
-            )
+            self._found[code] = None if row is None else reference_to(row)
         return self._found[code]

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from eth_utils.crypto import keccak
 from sqlalchemy import func, or_, select
@@ -292,6 +293,6 @@ def _check_tiers(tiers: Sequence[Tier]) -> None:
             raise InvalidInput(f"a tier has 1 to {MAX_REVIEWERS} reviewers")
         if not 0 <= tier.challenge_delay_s <= MAX_UINT32:
             raise InvalidInput("a challenge delay is 0 to 2**32-1 seconds")
-    for lower, upper in zip(tiers, tiers[1:], strict=False):
+    for lower, upper in pairwise(tiers):
         if upper.up_to_base_units <= lower.up_to_base_units or upper.reviewers < lower.reviewers:
             raise InvalidInput("tiers ascend: each goes further and asks for as many or more")
