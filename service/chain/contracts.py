@@ -157,6 +157,10 @@ class Contracts:
         entry = self._functions[key][function]
         return entry.signature_hash[:4] + encode(entry.input_types, args)
 
+    def inputs(self, key: str, function: str) -> tuple[dict[str, Any], ...]:
+        """ABI of a function's arguments."""
+        return self._functions[key][function].inputs
+
     def read(
         self,
         rpc: Rpc,

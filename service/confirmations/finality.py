@@ -1,0 +1,150 @@
+"""What can no longer leave the chain: events, payouts, chunks, transactions and requests settle.
+
+The depth is a setting of each chain, never guessed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, select, update
+from sqlalchemy.orm import Session
+
+from service.clock import SYSTEM_CLOCK
+from service.confirmations.ingest import EVENTS_CURSOR, FINAL_CURSOR
+from service.confirmations.models import Block, Cursor, Event
+from service.payouts.models import ChainRequest, Chunk, Payout
+from service.payouts.states import ChunkState, PayoutState, RequestState, move, move_all
+from service.transactions.models import Transaction
+from service.transactions.states import State
+
+
+@dataclass(frozen=True, slots=True)
+class FinalityResult:
+    """What became final.
+
+    Attributes
+    ----------
+    block_number
+        Newest final block.
+    rows
+        Events, payouts, chunks, transactions and requests that settled.
+    """
+
+    block_number: int
+    rows: int
+
+
+def finalise(session: Session, chain_id: int, depth_blocks: int) -> FinalityResult | None:
+    """Mark final what lies `depth_blocks` or more below the newest block read.
+
+    Returns
+    -------
+    FinalityResult or None
+        None while no block is that deep.
+    """
+    events = session.get(Cursor, (chain_id, EVENTS_CURSOR), with_for_update=True)
+    if events is None:
+        return None
+    block = session.get(Block, events.block_number - depth_blocks)
+    if block is None:
+        return None
+    _advance(session, chain_id, block)
+    rows = _count(
+        session.execute(
+            update(Event)
+            .where(Event.final.is_(False), Event.block_number <= block.number)
+            .values(final=True)
+            .execution_options(synchronize_session=False)
+        )
+    )
+    rows += move_all(
+        session,
+        Payout,
+        PayoutState.PAID,
+        Payout.state == PayoutState.INCLUDED,
+        Payout.included_block_number <= block.number,
+        updated_at=SYSTEM_CLOCK.now(),
+    )
+    rows += move_all(session, Chunk, ChunkState.FINAL, Chunk.executed_block_number <= block.number)
+    rows += _transactions(session, chain_id, block.number)
+    rows += _requests(session, block.number)
+    return FinalityResult(block.number, rows)
+
+
+def _advance(session: Session, chain_id: int, block: Block) -> None:
+    cursor = session.get(Cursor, (chain_id, FINAL_CURSOR))
+    if cursor is None:
+        session.add(
+            Cursor(
+                chain_id=chain_id,
+                name=FINAL_CURSOR,
+                block_number=block.number,
+                block_hash=block.hash,
+            )
+        )
+    elif block.number > cursor.block_number:
+        cursor.block_number, cursor.block_hash = block.number, block.hash
+
+
+def _transactions(session: Session, chain_id: int, final_block: int) -> int:
+    """Settle the included ones whose block is on the chain; send the others back as re-orged.
+
+    A receipt can come from a block that was gone before its events were read.
+    """
+    due = (
+        Transaction.chain_id == chain_id,
+        Transaction.state == State.INCLUDED,
+        Transaction.block_number <= final_block,
+    )
+    on_chain = select(Block.hash).where(Block.number == Transaction.block_number).scalar_subquery()
+    settled = _count(
+        session.execute(
+            update(Transaction)
+            .where(*due, Transaction.block_hash == on_chain)
+            .values(state=State.FINAL.value)
+            .execution_options(synchronize_session=False)
+        )
+    )
+    lost = _count(
+        session.execute(
+            update(Transaction)
+            .where(*due)
+            .values(state=State.REORGED.value, block_number=None, block_hash=None)
+            .execution_options(synchronize_session=False)
+        )
+    )
+    return settled + lost
+
+
+def _requests(session: Session, final_block: int) -> int:
+    """Tell who asked for a transaction how it ended."""
+    settled = 0
+    planned = session.scalars(
+        select(ChainRequest).where(ChainRequest.state == RequestState.PLANNED)
+    ).all()
+    for request in planned:
+        last = session.scalars(
+            select(Transaction)
+            .where(Transaction.request_id == str(request.id))
+            .order_by(Transaction.id.desc())
+            .limit(1)
+        ).first()
+        if last is None:
+            continue
+        if last.state == State.FINAL:
+            request.state = move(request.state, RequestState.DONE).value
+            request.last_error = None
+            settled += 1
+        elif last.state in (State.REVERTED, State.SUPERSEDED) and (
+            last.block_number is None or last.block_number <= final_block
+        ):
+            request.state = move(request.state, RequestState.FAILED).value
+            request.last_error = last.error
+            settled += 1
+    return settled
+
+
+def _count(result: object) -> int:
+    return cast("CursorResult[Any]", result).rowcount

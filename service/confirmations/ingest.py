@@ -1,0 +1,343 @@
+"""Reads the chain block by block into rows, and takes back what a re-org took back.
+
+A block is accepted only when it names the last one as its parent, and its logs are asked for by the
+block's *hash*, so a node that changes its mind in between cannot mix two chains. The vault and
+the registry count their events: a count left out stops the reading.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select
+from sqlalchemy.orm import Session, sessionmaker
+
+from service.chain.contracts import Contracts, DecodedEvent
+from service.chain.rpc import Rpc, RpcError
+from service.confirmations import projections
+from service.confirmations.models import Block, Cursor, Event, Transfer
+from service.db import transaction
+from service.errors import ChainUnavailable, IntegrityError
+from service.transactions import reorgs
+
+log = logging.getLogger(__name__)
+
+EVENTS_CURSOR = "events"
+FINAL_CURSOR = "final"
+BLOCKS_A_STEP = 200
+COUNTED = ("vault", "registry")
+"""Contracts whose events carry ``seq``."""
+
+NOT_KEPT = frozenset({"Approval", "AuthorityUpdated"})
+"""Events that say nothing about money, officers or what may be paid."""
+
+
+class ReorgPastFinality(IntegrityError):
+    """A block that was final is not on the chain any more; a person must look."""
+
+    code, title = "reorg_past_finality", "A final block left the chain"
+
+
+class SequenceGap(IntegrityError):
+    """A contract's count of its events has a gap: the node left a log out."""
+
+    code, title = "sequence_gap", "An event is missing"
+
+
+@dataclass(frozen=True, slots=True)
+class IngestResult:
+    """What one step did.
+
+    Attributes
+    ----------
+    blocks, events
+        How many were read.
+    rewound
+        How many blocks were taken back.
+    head
+        Newest block read.
+    timestamp_unix_s
+        Its time.
+    caught_up
+        Whether it was the node's newest.
+    """
+
+    blocks: int
+    events: int
+    rewound: int
+    head: int
+    timestamp_unix_s: int
+    caught_up: bool
+
+
+class Ingestor:
+    """Reads blocks and events of one deployment.
+
+    Parameters
+    ----------
+    sessions
+        Factory of database sessions.
+    rpc, contracts
+        The chain.
+    """
+
+    def __init__(self, sessions: sessionmaker[Session], rpc: Rpc, contracts: Contracts) -> None:
+        self._sessions = sessions
+        self._rpc = rpc
+        self._contracts = contracts
+        self._chain_id = contracts.deployment.chain_id
+
+    def step(self) -> IngestResult:
+        """Read the next blocks, or take back those that left the chain.
+
+        Raises
+        ------
+        ChainUnavailable
+            If the node does not answer, or its blocks do not link up (it is switching chains).
+        ReorgPastFinality
+            If a final block left the chain; an alarm is written.
+        SequenceGap
+            If an event is missing in a contract's count; an alarm is written.
+        """
+        cursor = self._cursor()
+        head, at_cursor = self._rpc.batch(
+            [
+                ("eth_getBlockByNumber", ("latest", False)),
+                ("eth_getBlockByNumber", (hex(cursor.block_number), False)),
+            ]
+        )
+        if isinstance(head, RpcError) or head is None:
+            raise ChainUnavailable("the node has no newest block")
+        known = isinstance(at_cursor, dict)
+        if not known or at_cursor["hash"] != cursor.block_hash:
+            rewound = self._rewind(cursor)
+            cursor = self._cursor()
+            return self._result(cursor, rewound=rewound, caught_up=False)
+        head_number = int(head["number"], 16)
+        first = cursor.block_number + 1
+        last = min(head_number, cursor.block_number + BLOCKS_A_STEP)
+        if last < first:
+            return self._result(cursor, caught_up=True)
+        headers = self._headers(cursor, first, last)
+        events = self._events(headers)
+        try:
+            with transaction(self._sessions) as session:
+                stored = self._still_at(session, cursor)
+                if stored:
+                    self._store(session, headers, events)
+        except SequenceGap as error:
+            with transaction(self._sessions) as session:
+                projections.raise_alarm(session, "sequence_gap", error.detail, first)
+            raise
+        if not stored:
+            return self._result(cursor, caught_up=False)
+        return IngestResult(
+            blocks=len(headers),
+            events=len(events),
+            rewound=0,
+            head=last,
+            timestamp_unix_s=int(headers[-1]["timestamp"], 16),
+            caught_up=last == head_number,
+        )
+
+    # ---- reading -------------------------------------------------------------------------------
+
+    def _headers(self, cursor: Cursor, first: int, last: int) -> list[dict[str, Any]]:
+        headers = self._rpc.batch(
+            [("eth_getBlockByNumber", (hex(number), False)) for number in range(first, last + 1)]
+        )
+        parent = cursor.block_hash
+        for header in headers:
+            if not isinstance(header, dict) or header["parentHash"] != parent:
+                raise ChainUnavailable("the node's blocks do not link up: it is switching chains")
+            parent = header["hash"]
+        return headers
+
+    def _events(self, headers: Sequence[dict[str, Any]]) -> list[DecodedEvent]:
+        with_logs = [header for header in headers if int(header["logsBloom"], 16) != 0]
+        answers = self._rpc.batch(
+            [
+                (
+                    "eth_getLogs",
+                    ({"blockHash": header["hash"], "address": self._contracts.addresses},),
+                )
+                for header in with_logs
+            ]
+        )
+        events = []
+        for header, logs in zip(with_logs, answers, strict=True):
+            if isinstance(logs, RpcError):
+                raise ChainUnavailable(f"no logs of block {header['hash']}: {logs.message}")
+            for entry in logs:
+                if entry["blockHash"] != header["hash"]:
+                    raise ChainUnavailable("the node answered with another block's logs")
+                event = self._contracts.decode_log(entry)
+                if event is not None and event.name not in NOT_KEPT:
+                    events.append(event)
+        return events
+
+    # ---- storing -------------------------------------------------------------------------------
+
+    def _store(
+        self, session: Session, headers: list[dict[str, Any]], events: list[DecodedEvent]
+    ) -> None:
+        session.execute(
+            insert(Block),
+            [
+                {
+                    "number": int(header["number"], 16),
+                    "hash": header["hash"],
+                    "parent_hash": header["parentHash"],
+                    "timestamp_unix_s": int(header["timestamp"], 16),
+                }
+                for header in headers
+            ],
+        )
+        transfers = [e for e in events if (e.contract, e.name) == ("token", "Transfer")]
+        if transfers:
+            session.execute(insert(Transfer), [_transfer_row(event) for event in transfers])
+        rows = [_event_row(e) for e in events if (e.contract, e.name) != ("token", "Transfer")]
+        self._check_counts(session, rows)
+        session.add_all(rows)
+        session.flush()
+        projections.project(session, rows)
+        cursor = session.get_one(Cursor, (self._chain_id, EVENTS_CURSOR))
+        cursor.block_number = int(headers[-1]["number"], 16)
+        cursor.block_hash = headers[-1]["hash"]
+
+    def _check_counts(self, session: Session, rows: Sequence[Event]) -> None:
+        for contract in COUNTED:
+            expected = session.scalars(
+                select(func.max(Event.seq)).where(Event.contract == contract)
+            ).one_or_none()
+            for row in rows:
+                if row.contract != contract or row.seq is None:
+                    continue
+                expected = (expected or 0) + 1
+                if row.seq != expected:
+                    raise SequenceGap(
+                        f"the {contract}'s event {expected} is missing before {row.seq}"
+                    )
+
+    # ---- re-orgs -------------------------------------------------------------------------------
+
+    def _rewind(self, cursor: Cursor) -> int:
+        """Take back every block that is not on the node's chain; returns how many."""
+        with transaction(self._sessions) as session:
+            final = session.get(Cursor, (self._chain_id, FINAL_CURSOR))
+            floor = final.block_number if final else self._contracts.deployment.deployment_block - 1
+            kept = session.execute(
+                select(Block.number, Block.hash)
+                .where(Block.number >= floor, Block.number < cursor.block_number)
+                .order_by(Block.number.desc())
+            ).all()
+        ancestor = None
+        for number, block_hash in kept:
+            header = self._rpc.header(number)
+            if header is not None and header["hash"] == block_hash:
+                ancestor = (number, block_hash)
+                break
+        if ancestor is None:
+            detail = f"block {floor}, which was final, is not on the node's chain any more"
+            with transaction(self._sessions) as session:
+                projections.raise_alarm(session, "reorg_past_finality", detail, floor)
+            raise ReorgPastFinality(detail)
+        number, block_hash = ancestor
+        with transaction(self._sessions) as session:
+            if not self._still_at(session, cursor):
+                return 0
+            gone = list(session.scalars(select(Event).where(Event.block_number > number)).all())
+            for model in (Event, Transfer):
+                session.execute(delete(model).where(model.block_number > number))
+            session.execute(delete(Block).where(Block.number > number))
+            for event in gone:
+                session.expunge(event)
+            projections.take_back(session, gone)
+            reorgs.take_back(session, self._chain_id, number + 1)
+            row = session.get_one(Cursor, (self._chain_id, EVENTS_CURSOR))
+            row.block_number, row.block_hash = number, block_hash
+        depth = cursor.block_number - number
+        log.warning("re-org: %s blocks taken back, down to block %s", depth, number)
+        return depth
+
+    # ---- cursor --------------------------------------------------------------------------------
+
+    def _cursor(self) -> Cursor:
+        """Where we are; the first time, just before the deployment."""
+        with transaction(self._sessions) as session:
+            cursor = session.get(Cursor, (self._chain_id, EVENTS_CURSOR))
+            if cursor is not None:
+                return cursor
+        number = max(0, self._contracts.deployment.deployment_block - 1)
+        header = self._rpc.header(number)
+        if header is None:
+            raise ChainUnavailable(f"the node has no block {number}: is it the right chain?")
+        with transaction(self._sessions) as session:
+            cursor = session.get(Cursor, (self._chain_id, EVENTS_CURSOR))
+            if cursor is None:
+                cursor = Cursor(
+                    chain_id=self._chain_id,
+                    name=EVENTS_CURSOR,
+                    block_number=number,
+                    block_hash=header["hash"],
+                )
+                session.add(cursor)
+                session.add(
+                    Block(
+                        number=number,
+                        hash=header["hash"],
+                        parent_hash=header["parentHash"],
+                        timestamp_unix_s=int(header["timestamp"], 16),
+                    )
+                )
+            return cursor
+
+    def _still_at(self, session: Session, cursor: Cursor) -> bool:
+        """Lock the cursor; False when another worker moved it meanwhile."""
+        now = session.get_one(
+            Cursor,
+            (self._chain_id, EVENTS_CURSOR),
+            with_for_update=True,
+            populate_existing=True,
+        )
+        return (now.block_number, now.block_hash) == (cursor.block_number, cursor.block_hash)
+
+    def _result(self, cursor: Cursor, *, rewound: int = 0, caught_up: bool) -> IngestResult:
+        with transaction(self._sessions) as session:
+            timestamp = session.scalars(
+                select(Block.timestamp_unix_s).where(Block.number == cursor.block_number)
+            ).one_or_none()
+        return IngestResult(0, 0, rewound, cursor.block_number, timestamp or 0, caught_up)
+
+
+def _transfer_row(event: DecodedEvent) -> dict[str, Any]:
+    return {
+        "block_number": event.block_number,
+        "log_index": event.log_index,
+        "block_hash": event.block_hash,
+        "tx_hash": event.tx_hash,
+        "from_address": event.args["from"],
+        "to_address": event.args["to"],
+        "value": event.args["value"],
+    }
+
+
+def _event_row(event: DecodedEvent) -> Event:
+    args = event.json_args()
+    seq = args.pop("seq", None)
+    return Event(
+        block_number=event.block_number,
+        block_hash=event.block_hash,
+        tx_hash=event.tx_hash,
+        log_index=event.log_index,
+        contract=event.contract,
+        name=event.name,
+        args=args,
+        batch_id=args.get("batchId"),
+        programme=args.get("programme"),
+        seq=None if seq is None else int(seq),
+        final=False,
+    )

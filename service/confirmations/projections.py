@@ -1,0 +1,550 @@
+"""Events turned into the states of our rows, and turned back after a re-org.
+
+Events are the authority: whoever sent the transaction, a batch is on chain, a chunk run, a payout
+paid because the contract said so. Work is one statement a chunk, not one a payout.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from service.approvals.models import Officer, OfficerSigner, QuorumAction
+from service.approvals.states import ActionState, move_action
+from service.clock import SYSTEM_CLOCK
+from service.confirmations import streams
+from service.confirmations.models import ChainAlarm, Event
+from service.payouts.models import Batch, Chunk, Payout, Programme, Stream
+from service.payouts.states import (
+    BatchState,
+    ChunkState,
+    PayoutState,
+    ProgrammeState,
+    move_all,
+)
+
+log = logging.getLogger(__name__)
+
+SKIP_REASONS = {1: "zero_address", 2: "token", 3: "vault", 4: "frozen"}
+"""Numbers of ``PayoutSkipped.reason``."""
+
+EXECUTED = (ChunkState.INCLUDED.value, ChunkState.FINAL.value)
+
+
+def project(session: Session, events: Iterable[Event]) -> None:
+    """Apply events in their order on chain."""
+    for event in events:
+        handler = _HANDLERS.get((event.contract, event.name))
+        if handler is not None:
+            handler(session, event)
+
+
+def take_back(session: Session, orphaned: Sequence[Event]) -> None:
+    """Undo events, newest first; their own rows are deleted already, those that are left count."""
+    for event in sorted(orphaned, key=lambda e: (e.block_number, e.log_index), reverse=True):
+        handler = _UNDOERS.get((event.contract, event.name))
+        if handler is not None:
+            handler(session, event)
+
+
+def _known_batch(session: Session, event: Event) -> Batch | None:
+    batch = session.get(Batch, event.batch_id, populate_existing=True)
+    if batch is None and event.name == "BatchApproved":
+        raise_alarm(
+            session,
+            "unknown_batch",
+            f"batch {event.batch_id} is on chain and has no row here: restore its manifest",
+            event.block_number,
+        )
+    return batch
+
+
+def raise_alarm(session: Session, kind: str, detail: str, block_number: int | None) -> None:
+    """Write an alarm for a person, once."""
+    same = select(ChainAlarm).where(
+        ChainAlarm.kind == kind, ChainAlarm.detail == detail, ChainAlarm.cleared_at.is_(None)
+    )
+    if session.scalars(same.limit(1)).first() is None:
+        log.error("alarm %s: %s", kind, detail)
+        session.add(
+            ChainAlarm(
+                kind=kind, detail=detail, block_number=block_number, created_at=SYSTEM_CLOCK.now()
+            )
+        )
+
+
+# ---- programmes ----------------------------------------------------------------------------------
+
+
+def _programme_created(session: Session, event: Event) -> None:
+    args = event.args
+    active_from = _time(args["activeFrom"])
+    row = session.get(Programme, args["programme"], populate_existing=True)
+    tiers = [
+        {
+            "up_to_base_units": tier["upTo"],
+            "reviewers": tier["reviewers"],
+            "challenge_delay_s": tier["challengeDelay"],
+        }
+        for tier in args["tiers"]
+    ]
+    if row is None:
+        session.add(
+            Programme(
+                id=args["programme"],
+                code=f"chain-{args['programme']}",
+                name=f"Programme {args['programme']}",
+                region_code=args["regionCode"],
+                region_digits=args["regionDigits"],
+                budget_base_units=int(args["budget"]),
+                payout_cap_base_units=int(args["payoutCap"]),
+                tiers=tiers,
+                metadata_hash=args["metadataHash"],
+                version=1,
+                state=ProgrammeState.ONCHAIN.value,
+                active_from=active_from,
+                created_by="chain",
+                created_at=SYSTEM_CLOCK.now(),
+            )
+        )
+        session.flush()
+        return
+    move_all(
+        session,
+        Programme,
+        ProgrammeState.ONCHAIN,
+        Programme.id == args["programme"],
+        version=1,
+        active_from=active_from,
+        budget_base_units=int(args["budget"]),
+        payout_cap_base_units=int(args["payoutCap"]),
+        region_code=args["regionCode"],
+        region_digits=args["regionDigits"],
+        tiers=tiers,
+        metadata_hash=args["metadataHash"],
+    )
+
+
+def _programme_gone(session: Session, event: Event) -> None:
+    move_all(
+        session,
+        Programme,
+        ProgrammeState.PROPOSED,
+        Programme.id == event.args["programme"],
+        active_from=None,
+    )
+
+
+def _budget_changed(session: Session, event: Event) -> None:
+    _set_budget(session, event.args["programme"], int(event.args["budget"]))
+
+
+def _budget_back(session: Session, event: Event) -> None:
+    previous = previous_budget(session, event)
+    if previous is not None:
+        _set_budget(session, event.args["programme"], previous)
+
+
+def previous_budget(session: Session, event: Event) -> int | None:
+    """Budget of an event's programme just before the event."""
+    before = session.scalars(
+        select(Event)
+        .where(
+            Event.name.in_(["ProgrammeCreated", "BudgetChanged"]),
+            Event.programme == event.args["programme"],
+            (Event.block_number < event.block_number)
+            | ((Event.block_number == event.block_number) & (Event.log_index < event.log_index)),
+        )
+        .order_by(Event.block_number.desc(), Event.log_index.desc())
+        .limit(1)
+    ).first()
+    return None if before is None else int(before.args["budget"])
+
+
+def _set_budget(session: Session, programme: int, budget: int) -> None:
+    session.execute(
+        update(Programme)
+        .where(Programme.id == programme)
+        .values(budget_base_units=budget)
+        .execution_options(synchronize_session=False)
+    )
+
+
+# ---- batches and chunks --------------------------------------------------------------------------
+
+
+def _batch_approved(session: Session, event: Event) -> None:
+    batch = _known_batch(session, event)
+    if batch is None:
+        return
+    args = event.args
+    if args["approval"]["chunksRoot"].lower() != batch.chunks_root.lower():
+        raise_alarm(
+            session,
+            "batch_mismatch",
+            f"batch {batch.id} was approved on chain with another list of payouts than ours",
+            event.block_number,
+        )
+    move_all(
+        session,
+        Batch,
+        BatchState.ONCHAIN,
+        Batch.id == batch.id,
+        first_number=args["firstNumber"],
+        approved_block_number=event.block_number,
+        approved_block_hash=event.block_hash,
+        execute_from_unix_s=args["executeFrom"],
+        last_error=None,
+    )
+    session.execute(
+        update(Payout)
+        .where(Payout.batch_id == batch.id)
+        .values(number=args["firstNumber"] + Payout.index)
+        .execution_options(synchronize_session=False)
+    )
+    waiting = [PayoutState.DRAFT, PayoutState.APPROVED, PayoutState.CANCELLED]
+    _move_payouts(session, PayoutState.QUEUED, batch.id, Payout.state.in_(waiting))
+
+
+def _batch_unapproved(session: Session, event: Event) -> None:
+    move_all(
+        session,
+        Batch,
+        BatchState.RELEASED,
+        Batch.id == event.batch_id,
+        first_number=None,
+        approved_block_number=None,
+        approved_block_hash=None,
+        execute_from_unix_s=None,
+    )
+    session.execute(
+        update(Payout)
+        .where(Payout.batch_id == event.batch_id)
+        .values(number=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _batch_cancelled(session: Session, event: Event) -> None:
+    move_all(session, Batch, BatchState.CANCELLED, Batch.id == event.batch_id)
+    open_states = [PayoutState.QUEUED, PayoutState.SENT, PayoutState.HELD, PayoutState.APPROVED]
+    _move_payouts(session, PayoutState.CANCELLED, event.batch_id, Payout.state.in_(open_states))
+
+
+def _batch_uncancelled(session: Session, event: Event) -> None:
+    move_all(session, Batch, BatchState.ONCHAIN, Batch.id == event.batch_id)
+    _move_payouts(
+        session,
+        PayoutState.QUEUED,
+        event.batch_id,
+        Payout.state == PayoutState.CANCELLED,
+    )
+
+
+def _chunk_paid(session: Session, event: Event) -> None:
+    batch = _known_batch(session, event)
+    if batch is None or not _chunk_included(session, batch, event):
+        return
+    chunk_index = int(event.args["chunkIndex"])
+    first = chunk_index * batch.chunk_size
+    skipped = bits_of(event)
+    in_chunk = Payout.chunk_index == chunk_index
+    if skipped:
+        indexes = [first + position for position in skipped]
+        _move_payouts(
+            session,
+            PayoutState.SKIPPED,
+            batch.id,
+            Payout.index.in_(indexes),
+            tx_hash=event.tx_hash,
+        )
+        in_chunk &= Payout.index.not_in(indexes)
+    _include_payouts(session, event, batch.id, in_chunk)
+    _finish_batch(session, batch.id)
+
+
+def bits_of(event: Event) -> set[int]:
+    """Positions in the chunk that an event skipped."""
+    return streams.bits(event.args["skippedLow"], event.args["skippedHigh"])
+
+
+def _streams_opened(session: Session, event: Event) -> None:
+    batch = _known_batch(session, event)
+    if batch is None or not _chunk_included(session, batch, event):
+        return
+    chunk_index = int(event.args["chunkIndex"])
+    _include_payouts(session, event, batch.id, Payout.chunk_index == chunk_index)
+    streams.apply_event(session, batch, event)
+    _finish_batch(session, batch.id)
+
+
+def _chunk_included(session: Session, batch: Batch, event: Event) -> bool:
+    chunk_index = int(event.args["chunkIndex"])
+    entries = session.scalars(
+        select(Chunk.entries).where(Chunk.batch_id == batch.id, Chunk.chunk_index == chunk_index)
+    ).one_or_none()
+    if entries is None or "0x" + entries.hex() != event.args["entries"]:
+        raise_alarm(
+            session,
+            "chunk_mismatch",
+            f"chunk {chunk_index} of batch {batch.id} ran with other entries than ours",
+            event.block_number,
+        )
+    if entries is None:
+        return False
+    move_all(
+        session,
+        Chunk,
+        ChunkState.INCLUDED,
+        Chunk.batch_id == batch.id,
+        Chunk.chunk_index == chunk_index,
+        executed_block_number=event.block_number,
+        executed_block_hash=event.block_hash,
+        tx_hash=event.tx_hash,
+    )
+    return True
+
+
+def _include_payouts(session: Session, event: Event, batch_id: str, which: object) -> None:
+    _move_payouts(
+        session,
+        PayoutState.INCLUDED,
+        batch_id,
+        which,
+        included_block_number=event.block_number,
+        included_block_hash=event.block_hash,
+        tx_hash=event.tx_hash,
+        skip_reason=None,
+    )
+
+
+def _move_payouts(
+    session: Session, to: PayoutState, batch_id: str | None, which: object, **values: object
+) -> None:
+    move_all(
+        session,
+        Payout,
+        to,
+        Payout.batch_id == batch_id,
+        which,  # type: ignore[arg-type] # a condition; `object` keeps the callers short
+        updated_at=SYSTEM_CLOCK.now(),
+        **values,
+    )
+
+
+def _finish_batch(session: Session, batch_id: str) -> None:
+    """A batch is done when each of its chunks was run."""
+    left = session.scalars(
+        select(func.count())
+        .select_from(Chunk)
+        .where(Chunk.batch_id == batch_id, Chunk.state.not_in(EXECUTED))
+    ).one()
+    if left == 0:
+        move_all(session, Batch, BatchState.DONE, Batch.id == batch_id)
+
+
+def _chunk_taken_back(session: Session, event: Event) -> None:
+    batch = session.get(Batch, event.batch_id, populate_existing=True)
+    if batch is None:
+        return
+    chunk_index = int(event.args["chunkIndex"])
+    if batch.state == BatchState.DONE:
+        move_all(session, Batch, BatchState.ONCHAIN, Batch.id == batch.id)
+    session.execute(
+        delete(Stream).where(Stream.batch_id == batch.id, Stream.chunk_index == chunk_index)
+    )
+    move_all(
+        session,
+        Chunk,
+        ChunkState.WAITING,
+        Chunk.batch_id == batch.id,
+        Chunk.chunk_index == chunk_index,
+        executed_block_number=None,
+        executed_block_hash=None,
+        tx_hash=None,
+    )
+    _move_payouts(
+        session,
+        PayoutState.QUEUED,
+        batch.id,
+        (Payout.chunk_index == chunk_index)
+        & Payout.state.in_([PayoutState.INCLUDED, PayoutState.SKIPPED]),
+        included_block_number=None,
+        included_block_hash=None,
+        tx_hash=None,
+        skip_reason=None,
+    )
+
+
+def _payout_skipped(session: Session, event: Event) -> None:
+    reason = event.args["reason"]
+    session.execute(
+        update(Payout)
+        .where(Payout.batch_id == event.batch_id, Payout.index == event.args["index"])
+        .values(skip_reason=SKIP_REASONS.get(reason, str(reason)))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _payout_retried(session: Session, event: Event) -> None:
+    if event.batch_id is not None:
+        _include_payouts(session, event, event.batch_id, Payout.index == event.args["index"])
+
+
+def _retry_taken_back(session: Session, event: Event) -> None:
+    _move_payouts(
+        session,
+        PayoutState.SKIPPED,
+        event.batch_id,
+        (Payout.index == event.args["index"]) & (Payout.state == PayoutState.INCLUDED),
+        included_block_number=None,
+        included_block_hash=None,
+    )
+    skip = session.scalars(
+        select(Event).where(
+            Event.name == "PayoutSkipped",
+            Event.batch_id == event.batch_id,
+        )
+    ).all()
+    for earlier in skip:
+        if earlier.args["index"] == event.args["index"]:
+            _payout_skipped(session, earlier)
+
+
+def _stream_event(session: Session, event: Event) -> None:
+    batch = _known_batch(session, event)
+    if batch is not None:
+        streams.apply_event(session, batch, event)
+
+
+def _stream_taken_back(session: Session, event: Event) -> None:
+    batch = session.get(Batch, event.batch_id, populate_existing=True)
+    if batch is not None:
+        streams.rebuild_chunk(session, batch, streams.chunk_of(batch, event))
+
+
+# ---- officers and quorum actions -----------------------------------------------------------------
+
+
+def _officer_added(session: Session, event: Event) -> None:
+    args = event.args
+    row = session.get(Officer, args["officerId"], populate_existing=True)
+    if row is None:
+        row = Officer(officer_id=args["officerId"], display_name="")
+        session.add(row)
+    row.roles = args["roles"]
+    row.region_code, row.region_digits = args["regionCode"], args["regionDigits"]
+    row.active_from = _time(args["activeFrom"])
+    row.removed = False
+    session.flush()
+
+
+def _officer_removed(session: Session, event: Event) -> None:
+    _set_removed(session, event.args["officerId"], removed=True)
+
+
+def _officer_back(session: Session, event: Event) -> None:
+    _set_removed(session, event.args["officerId"], removed=False)
+
+
+def _set_removed(session: Session, officer_id: int, *, removed: bool) -> None:
+    row = session.get(Officer, officer_id, populate_existing=True)
+    if row is not None:
+        row.removed = removed
+        session.flush()
+
+
+def _signer_added(session: Session, event: Event) -> None:
+    args = event.args
+    key = (args["signerType"], args["signer"].lower())
+    row = session.get(OfficerSigner, key, populate_existing=True)
+    if row is None:
+        row = OfficerSigner(signer_type=key[0], signer=key[1])
+        session.add(row)
+    row.officer_id = args["officerId"]
+    row.active_from = _time(args["activeFrom"])
+    row.removed = False
+    session.flush()
+
+
+def _signer_removed(session: Session, event: Event) -> None:
+    _set_signer_removed(session, event, removed=True)
+
+
+def _signer_back(session: Session, event: Event) -> None:
+    _set_signer_removed(session, event, removed=False)
+
+
+def _set_signer_removed(session: Session, event: Event, *, removed: bool) -> None:
+    key = (event.args["signerType"], event.args["signer"].lower())
+    row = session.get(OfficerSigner, key, populate_existing=True)
+    if row is not None:
+        row.removed = removed
+        session.flush()
+
+
+def _action_consumed(session: Session, event: Event) -> None:
+    _move_action(session, event, ActionState.DONE)
+
+
+def _action_taken_back(session: Session, event: Event) -> None:
+    _move_action(session, event, ActionState.READY)
+
+
+def _move_action(session: Session, event: Event, to: ActionState) -> None:
+    row = session.get(QuorumAction, event.args["actionId"], populate_existing=True)
+    # Action ids are each contract's own: the digest tells ours from a stranger's.
+    if row is not None and row.digest.lower() == event.args["digest"].lower():
+        if row.state != to:
+            row.state = move_action(row.state, to).value
+        if to is ActionState.DONE:
+            row.last_error = None
+        session.flush()
+
+
+def _time(unix_s: int | str) -> datetime:
+    return datetime.fromtimestamp(int(unix_s), UTC)
+
+
+Handler = Callable[[Session, Event], None]
+
+_HANDLERS: dict[tuple[str, str], Handler] = {
+    ("vault", "ProgrammeCreated"): _programme_created,
+    ("vault", "BudgetChanged"): _budget_changed,
+    ("vault", "BatchApproved"): _batch_approved,
+    ("vault", "BatchCancelled"): _batch_cancelled,
+    ("vault", "ChunkPaid"): _chunk_paid,
+    ("vault", "PayoutSkipped"): _payout_skipped,
+    ("vault", "PayoutRetried"): _payout_retried,
+    ("vault", "StreamsOpened"): _streams_opened,
+    ("vault", "StreamWithdrawn"): _stream_event,
+    ("vault", "StreamsWithdrawn"): _stream_event,
+    ("vault", "StreamsCancelled"): _stream_event,
+    ("registry", "OfficerAdded"): _officer_added,
+    ("registry", "OfficerRemoved"): _officer_removed,
+    ("registry", "SignerAdded"): _signer_added,
+    ("registry", "SignerRemoved"): _signer_removed,
+    ("registry", "ActionConsumed"): _action_consumed,
+}
+
+_UNDOERS: dict[tuple[str, str], Handler] = {
+    ("vault", "ProgrammeCreated"): _programme_gone,
+    ("vault", "BudgetChanged"): _budget_back,
+    ("vault", "BatchApproved"): _batch_unapproved,
+    ("vault", "BatchCancelled"): _batch_uncancelled,
+    ("vault", "ChunkPaid"): _chunk_taken_back,
+    ("vault", "PayoutRetried"): _retry_taken_back,
+    ("vault", "StreamsOpened"): _chunk_taken_back,
+    ("vault", "StreamWithdrawn"): _stream_taken_back,
+    ("vault", "StreamsWithdrawn"): _stream_taken_back,
+    ("vault", "StreamsCancelled"): _stream_taken_back,
+    ("registry", "OfficerAdded"): _officer_removed,
+    ("registry", "OfficerRemoved"): _officer_back,
+    ("registry", "SignerAdded"): _signer_removed,
+    ("registry", "SignerRemoved"): _signer_back,
+    ("registry", "ActionConsumed"): _action_taken_back,
+}

@@ -1,0 +1,164 @@
+"""Final events turned into double entries, each exactly once.
+
+============================================  ==================================
+event                                         from → to
+============================================  ==================================
+ProgrammeCreated, BudgetChanged (higher)      funding → budget
+BudgetChanged (lower)                         budget → funding
+BatchApproved                                 budget → committed
+ChunkPaid, PayoutRetried, StreamWithdrawn,    committed → circulating
+StreamsWithdrawn
+BatchCancelled, StreamsCancelled              committed → budget
+Redeemed                                      circulating → redeemed
+============================================  ==================================
+
+The account the money leaves is credited, the one it goes to debited; `funding` is where all of it
+comes from, so its balance is negative and all balances sum to zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from service.confirmations.ingest import FINAL_CURSOR
+from service.confirmations.models import Cursor, Event
+from service.confirmations.projections import previous_budget
+from service.errors import IntegrityError
+from service.ledger.models import LedgerAccount, LedgerEntry
+
+LEDGER_CURSOR = "ledger"
+FUNDING, CIRCULATING, REDEEMED = "funding", "circulating", "redeemed"
+
+PAYING = {
+    "ChunkPaid": "paid",
+    "PayoutRetried": "amount",
+    "StreamWithdrawn": "amount",
+    "StreamsWithdrawn": "paid",
+}
+"""Events that turn commitment into supply, and the argument that says how much."""
+
+RETURNING = ("BatchCancelled", "StreamsCancelled")
+BUDGETS = ("ProgrammeCreated", "BudgetChanged")
+POSTED = (*BUDGETS, "BatchApproved", *PAYING, *RETURNING, "Redeemed")
+
+
+def budget_account(programme: int) -> str:
+    """Code of a programme's budget that nothing was approved from yet."""
+    return f"budget:{programme}"
+
+
+def committed_account(programme: int) -> str:
+    """Code of what a programme approved and did not pay yet."""
+    return f"committed:{programme}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Posting:
+    source: str
+    target: str
+    amount: int
+
+
+def post_final(session: Session, chain_id: int) -> int:
+    """Post the events that became final since the last call; returns how many were posted."""
+    final = session.get(Cursor, (chain_id, FINAL_CURSOR))
+    if final is None:
+        return 0
+    cursor = session.get(Cursor, (chain_id, LEDGER_CURSOR), with_for_update=True)
+    if cursor is None:
+        cursor = Cursor(
+            chain_id=chain_id, name=LEDGER_CURSOR, block_number=-1, block_hash=final.block_hash
+        )
+        session.add(cursor)
+    if cursor.block_number >= final.block_number:
+        return 0
+    events = session.scalars(
+        select(Event)
+        .where(
+            Event.final.is_(True),
+            Event.name.in_(POSTED),
+            Event.block_number > cursor.block_number,
+            Event.block_number <= final.block_number,
+        )
+        .order_by(Event.block_number, Event.log_index)
+    ).all()
+    programmes: dict[str, int] = {}
+    entries = []
+    accounts = {FUNDING: None, CIRCULATING: None, REDEEMED: None}
+    known: dict[str, int | None] = dict(accounts)
+    for event in events:
+        posting = _posting(session, event, programmes, known)
+        if posting is not None and posting.amount:
+            entries += _entries(event, posting)
+    _add_accounts(session, known)
+    if entries:
+        session.execute(insert(LedgerEntry), entries)
+    cursor.block_number, cursor.block_hash = final.block_number, final.block_hash
+    return len(entries) // 2
+
+
+def _posting(
+    session: Session,
+    event: Event,
+    programmes: dict[str, int],
+    accounts: dict[str, int | None],
+) -> _Posting | None:
+    if event.name == "Redeemed":
+        return _Posting(CIRCULATING, REDEEMED, int(event.args["amount"]))
+    programme = _programme(session, event, programmes)
+    budget, committed = budget_account(programme), committed_account(programme)
+    accounts[budget] = accounts[committed] = programme
+    if event.name in BUDGETS:
+        change = int(event.args["budget"]) - (previous_budget(session, event) or 0)
+        if change >= 0:
+            return _Posting(FUNDING, budget, change)
+        return _Posting(budget, FUNDING, -change)
+    if event.name == "BatchApproved":
+        return _Posting(budget, committed, int(event.args["approval"]["total"]))
+    if event.name in RETURNING:
+        return _Posting(committed, budget, int(event.args["returned"]))
+    return _Posting(committed, CIRCULATING, int(event.args[PAYING[event.name]]))
+
+
+def _programme(session: Session, event: Event, programmes: dict[str, int]) -> int:
+    if event.programme is not None:
+        if event.batch_id is not None:
+            programmes[event.batch_id] = event.programme
+        return event.programme
+    batch_id = str(event.batch_id)
+    if batch_id not in programmes:
+        approved = session.scalars(
+            select(Event.programme).where(Event.name == "BatchApproved", Event.batch_id == batch_id)
+        ).one_or_none()
+        if approved is None:
+            raise IntegrityError(f"{event.name} of batch {batch_id}, which was never approved")
+        programmes[batch_id] = approved
+    return programmes[batch_id]
+
+
+def _entries(event: Event, posting: _Posting) -> list[dict[str, object]]:
+    common = {
+        "posting_id": f"{event.block_hash}:{event.log_index}",
+        "amount": posting.amount,
+        "event_name": event.name,
+        "batch_id": event.batch_id,
+        "block_number": event.block_number,
+        "block_hash": event.block_hash,
+        "tx_hash": event.tx_hash,
+        "log_index": event.log_index,
+    }
+    return [
+        {**common, "line": 0, "account": posting.source, "side": "credit"},
+        {**common, "line": 1, "account": posting.target, "side": "debit"},
+    ]
+
+
+def _add_accounts(session: Session, accounts: dict[str, int | None]) -> None:
+    there = set(session.scalars(select(LedgerAccount.code).where(LedgerAccount.code.in_(accounts))))
+    for code, programme in accounts.items():
+        if code not in there:
+            session.add(LedgerAccount(code=code, programme=programme))
+    session.flush()

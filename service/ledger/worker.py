@@ -1,0 +1,357 @@
+"""The worker: one loop of steps, each its own database transactions.
+
+read events → plan → sign, send, look for receipts → mark final → post the ledger. Nothing it holds
+in memory matters: killed at any moment, the next one goes on from the rows.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+from uuid import uuid4
+
+from sqlalchemy import Engine, func, select
+from sqlalchemy.orm import Session, sessionmaker
+
+from service.chain.contracts import Contracts
+from service.chain.deployment import load_deployment
+from service.chain.rpc import Rpc
+from service.chain.signers import KeystoreSigner, Signer, list_keystores
+from service.config import Settings
+from service.confirmations.finality import finalise
+from service.confirmations.ingest import FINAL_CURSOR, Ingestor
+from service.confirmations.models import ChainAlarm, Cursor
+from service.db import create_database_engine, session_factory, transaction
+from service.errors import ChainUnavailable, ConfigurationError, Conflict, IntegrityError
+from service.ledger.posting import post_final
+from service.transactions.dbclock import now_ms
+from service.transactions.engine import EngineOptions, SubmissionEngine, no_hook
+from service.transactions.models import Transaction
+from service.transactions.planner import Head, Planner, drop_unwanted
+from service.transactions.states import IN_FLIGHT, State
+
+log = logging.getLogger(__name__)
+
+STOPPING_ALARMS = ("reorg_past_finality", "sequence_gap")
+"""While one of these is open the worker only waits: a person must look."""
+
+IDLE_PAUSE_S = 0.05
+POLL_PAUSE_S = 1.0
+OUTAGE_PAUSE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """What one round of the loop did.
+
+    Attributes
+    ----------
+    head, final
+        Newest block read, newest final one.
+    events, planned, moved, settled, posted
+        Rows: events read, transactions built, transactions moved, rows that became final, postings.
+    rewound
+        Blocks taken back by a re-org.
+    pending
+        Transactions built and due, or in flight.
+    """
+
+    head: int
+    final: int
+    events: int
+    planned: int
+    moved: int
+    settled: int
+    posted: int
+    rewound: int
+    pending: int
+    caught_up: bool
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing happened and nothing is left to do until something changes."""
+        work = self.events + self.planned + self.moved + self.settled + self.posted + self.rewound
+        return self.caught_up and work == 0 and self.pending == 0
+
+
+class Worker:
+    """Runs the way of a payout from a released batch to the posted ledger.
+
+    Parameters
+    ----------
+    settings
+        What the deployment is told.
+    signers
+        Keys it may send with. An account that holds a housekeeping role sends only what needs that
+        role; the others relay everything else.
+    rpc, hook, options
+        Take the place of the defaults, in tests.
+
+    Raises
+    ------
+    ConfigurationError
+        If the deployment or an artifact is missing, or there is no key to send with.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        signers: Sequence[Signer],
+        *,
+        rpc: Rpc | None = None,
+        hook: Callable[[str], None] = no_hook,
+        options: EngineOptions | None = None,
+    ) -> None:
+        if not signers:
+            raise ConfigurationError("the worker has no key to send transactions with")
+        deployment = load_deployment(
+            settings.resolved_deployment_file,
+            finality_depth_blocks=settings.finality_depth_blocks,
+        )
+        self._deployment = deployment
+        self._database: Engine = create_database_engine(settings.resolved_database_url)
+        self._sessions: sessionmaker[Session] = session_factory(self._database)
+        self._rpc = rpc or Rpc(settings.rpc_url)
+        self._contracts = Contracts(deployment, settings.artifacts_dir)
+        self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+        self._hook = hook
+        self._lock: IO[str] | None = None
+        self._started = False
+        self._engine = SubmissionEngine(
+            self._sessions,
+            self._rpc,
+            self._contracts,
+            signers,
+            owner=self.owner,
+            options=options
+            or EngineOptions(
+                lease_seconds=settings.lease_seconds,
+                max_fee_per_gas_cap_wei=settings.max_fee_per_gas_cap_wei,
+            ),
+            hook=hook,
+        )
+        self._ingestor = Ingestor(self._sessions, self._rpc, self._contracts)
+        role_holders = {holder for holders in deployment.roles.values() for holder in holders}
+        relayers = [s.address for s in signers if s.address not in role_holders]
+        self._planner = Planner(self._contracts, relayers)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the lanes back and close what was opened."""
+        try:
+            if self._started:
+                self._engine.release()
+        finally:
+            self._rpc.close()
+            self._database.dispose()
+            if self._lock is not None:
+                self._lock.close()
+                self._lock = None
+
+    # ---- running -------------------------------------------------------------------------------
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set; an unreachable node is waited for.
+
+        The round under way is finished: nothing is left half done, and the lanes are given back.
+
+        Raises
+        ------
+        ConfigurationError
+            If chain or contracts are not those of the deployment, or another worker runs on the
+            same SQLite file.
+        """
+        while not stop.is_set():
+            try:
+                report = self.step()
+            except ChainUnavailable as error:
+                say("chain_unavailable", detail=error.detail)
+                stop.wait(OUTAGE_PAUSE_S)
+                continue
+            except IntegrityError as error:
+                say("stopped_by_alarm", detail=error.detail)
+                stop.wait(OUTAGE_PAUSE_S)
+                continue
+            if not report.idle:
+                say("round", **_shown(report))
+            busy = report.events + report.planned + report.moved + report.posted
+            stop.wait(0 if busy else IDLE_PAUSE_S if report.pending else POLL_PAUSE_S)
+        self._engine.release()
+        say("stopped", owner=self.owner)
+
+    def run_until_idle(self, max_seconds: float = 60.0) -> StepReport:
+        """Work until nothing is left to do, for tests and the demonstration.
+
+        What waits for the chain's time, for more blocks to become final, or for a refused
+        transaction to be tried again counts as nothing to do.
+
+        Raises
+        ------
+        TimeoutError
+            If it takes longer.
+        ChainUnavailable, ConfigurationError, IntegrityError
+            As the steps do.
+        """
+        deadline = time.monotonic() + max_seconds
+        while True:
+            report = self.step()
+            if report.idle:
+                return report
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"still busy after {max_seconds} s: {report}")
+            if report.events + report.planned + report.moved + report.posted == 0:
+                time.sleep(0.005)
+
+    def step(self) -> StepReport:
+        """One round of the loop.
+
+        Raises
+        ------
+        ChainUnavailable
+            If the node does not answer; the next round goes on.
+        ConfigurationError
+            As :meth:`run`.
+        IntegrityError
+            If an alarm is open or raised.
+        """
+        self._start()
+        self._refuse_while_alarmed()
+        read = self._ingestor.step()
+        self._hook("ingested")
+        planned = 0
+        self._engine.take_lanes()
+        if read.caught_up:
+            head = Head(read.head, read.timestamp_unix_s)
+            with transaction(self._sessions) as session:
+                drop_unwanted(session)
+                planned = self._planner.plan(session, head, self._engine.senders)
+            self._hook("planned")
+        final_block = self._final_block(read.head)
+        moved = self._engine.step(final_block)
+        with transaction(self._sessions) as session:
+            final = finalise(
+                session, self._deployment.chain_id, self._deployment.finality_depth_blocks
+            )
+        self._hook("finalised")
+        with transaction(self._sessions) as session:
+            posted = post_final(session, self._deployment.chain_id)
+        self._hook("posted")
+        return StepReport(
+            head=read.head,
+            final=final.block_number if final else final_block,
+            events=read.events,
+            planned=planned,
+            moved=moved,
+            settled=final.rows if final else 0,
+            posted=posted,
+            rewound=read.rewound,
+            pending=self._pending(),
+            caught_up=read.caught_up,
+        )
+
+    # ---- parts ---------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        if self._started:
+            return
+        self._hold_file()
+        self._engine.start()
+        self._started = True
+        say("started", owner=self.owner, chain_id=self._deployment.chain_id)
+
+    def _hold_file(self) -> None:
+        """On SQLite one worker works alone: an OS lock beside the database file."""
+        database = self._database.url.database
+        if self._database.dialect.name != "sqlite" or not database or database == ":memory:":
+            return
+        lock = Path(f"{database}.worker.lock").open("w")  # noqa: SIM115 - held until close
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.close()
+            raise Conflict(f"another worker works on {database}") from error
+        self._lock = lock
+
+    def _refuse_while_alarmed(self) -> None:
+        with transaction(self._sessions) as session:
+            alarm = session.scalars(
+                select(ChainAlarm)
+                .where(ChainAlarm.cleared_at.is_(None), ChainAlarm.kind.in_(STOPPING_ALARMS))
+                .limit(1)
+            ).first()
+        if alarm is not None:
+            raise IntegrityError(f"{alarm.kind}: {alarm.detail}")
+
+    def _final_block(self, head: int) -> int:
+        with transaction(self._sessions) as session:
+            cursor = session.get(Cursor, (self._deployment.chain_id, FINAL_CURSOR))
+            if cursor is not None:
+                return cursor.block_number
+        return max(0, head - self._deployment.finality_depth_blocks)
+
+    def _pending(self) -> int:
+        with transaction(self._sessions) as session:
+            return session.scalars(
+                select(func.count())
+                .select_from(Transaction)
+                .where(
+                    Transaction.chain_id == self._deployment.chain_id,
+                    Transaction.state.in_([state.value for state in IN_FLIGHT])
+                    | (
+                        (Transaction.state == State.BUILT)
+                        & (Transaction.retry_at_unix_ms <= now_ms())
+                    ),
+                )
+            ).one()
+
+
+def load_signers(settings: Settings, passphrase: str) -> list[Signer]:
+    """Open the service's own keystores: every V3 keystore in the folder of keys.
+
+    Raises
+    ------
+    ConfigurationError
+        If the passphrase does not open one of them.
+    """
+    return [
+        KeystoreSigner(keystore.path, passphrase)
+        for keystore in list_keystores(settings.resolved_keys_dir)
+    ]
+
+
+def stop_on_signals() -> threading.Event:
+    """Return an event that SIGTERM or SIGINT sets."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def say(event: str, **facts: Any) -> None:
+    """Log one structured line."""
+    log.info("%s", json.dumps({"event": event, **facts}))
+
+
+def _shown(report: StepReport) -> dict[str, Any]:
+    return {name: getattr(report, name) for name in report.__slots__}

@@ -1,0 +1,34 @@
+"""The database's clock, as SQL: leases and waits compare it, so no worker's own clock matters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.functions import FunctionElement
+
+
+class now_ms(FunctionElement[int]):  # noqa: N801 - reads as the SQL function it is
+    """Milliseconds since 1970-01-01T00:00:00Z by the database's clock."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(now_ms, "sqlite")
+def _sqlite(_element: Any, _compiler: Any, **_kw: Any) -> str:
+    # 2440587.5 is the Julian day of 1970-01-01.
+    return "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
+
+
+@compiles(now_ms, "postgresql")
+def _postgresql(_element: Any, _compiler: Any, **_kw: Any) -> str:
+    # Not now(): that stands still within a transaction.
+    return "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
+
+
+def read_now_ms(session: Session) -> int:
+    """Ask the database for its time, Unix milliseconds."""
+    return session.scalars(select(now_ms())).one()

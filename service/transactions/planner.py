@@ -1,0 +1,331 @@
+"""What should be on chain and is not: rows of earlier stages turned into ``built`` transactions.
+
+Planning is idempotent: each effect has a dedupe key, unique among live transactions, so planning
+again, or by two workers at once, makes nothing new.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from sqlalchemy import ColumnElement, CursorResult, String, exists, func, select, text, update
+from sqlalchemy import cast as sql_cast
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from service.approvals.models import ApprovalSignature, QuorumAction, QuorumSignature
+from service.approvals.states import ActionState, move_action
+from service.chain.contracts import Contracts
+from service.payouts.chunk_tree import chunk_proofs
+from service.payouts.models import Batch, ChainRequest, Chunk, RequestKind
+from service.payouts.states import BatchState, ChunkState, RequestState, move
+from service.transactions import calls
+from service.transactions.dbclock import now_ms
+from service.transactions.models import LIVE_STATES_SQL, Transaction
+from service.transactions.states import LIVE, Kind, State
+
+log = logging.getLogger(__name__)
+
+MAX_CHUNKS_A_ROUND = 64
+"""Chunks planned at once: their calldata, 15 kB each, is what planning holds in memory."""
+
+MAX_REVERTS = 3
+"""After so many reverts on chain the same effect is not tried again by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest block that was read; contracts compare its time, so planning does too."""
+
+    number: int
+    timestamp_unix_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    kind: Kind
+    dedupe_key: str
+    call: calls.Call
+    batch_id: str | None = None
+    chunk_index: int | None = None
+    action_id: str | None = None
+    request_id: str | None = None
+
+
+class Planner:
+    """Plans transactions for the lanes of one worker.
+
+    Parameters
+    ----------
+    contracts
+        The contracts called.
+    relayers
+        Senders of everything that anybody may send; they take turns.
+    """
+
+    def __init__(self, contracts: Contracts, relayers: Sequence[str]) -> None:
+        self._contracts = contracts
+        self._chain_id = contracts.deployment.chain_id
+        self._relayers = tuple(relayers)
+        self._turn = 0
+
+    def plan(self, session: Session, head: Head, senders: Sequence[str]) -> int:
+        """Build what is due; returns how many transactions are new.
+
+        Parameters
+        ----------
+        head
+            Newest block read.
+        senders
+            Lanes this worker holds; what needs another sender waits.
+        """
+        self._expire_actions(session, head)
+        planned = 0
+        relayers = [sender for sender in self._relayers if sender in senders]
+        if relayers:
+            for source in (self._approvals, self._chunks, self._actions):
+                for item in source(session, head):
+                    self._turn += 1
+                    planned += self._insert(session, item, relayers[self._turn % len(relayers)])
+        return planned + self._requests(session, senders, relayers)
+
+    # ---- sources -------------------------------------------------------------------------------
+
+    def _approvals(self, session: Session, head: Head) -> Iterator[_Planned]:
+        batches = session.scalars(
+            select(Batch)
+            .where(Batch.state == BatchState.RELEASED, Batch.paused.is_(False))
+            .where(Batch.execute_before_unix_s > head.timestamp_unix_s)
+            .where(*_wanted(Kind.APPROVE_BATCH, Transaction.batch_id == Batch.id))
+            .order_by(Batch.released_at, Batch.id)
+        ).all()
+        for batch in batches:
+            signatures = pack_signatures(
+                session.scalars(
+                    select(ApprovalSignature).where(ApprovalSignature.batch_id == batch.id)
+                ).all()
+            )
+            yield _Planned(
+                Kind.APPROVE_BATCH,
+                f"approve:{batch.id}",
+                calls.approve_batch(self._contracts, batch, signatures),
+                batch_id=batch.id,
+            )
+
+    def _chunks(self, session: Session, head: Head) -> Iterator[_Planned]:
+        due = session.execute(
+            select(Chunk.batch_id, Chunk.chunk_index)
+            .join(Batch, Batch.id == Chunk.batch_id)
+            .where(Chunk.state.in_([ChunkState.WAITING, ChunkState.SENT]))
+            .where(Batch.state == BatchState.ONCHAIN, Batch.paused.is_(False))
+            .where(Batch.execute_from_unix_s <= head.timestamp_unix_s)
+            .where(Batch.execute_before_unix_s > head.timestamp_unix_s)
+            .where(
+                *_wanted(
+                    Kind.EXECUTE_CHUNK,
+                    Transaction.batch_id == Chunk.batch_id,
+                    Transaction.chunk_index == Chunk.chunk_index,
+                )
+            )
+            .order_by(Batch.released_at, Chunk.batch_id, Chunk.chunk_index)
+            .limit(MAX_CHUNKS_A_ROUND)
+        ).all()
+        proofs: dict[str, list[list[bytes]]] = {}
+        for batch_id, chunk_index in due:
+            if batch_id not in proofs:
+                leaves = session.scalars(
+                    select(Chunk.leaf_hash)
+                    .where(Chunk.batch_id == batch_id)
+                    .order_by(Chunk.chunk_index)
+                ).all()
+                proofs = {batch_id: chunk_proofs([bytes.fromhex(leaf[2:]) for leaf in leaves])}
+            entries = session.scalars(
+                select(Chunk.entries).where(
+                    Chunk.batch_id == batch_id, Chunk.chunk_index == chunk_index
+                )
+            ).one()
+            yield _Planned(
+                Kind.EXECUTE_CHUNK,
+                f"chunk:{batch_id}:{chunk_index}",
+                calls.execute_chunk(
+                    self._contracts, batch_id, chunk_index, entries, proofs[batch_id][chunk_index]
+                ),
+                batch_id=batch_id,
+                chunk_index=chunk_index,
+            )
+
+    def _actions(self, session: Session, head: Head) -> Iterator[_Planned]:
+        actions = session.scalars(
+            select(QuorumAction)
+            .where(QuorumAction.state.in_([ActionState.READY, ActionState.SUBMITTED]))
+            .where(*_wanted(Kind.QUORUM_ACTION, Transaction.action_id == QuorumAction.id))
+            .order_by(QuorumAction.created_at, QuorumAction.id)
+        ).all()
+        for action in actions:
+            signatures = pack_signatures(
+                session.scalars(
+                    select(QuorumSignature).where(QuorumSignature.action_id == action.id)
+                ).all()
+            )
+            yield _Planned(
+                Kind.QUORUM_ACTION,
+                f"action:{action.id}",
+                calls.quorum_action(self._contracts, action, signatures),
+                action_id=action.id,
+            )
+
+    def _expire_actions(self, session: Session, head: Head) -> None:
+        """Give up actions whose deadline passed on chain and that no transaction carries."""
+        for action in session.scalars(
+            select(QuorumAction)
+            .where(QuorumAction.state.in_([ActionState.READY, ActionState.SUBMITTED]))
+            .where(QuorumAction.deadline_unix_s < head.timestamp_unix_s)
+            .where(~_live(Kind.QUORUM_ACTION, Transaction.action_id == QuorumAction.id))
+        ):
+            action.state = move_action(action.state, ActionState.EXPIRED)
+
+    def _requests(self, session: Session, senders: Sequence[str], relayers: Sequence[str]) -> int:
+        planned = 0
+        requests = session.scalars(
+            select(ChainRequest)
+            .where(ChainRequest.state.in_([RequestState.REQUESTED, RequestState.PLANNED]))
+            .where(
+                ~_live(Kind.REQUEST, Transaction.request_id == _as_text(ChainRequest.id)),
+                ~_mined_in_vain(Transaction.request_id == _as_text(ChainRequest.id)),
+            )
+            .order_by(ChainRequest.id)
+        ).all()
+        for row in requests:
+            sender = self._sender_of(row, senders, relayers)
+            if sender is None:
+                continue
+            try:
+                call = calls.request(self._contracts, row)
+            except (KeyError, TypeError, ValueError) as error:
+                row.last_error = f"the request cannot be encoded: {error}"
+                row.state = move(row.state, RequestState.FAILED).value
+                continue
+            item = _Planned(Kind.REQUEST, f"request:{row.id}", call, request_id=str(row.id))
+            planned += self._insert(session, item, sender)
+            if row.state == RequestState.REQUESTED:
+                row.state = move(row.state, RequestState.PLANNED).value
+        return planned
+
+    def _sender_of(
+        self, row: ChainRequest, senders: Sequence[str], relayers: Sequence[str]
+    ) -> str | None:
+        role = calls.REQUEST_ROLES.get(RequestKind(row.kind))
+        if role is None:
+            self._turn += 1
+            return relayers[self._turn % len(relayers)] if relayers else None
+        holders = self._contracts.deployment.roles.get(role, ())
+        for holder in holders:
+            if holder in senders:
+                return holder
+        row.last_error = f"this worker has no key of a {role.replace('_', ' ')}"
+        return None
+
+    # ---- writing -------------------------------------------------------------------------------
+
+    def _insert(self, session: Session, item: _Planned, sender: str) -> int:
+        """Add the transaction unless one with its dedupe key lives; returns 1 if it is work."""
+        dialect = session.get_bind().dialect.name
+        insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+        statement = cast(Any, insert)(Transaction).values(
+            chain_id=self._chain_id,
+            sender=sender,
+            kind=item.kind.value,
+            target=self._contracts.address(item.call.contract),
+            calldata=item.call.calldata,
+            dedupe_key=item.dedupe_key,
+            batch_id=item.batch_id,
+            chunk_index=item.chunk_index,
+            action_id=item.action_id,
+            request_id=item.request_id,
+            state=State.BUILT.value,
+            failures=0,
+            retry_at_unix_ms=0,
+            created_unix_ms=now_ms(),
+        )
+        # A refused one that is due again takes the rows as they are now.
+        statement = statement.on_conflict_do_update(
+            index_elements=["chain_id", "dedupe_key"],
+            index_where=text(LIVE_STATES_SQL),
+            set_={"calldata": statement.excluded.calldata},
+            where=(Transaction.state == State.BUILT) & (Transaction.failures > 0),
+        )
+        return max(0, cast("CursorResult[Any]", session.execute(statement)).rowcount)
+
+
+def drop_unwanted(session: Session) -> int:
+    """Close what is ``built`` and no longer wanted: its batch was paused, cancelled, or is done."""
+    unwanted = exists(
+        select(Batch.id).where(
+            Batch.id == Transaction.batch_id,
+            Batch.paused.is_(True) | Batch.state.in_([BatchState.CANCELLED, BatchState.DONE]),
+        )
+    )
+    closed = session.execute(
+        update(Transaction)
+        .where(Transaction.state == State.BUILT, unwanted)
+        .values(state=State.CLOSED.value)
+        .execution_options(synchronize_session=False)
+    )
+    return cast("CursorResult[Any]", closed).rowcount
+
+
+def pack_signatures(rows: Iterable[ApprovalSignature | QuorumSignature]) -> bytes:
+    """Pack officers' signatures as ``OfficerSignatures.sol`` reads them, ascending by officer."""
+    packed: list[bytes] = []
+    by_officer: dict[int, ApprovalSignature | QuorumSignature] = {r.officer_id: r for r in rows}
+    for _, row in sorted(by_officer.items()):
+        signer, signature = bytes.fromhex(row.signer[2:]), bytes.fromhex(row.signature[2:])
+        packed += [row.officer_id.to_bytes(4, "big"), row.signer_type.to_bytes(1, "big")]
+        packed += [len(signer).to_bytes(2, "big"), len(signature).to_bytes(2, "big")]
+        packed += [signer, signature]
+    return b"".join(packed)
+
+
+def _as_text(column: Any) -> ColumnElement[str]:
+    return sql_cast(column, String)
+
+
+def _wanted(kind: Kind, *refers: ColumnElement[bool]) -> tuple[ColumnElement[bool], ...]:
+    """Nothing live does it, and it has not reverted too often."""
+    reverts = (
+        select(func.count())
+        .select_from(Transaction)
+        .where(Transaction.kind == kind, Transaction.state == State.REVERTED, *refers)
+        .scalar_subquery()
+    )
+    return ~_live(kind, *refers), reverts < MAX_REVERTS
+
+
+def _live(kind: Kind, *refers: ColumnElement[bool]) -> ColumnElement[bool]:
+    due_again = (
+        (Transaction.state == State.BUILT)
+        & (Transaction.failures > 0)
+        & (Transaction.retry_at_unix_ms <= now_ms())
+    )
+    return exists(
+        select(Transaction.id).where(
+            Transaction.kind == kind,
+            Transaction.state.in_([state.value for state in LIVE]),
+            ~due_again,
+            *refers,
+        )
+    )
+
+
+def _mined_in_vain(*refers: ColumnElement[bool]) -> ColumnElement[bool]:
+    """A request is tried once: whoever asked decides whether to ask again."""
+    return exists(
+        select(Transaction.id).where(
+            Transaction.kind == Kind.REQUEST,
+            Transaction.state.in_([State.REVERTED, State.SUPERSEDED]),
+            *refers,
+        )
+    )

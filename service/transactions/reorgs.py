@@ -1,0 +1,48 @@
+"""What a re-org does to transactions: their blocks are gone, the same bytes go out again."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, String, case, literal, update
+from sqlalchemy import cast as sql_cast
+from sqlalchemy.orm import Session
+
+from service.transactions.models import Transaction
+from service.transactions.states import State
+
+_DEAD = (State.REVERTED.value, State.SUPERSEDED.value, State.CLOSED.value)
+
+
+def take_back(session: Session, chain_id: int, from_block: int) -> int:
+    """Return transactions mined at or after a block to ``reorged``; returns how many.
+
+    One that had failed only has a nonce left to use up: it keeps no claim on its effect, which may
+    have been planned anew.
+    """
+    mined = (State.INCLUDED.value, *_DEAD)
+    result = session.execute(
+        update(Transaction)
+        .where(
+            Transaction.chain_id == chain_id,
+            Transaction.block_number >= from_block,
+            Transaction.state.in_(mined),
+        )
+        .values(
+            state=State.REORGED.value,
+            dedupe_key=case(
+                (
+                    Transaction.state.in_(_DEAD),
+                    Transaction.dedupe_key + literal("#") + sql_cast(Transaction.id, String),
+                ),
+                else_=Transaction.dedupe_key,
+            ),
+            block_number=None,
+            block_hash=None,
+            mined_tx_hash=None,
+            gas_used=None,
+            retry_at_unix_ms=0,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    return cast("CursorResult[Any]", result).rowcount
