@@ -10,36 +10,40 @@ import re
 from dataclasses import dataclass
 from typing import Literal, cast
 
-RegionDigits = Literal[2, 4, 6]
-"""How much of a code is meant: 2 a province, 4 a city or prefecture, 6 a county."""
+RegionDigits = Literal[0, 2, 4, 6]
+"""How much of a code is meant: 0 the whole country, 2 a province, 4 a city, 6 a county."""
 
 _CODE = re.compile(r"[1-9][0-9](?:[0-9]{2}){0,2}")
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Region:
-    """A province, a city or a county.
+    """A province, a city or prefecture, a county; or the whole country, ``(0, 0)``.
+
+    Programmes and officers may have the whole country; a case or a batch names a place in it
+    (decision 0001).
 
     Attributes
     ----------
     code
-        The significant digits as a number: 51, 5107 or 510722.
+        The significant digits as a number: 51, 5107 or 510722; 0 for the whole country.
     digits
-        How many digits are significant: 2, 4 or 6.
+        How many digits are significant: 0, 2, 4 or 6.
 
     Raises
     ------
     ValueError
-        When ``digits`` is not 2, 4 or 6 or ``code`` does not have so many digits.
+        When ``digits`` is not 0, 2, 4 or 6 or ``code`` does not have so many digits.
     """
 
     code: int
     digits: RegionDigits
 
     def __post_init__(self) -> None:
-        if self.digits not in (2, 4, 6):
-            raise ValueError(f"a region has 2, 4 or 6 digits, not {self.digits}")
-        if not 10 ** (self.digits - 1) <= self.code < 10**self.digits:
+        if self.digits not in (0, 2, 4, 6):
+            raise ValueError(f"a region has 0, 2, 4 or 6 digits, not {self.digits}")
+        smallest = 10 ** (self.digits - 1) if self.digits else 0
+        if not smallest <= self.code < 10**self.digits:
             raise ValueError(f"region code {self.code} does not have {self.digits} digits")
 
     def covers(self, other: Region) -> bool:
@@ -49,26 +53,35 @@ class Region:
         """
         if self.digits > other.digits:
             return False
-        return str(other.code).startswith(str(self.code))
+        return other.prefix.startswith(self.prefix)
 
     def ancestors(self) -> tuple[Region, ...]:
-        """Return the regions above this one, the province first; empty for a province."""
+        """Return the provinces and cities above this one, the province first."""
         above: tuple[RegionDigits, ...] = (2, 4)
         return tuple(
             Region(int(str(self.code)[:digits]), digits) for digits in above if digits < self.digits
         )
 
     @property
+    def prefix(self) -> str:
+        """The significant digits as text; empty for the whole country."""
+        return str(self.code) if self.digits else ""
+
+    @property
     def six_digits(self) -> str:
         """The code as the standard writes it, filled with zeros: ``"510700"``."""
-        return str(self.code).ljust(6, "0")
+        return self.prefix.ljust(6, "0")
 
     def __str__(self) -> str:
         return str(self.code)
 
 
+WHOLE_COUNTRY = Region(0, 0)
+"""Covers every region."""
+
+
 def parse_region(text: str) -> Region:
-    """Read a region code such as ``"51"``, ``"5107"`` or ``"510722"``.
+    """Read a region code such as ``"51"``, ``"5107"`` or ``"510722"``; ``"0"`` is the country.
 
     Trailing pairs of zeros mean the level above, as the standard writes it: ``"510000"`` is the
     province 51 and ``"510700"`` the city 5107. Only the form is checked; see
@@ -79,6 +92,8 @@ def parse_region(text: str) -> Region:
     ValueError
         When the text is not two, four or six ASCII digits, or has zeros before its county.
     """
+    if text == "0":
+        return WHOLE_COUNTRY
     if _CODE.fullmatch(text) is None:
         raise ValueError("a region code has two, four or six digits, such as 51, 5107 or 510722")
     while text.endswith("00"):  # ends: the first pair has no zero in front

@@ -97,11 +97,10 @@ def counties_on(region: Region, day: date) -> list[Region]:
     The standard's collective entries (such as ``市辖区``, "districts under the city") are no
     places and are left out.
     """
-    prefix = str(region)
     return [
         Region(int(code), 6)
         for code, validities in sorted(_table().items())
-        if code.startswith(prefix)
+        if code.startswith(region.prefix)
         and code[4:] != "00"
         and any(
             validity.includes(day) and validity.name not in _COLLECTIVE for validity in validities

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
-from service.db import Base, create_database_engine, session_factory
+from service.db import create_database_engine, session_factory
 from service.intake.programmes import ProgrammeList, ProgrammeRef
 from service.privacy import Keyring
 from service.regions import Region
@@ -31,7 +31,7 @@ def keyring(tmp_path_factory: pytest.TempPathFactory) -> Keyring:
 
 
 @pytest.fixture
-def sessions(tmp_path: Path) -> sessionmaker[Session]:
-    engine = create_database_engine(f"sqlite:///{tmp_path / 'relief.db'}")
-    Base.metadata.create_all(engine)
-    return session_factory(engine)
+def sessions(database_url: str) -> Iterator[sessionmaker[Session]]:
+    engine = create_database_engine(database_url)
+    yield session_factory(engine)
+    engine.dispose()

@@ -112,7 +112,7 @@ def test_each_filter_selects_exactly_what_it_names(session: Session) -> None:
         assert count_cases(session, case_filter) == len(expected)
 
 
-@pytest.mark.parametrize("code", ["51", "5134", "513401", "5107", "44", "510722"])
+@pytest.mark.parametrize("code", ["0", "51", "5134", "513401", "5107", "44", "510722"])
 def test_the_region_filter_follows_the_one_matching_rule(session: Session, code: str) -> None:
     region = parse_region(code)
     every = list(session.scalars(select(Case)))

@@ -16,7 +16,7 @@ from service.regions.table import counties_on
 
 TODAY = date(2026, 11, 1)
 
-regions = st.sampled_from([2, 4, 6]).flatmap(
+regions = st.just(Region(0, 0)) | st.sampled_from([2, 4, 6]).flatmap(
     lambda digits: st.builds(
         Region, st.integers(10 ** (digits - 1), 10**digits - 1), st.just(digits)
     )
@@ -69,7 +69,19 @@ def test_a_province_covers_its_city_and_county_but_not_the_reverse() -> None:
 
 @given(regions, regions)
 def test_covering_is_the_prefix_relation_of_the_written_codes(one: Region, other: Region) -> None:
-    assert one.covers(other) == str(other).startswith(str(one))
+    written = ["" if region == Region(0, 0) else str(region) for region in (one, other)]
+    assert one.covers(other) == written[1].startswith(written[0])
+
+
+def test_the_whole_country_covers_everything_and_is_covered_by_itself_only() -> None:
+    country = parse_region("0")
+    assert country == Region(0, 0)
+    assert country.covers(Region(11, 2))
+    assert country.covers(country)
+    assert not Region(11, 2).covers(country)
+    assert not known_on(country, TODAY)
+    with pytest.raises(ValueError):
+        Region(1, 0)
 
 
 @given(regions)
