@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
+from service.clock import Clock
 from service.config import Settings, get_settings
 from service.db import create_database_engine, session_factory, transaction
 from service.privacy.keyring import Keyring
@@ -94,6 +95,13 @@ class Application:
         from service.chain.contracts import Contracts
 
         return Contracts(self.deployment, self.settings.artifacts_dir)
+
+    @property
+    def chain_clock(self) -> Clock:
+        """The time that the contracts will see; the machine's where there is no node."""
+        from service.application.chain_clock import ChainClock
+
+        return ChainClock(self.rpc)
 
     @cached_property
     def signing_domain(self) -> SigningDomain:

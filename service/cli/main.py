@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 from service.application.context import Application
-from service.cli import cases, keys, ledger, programmes, reserve, wallet, worker
+from service.cli import (
+    batches,
+    cases,
+    keys,
+    ledger,
+    payouts,
+    programmes,
+    reserve,
+    streams,
+    wallet,
+    worker,
+)
 from service.cli.doctor import doctor
 from service.cli.errors import ReliefGroup
 from service.cli.redeem import redeem
@@ -74,6 +85,9 @@ app.command("init")(init)
 app.add_typer(keys.app, name="keys")
 app.add_typer(programmes.app, name="programme")
 app.add_typer(cases.app, name="cases")
+app.add_typer(batches.app, name="batch")
+app.add_typer(payouts.app, name="payout")
+app.add_typer(streams.app, name="stream")
 app.add_typer(wallet.app, name="wallet")
 app.command("redeem")(redeem)
 app.add_typer(reserve.app, name="reserve")

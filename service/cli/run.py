@@ -99,6 +99,17 @@ class Run:
         if not items:
             self.note("none")
 
+    def page(
+        self,
+        items: Sequence[Mapping[str, Any]],
+        columns: Mapping[str, str],
+        next_cursor: str | None,
+    ) -> None:
+        """Print one page of a longer list, and where the next one begins."""
+        self.rows(items, columns, data={"items": items, "next_cursor": next_cursor})
+        if next_cursor is not None:
+            self.note(f"next page: --cursor {next_cursor}")
+
     def record(self, data: Mapping[str, Any], *, title: str | None = None) -> None:
         """Print one thing as names and values, or as JSON."""
         if self.as_json:

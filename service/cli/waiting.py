@@ -1,8 +1,9 @@
-"""``--wait``: watching a request's row until the worker is done with it."""
+"""``--wait``: watching requests' rows until the worker is done with them."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -20,6 +21,8 @@ Wait = Annotated[
 ]
 """The option of commands that ask for a transaction."""
 
+_OVER = ("done", "failed")
+
 
 def show_request(run: Run, request_id: int, wait_s: float) -> None:
     """Print a request, once it is done or the time is over.
@@ -29,17 +32,48 @@ def show_request(run: Run, request_id: int, wait_s: float) -> None:
     ChainRefused
         When the chain refused it meanwhile.
     """
-    from service.application.requests import get_request, request_view
-
-    end = time.monotonic() + wait_s
-    while True:
-        with run.app.transaction() as session:
-            shown: dict[str, Any] = request_view(get_request(session, request_id))
-        if shown["state"] in ("done", "failed") or time.monotonic() >= end:
-            break
-        time.sleep(POLL_S)
+    (shown,) = _settled(run, [request_id], wait_s)
     if shown["state"] == "failed":
         raise ChainRefused(shown["last_error"] or f"request {request_id} failed")
     run.record(shown)
     if shown["state"] != "done":
         run.note("asked for; `relief worker run` sends it")
+
+
+def show_requests(run: Run, request_ids: Sequence[int], wait_s: float) -> None:
+    """Print several requests, once all are done or the time is over.
+
+    Raises
+    ------
+    ChainRefused
+        When the chain refused one meanwhile; the others are printed first.
+    """
+    items = _settled(run, request_ids, wait_s)
+    columns = {
+        "request_id": "request",
+        "kind": "kind",
+        "state": "state",
+        "last_error": "last error",
+    }
+    run.rows(items, columns)
+    failed = [item for item in items if item["state"] == "failed"]
+    if failed:
+        reasons = sorted({item["last_error"] or "unknown" for item in failed})
+        raise ChainRefused(f"{len(failed)} of {len(items)} failed: {'; '.join(reasons)}")
+    if any(item["state"] != "done" for item in items):
+        run.note("asked for; `relief worker run` sends them")
+
+
+def _settled(run: Run, request_ids: Sequence[int], wait_s: float) -> list[dict[str, Any]]:
+    from service.application.requests import get_request, request_view
+
+    end = time.monotonic() + wait_s
+    with run.progress("waiting for the worker", total=len(request_ids)) as step:
+        while True:
+            with run.app.transaction() as session:
+                items = [request_view(get_request(session, number)) for number in request_ids]
+            over = sum(item["state"] in _OVER for item in items)
+            step(over)
+            if over == len(items) or time.monotonic() >= end:
+                return items
+            time.sleep(POLL_S)

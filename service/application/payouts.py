@@ -1,0 +1,114 @@
+"""Payouts and streams for JSON, and payouts named as people name them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.application.batches import find_batch
+from service.errors import InvalidInput, NotFound
+from service.payouts.models import Payout
+from service.payouts.streams import StreamView
+from service.units import format_amount
+
+_NAME = re.compile(r"(?P<batch>0x[0-9a-fA-F]{4,64})[:/](?P<index>[0-9]{1,6})")
+
+
+def parse_name(session: Session, text: str) -> tuple[str, int]:
+    """Read ``BATCH:INDEX``, the batch by its id or the beginning of it.
+
+    Raises
+    ------
+    InvalidInput
+        When it has another form.
+    NotFound, Conflict
+        When no batch, or several, begin so.
+    """
+    match = _NAME.fullmatch(text)
+    if match is None:
+        raise InvalidInput(f"{text!r} does not name one: write BATCH:INDEX, such as 0x1a2b3c4d:17")
+    return find_batch(session, match["batch"]).id, int(match["index"])
+
+
+def find_payout(session: Session, text: str) -> Payout:
+    """Return a payout by ``BATCH:INDEX``, or by its programme and number, ``PROGRAMME#NUMBER``.
+
+    Raises
+    ------
+    InvalidInput
+        When the text has neither form.
+    NotFound, Conflict
+        When there is none, or the beginning of the batch's id fits several.
+    """
+    programme, hash_sign, number = text.partition("#")
+    if hash_sign and number.isdigit():
+        from service.application.programmes import find_programme
+
+        found = session.scalar(
+            select(Payout).where(
+                Payout.programme_id == find_programme(session, programme).id,
+                Payout.number == int(number),
+            )
+        )
+    else:
+        found = session.get(Payout, parse_name(session, text))
+    if found is None:
+        raise NotFound(f"there is no payout {text}")
+    return found
+
+
+def payout_view(payout: Payout) -> dict[str, Any]:
+    """Return a payout for JSON."""
+    return {
+        "payout": f"{payout.batch_id}:{payout.index}",
+        "batch_id": payout.batch_id,
+        "index": payout.index,
+        "number": payout.number,
+        "programme_id": payout.programme_id,
+        "kind": payout.kind,
+        "state": payout.state,
+        "skip_reason": payout.skip_reason,
+        "payee": payout.payee,
+        "amount": format_amount(payout.amount_base_units),
+        "amount_base_units": str(payout.amount_base_units),
+        "case_id": payout.case_id,
+        "commitment": "0x" + payout.commitment,
+        "chunk_index": payout.chunk_index,
+        "tx_hash": payout.tx_hash,
+        "included_block_number": payout.included_block_number,
+        "updated_at": payout.updated_at.isoformat(),
+    }
+
+
+def stream_view(view: StreamView) -> dict[str, Any]:
+    """Return a stream as its events and its terms have it, for JSON."""
+    stream, terms = view.stream, view.terms
+    amounts = {
+        "total": stream.total_base_units,
+        "accrued": view.accrued_base_units,
+        "withdrawn": view.withdrawn_base_units,
+        "withdrawable": view.withdrawable_base_units,
+        "returned": stream.returned_base_units,
+    }
+    shown: dict[str, Any] = {
+        "stream": f"{stream.batch_id}:{stream.index}",
+        "batch_id": stream.batch_id,
+        "index": stream.index,
+        "chunk_index": stream.chunk_index,
+        "payee": stream.payee,
+        "start_unix_s": terms.start_unix_s,
+        "cliff_s": terms.cliff_s,
+        "duration_s": terms.duration_s,
+        "cadence_s": terms.cadence_s,
+        "paid_through_s": stream.paid_through_s,
+        "cancelled": stream.cancelled_cut_s is not None,
+        "cancelled_at_s": stream.cancelled_cut_s,
+        "at_unix_s": view.at_unix_s,
+    }
+    for name, amount in amounts.items():
+        shown[name] = format_amount(amount)
+        shown[f"{name}_base_units"] = str(amount)
+    return shown

@@ -1,0 +1,130 @@
+"""``relief payout``: single payouts, and retrying skipped ones."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from service.cli.run import Json, start
+from service.cli.values import read_address, read_kind
+from service.cli.waiting import Wait, show_requests
+from service.errors import InvalidInput
+
+app = typer.Typer(no_args_is_help=True, help="Payouts: list, show, retry.")
+
+MAX_RETRIES_AT_ONCE = 500
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context,
+    *,
+    batch: Annotated[
+        str | None, typer.Option("--batch", "-b", help="Only of this batch (beginning of its id).")
+    ] = None,
+    programme: Annotated[
+        str | None, typer.Option("--programme", "-p", help="Only of this programme.")
+    ] = None,
+    state: Annotated[
+        str | None,
+        typer.Option(help="Only those queued, sent, included, paid, held, skipped, …"),
+    ] = None,
+    kind: Annotated[str | None, typer.Option(help="Only one_off or stream.")] = None,
+    payee: Annotated[str | None, typer.Option(help="Only to this address.")] = None,
+    case: Annotated[str | None, typer.Option(help="Only of this case (reference or id).")] = None,
+    limit: Annotated[int, typer.Option(help="Payouts on the page, 1 to 500.")] = 50,
+    cursor: Annotated[
+        str | None, typer.Option(help="Where the page before ended (its next_cursor).")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List payouts by batch and index."""
+    from service.application.batches import find_batch
+    from service.application.payouts import payout_view
+    from service.application.programmes import find_programme
+    from service.cases import get_case
+    from service.payouts.service import PayoutFilter, list_payouts
+    from service.payouts.states import PayoutState
+
+    run = start(ctx, as_json)
+    if state is not None and state not in set(PayoutState):
+        raise InvalidInput(f"{state!r} is not one of {', '.join(PayoutState)}")
+    with run.app.transaction() as session:
+        wanted = PayoutFilter(
+            batch_id=find_batch(session, batch).id if batch else None,
+            programme_id=find_programme(session, programme).id if programme else None,
+            state=PayoutState(state) if state else None,
+            kind=read_kind(kind) if kind else None,
+            payee=read_address(payee) if payee else None,
+            case_id=get_case(session, case).id if case else None,
+        )
+        page = list_payouts(session, wanted, limit=limit, cursor=cursor)
+        items = [payout_view(payout) for payout in page.items]
+    run.page(
+        items,
+        {
+            "batch_id": "batch",
+            "index": "index",
+            "state": "state",
+            "kind": "kind",
+            "amount": "amount\u00a0",
+            "payee": "payee",
+            "skip_reason": "skipped because",
+        },
+        page.next_cursor,
+    )
+
+
+@app.command("show")
+def show(
+    ctx: typer.Context,
+    payout: Annotated[str, typer.Argument(help="BATCH:INDEX, or PROGRAMME#NUMBER.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show one payout."""
+    from service.application.payouts import find_payout, payout_view
+
+    run = start(ctx, as_json)
+    with run.app.transaction() as session:
+        data = payout_view(find_payout(session, payout))
+    run.record(data)
+
+
+@app.command("retry")
+def retry(
+    ctx: typer.Context,
+    payouts: Annotated[
+        list[str] | None, typer.Argument(help="Each BATCH:INDEX or PROGRAMME#NUMBER.")
+    ] = None,
+    *,
+    skipped_of: Annotated[
+        str | None, typer.Option("--skipped-of", help="Every skipped payout of this batch.")
+    ] = None,
+    wait: Wait = 0,
+    as_json: Json = False,
+) -> None:
+    """Ask that skipped payouts be tried again, once their wallets can be paid."""
+    from service.application.batches import find_batch
+    from service.application.payouts import find_payout
+    from service.payouts.service import PayoutFilter, list_payouts, request_retry
+    from service.payouts.states import PayoutState
+
+    run = start(ctx, as_json)
+    if bool(payouts) == (skipped_of is not None):
+        raise InvalidInput("name payouts, or a batch with --skipped-of")
+    clock = run.app.chain_clock
+    with run.app.transaction() as session:
+        if skipped_of is not None:
+            wanted = PayoutFilter(
+                batch_id=find_batch(session, skipped_of).id, state=PayoutState.SKIPPED
+            )
+            found = list(list_payouts(session, wanted, limit=MAX_RETRIES_AT_ONCE).items)
+        else:
+            found = [find_payout(session, payout) for payout in payouts or []]
+        requests = [
+            request_retry(session, payout.batch_id, payout.index, actor=run.actor, clock=clock).id
+            for payout in found
+        ]
+    show_requests(run, requests, wait)

@@ -1,0 +1,131 @@
+"""``relief stream``: allowances that accrue by the second."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from service.cli.run import Json, start
+from service.cli.values import read_address
+from service.cli.waiting import Wait, show_requests
+from service.errors import ChainUnavailable, ConfigurationError, InvalidInput
+
+app = typer.Typer(no_args_is_help=True, help="Streams: list, show, withdraw, cancel.")
+
+Stream = Annotated[str, typer.Argument(metavar="BATCH:INDEX", help="The stream.")]
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context,
+    *,
+    batch: Annotated[
+        str | None, typer.Option("--batch", "-b", help="Only of this batch (beginning of its id).")
+    ] = None,
+    programme: Annotated[
+        str | None, typer.Option("--programme", "-p", help="Only of this programme.")
+    ] = None,
+    payee: Annotated[str | None, typer.Option(help="Only to this address.")] = None,
+    limit: Annotated[int, typer.Option(help="Streams on the page, 1 to 500.")] = 50,
+    cursor: Annotated[
+        str | None, typer.Option(help="Where the page before ended (its next_cursor).")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List open streams, with what they have accrued by now."""
+    from service.application.batches import find_batch
+    from service.application.payouts import stream_view
+    from service.application.programmes import find_programme
+    from service.payouts.service import list_streams
+
+    run = start(ctx, as_json)
+    with run.app.transaction() as session:
+        page = list_streams(
+            session,
+            batch_id=find_batch(session, batch).id if batch else None,
+            programme_id=find_programme(session, programme).id if programme else None,
+            payee=read_address(payee) if payee else None,
+            limit=limit,
+            cursor=cursor,
+            clock=run.app.chain_clock,
+        )
+        items = [stream_view(view) for view in page.items]
+    run.page(
+        items,
+        {
+            "batch_id": "batch",
+            "index": "index",
+            "payee": "payee",
+            "total": "total\u00a0",
+            "accrued": "accrued\u00a0",
+            "withdrawn": "withdrawn\u00a0",
+            "withdrawable": "withdrawable\u00a0",
+            "cancelled": "cancelled",
+        },
+        page.next_cursor,
+    )
+
+
+@app.command("show")
+def show(ctx: typer.Context, stream: Stream, *, as_json: Json = False) -> None:
+    """Show one stream: by its events, and beside that by the vault's own view."""
+    from service.application.payouts import parse_name, stream_view
+    from service.application.wallet import stream_view as stream_on_chain
+    from service.payouts.service import get_stream
+
+    run = start(ctx, as_json)
+    with run.app.transaction() as session:
+        batch_id, index = parse_name(session, stream)
+        view = get_stream(session, batch_id, index, clock=run.app.chain_clock)
+        data = stream_view(view)
+        data["chain"] = None
+        try:
+            data["chain"] = stream_on_chain(run.app, view.stream)
+        except (ChainUnavailable, ConfigurationError) as error:
+            run.note(f"without the chain's own view: {error.detail}")
+    if run.as_json:
+        run.json(data)
+        return
+    names = ("stream", "payee", "total", "accrued", "withdrawn", "withdrawable", "cancelled")
+    run.record({name: data[name] for name in names})
+    if data["chain"] is not None:
+        run.record({name: data["chain"][name] for name in names[2:]}, title="on chain")
+
+
+@app.command("withdraw")
+def withdraw(
+    ctx: typer.Context,
+    stream: Annotated[
+        str, typer.Argument(metavar="BATCH[:INDEX]", help="A stream; with --all its batch.")
+    ],
+    *,
+    all_streams: Annotated[
+        bool, typer.Option("--all", help="Every stream of the batch, or of one --chunk of it.")
+    ] = False,
+    chunk: Annotated[
+        int | None, typer.Option(min=0, help="With --all: only this chunk, counted from 0.")
+    ] = None,
+    wait: Wait = 0,
+    as_json: Json = False,
+) -> None:
+    """Ask that streams be paid what they have accrued, to their recorded payees."""
+    from service.application.batches import find_batch
+    from service.application.payouts import parse_name
+    from service.payouts.service import request_withdraw, request_withdraw_all
+
+    run = start(ctx, as_json)
+    if chunk is not None and not all_streams:
+        raise InvalidInput("--chunk goes with --all")
+    clock = run.app.chain_clock
+    with run.app.transaction() as session:
+        if all_streams:
+            batch = find_batch(session, stream)
+            asked = request_withdraw_all(
+                session, batch.id, actor=run.actor, chunk_index=chunk, clock=clock
+            )
+        else:
+            batch_id, index = parse_name(session, stream)
+            asked = [request_withdraw(session, batch_id, index, actor=run.actor, clock=clock)]
+        requests = [request.id for request in asked]
+    show_requests(run, requests, wait)
