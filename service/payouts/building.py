@@ -225,6 +225,8 @@ def _check_order(order: _Order) -> None:
         raise InvalidInput("the time to execute before is not in the future")
     if order.maker_officer_id < 1:
         raise InvalidInput("officers' numbers begin at 1")
+    if order.region.digits == 0:
+        raise InvalidInput("a batch is for a province, a city or a county, not the whole country")
     scope = region_of(order.programme.region_code, order.programme.region_digits)
     if not scope.covers(order.region):
         raise InvalidInput(f"programme {order.programme.code} pays in region {scope} only")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import cast
 
 from sqlalchemy import select
@@ -13,37 +12,16 @@ from service.payouts.models import Programme
 from service.regions import Region
 from service.regions.region import RegionDigits
 
-_NO_DIGITS = cast(RegionDigits, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class WholeCountry(Region):
-    """The region of zero digits, which only programmes and officers may have (decision 0001)."""
-
-    code: int = 0
-    digits: RegionDigits = _NO_DIGITS
-
-    def __post_init__(self) -> None:
-        if (self.code, self.digits) != (0, 0):
-            raise ValueError("the whole country is code 0 with 0 digits")
-
-    def covers(self, other: Region) -> bool:
-        """Every region lies in it."""
-        return True
-
-    def __str__(self) -> str:
-        return "0 (the whole country)"
-
 
 def region_of(code: int, digits: int) -> Region:
-    """Return a stored region as a value, the whole country included.
+    """Return a stored region as a value.
 
     Raises
     ------
     ValueError
         When it is no region.
     """
-    return WholeCountry(code) if digits == 0 else Region(code, cast(RegionDigits, digits))
+    return Region(code, cast(RegionDigits, digits))
 
 
 def reference_to(programme: Programme) -> ProgrammeRef:

@@ -1,0 +1,321 @@
+"""Quorum actions: everything but a batch's approval that several officers must sign.
+
+Each has its own type, an action id used once for ever, and a deadline. Nothing here commits.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.approvals import officers
+from service.approvals.domain import ContractKey, SigningDomain
+from service.approvals.models import (
+    SIGNER_EOA,
+    ActionKind,
+    QuorumAction,
+    QuorumSignature,
+    Role,
+)
+from service.approvals.signatures import pack_signatures
+from service.approvals.states import ActionState, move_action
+from service.approvals.typed_data import TYPES, digest_of, make_typed_data
+from service.clock import SYSTEM_CLOCK, Clock
+from service.errors import AlreadyExists, Conflict, IntegrityError, InvalidInput, NotFound
+from service.payouts import journal
+from service.payouts.paging import Page, check_limit
+from service.payouts.queries import get_batch
+from service.payouts.states import BatchState
+
+PRIMARY_TYPES: dict[ActionKind, str] = {
+    ActionKind.BATCH_CANCELLATION: "BatchCancellation",
+    ActionKind.STREAM_CANCELLATION: "StreamCancellation",
+    ActionKind.VAULT_UNPAUSE: "Unpause",
+    ActionKind.OFFICER_ADDITION: "OfficerAddition",
+    ActionKind.OFFICER_REMOVAL: "OfficerRemoval",
+    ActionKind.SIGNER_ADDITION: "SignerAddition",
+    ActionKind.SIGNER_REMOVAL: "SignerRemoval",
+    ActionKind.MANAGER_CALL: "ManagerCall",
+    ActionKind.TOKEN_UNPAUSE: "UnpauseTransfers",
+    ActionKind.MINTER_ADDITION: "MinterAddition",
+    ActionKind.MINTER_REMOVAL: "MinterRemoval",
+}
+
+_OF_A_BATCH = (ActionKind.BATCH_CANCELLATION, ActionKind.STREAM_CANCELLATION)
+_MAX_UINT40 = 2**40 - 1
+_CURSOR = re.compile(r"0x[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class ActionStatus:
+    """How far a quorum action has come.
+
+    Attributes
+    ----------
+    officers
+        Numbers of the officers who signed and are in force, ascending.
+    quorum
+        How many are needed.
+    """
+
+    action: QuorumAction
+    officers: tuple[int, ...]
+    quorum: int
+
+
+def create_action(
+    session: Session,
+    kind: ActionKind,
+    message: Mapping[str, Any],
+    domain: SigningDomain,
+    *,
+    deadline_unix_s: int,
+    actor: str,
+    reason: str,
+    clock: Clock = SYSTEM_CLOCK,
+) -> QuorumAction:
+    """Propose an action for officers to sign.
+
+    Parameters
+    ----------
+    message
+        Members of its type without ``actionId`` and ``deadline``: for example ``{"batchId": …}``,
+        or ``{"batchId", "chunkIndex", "maskLow", "maskHigh"}``
+        (:func:`service.payouts.streams.cancellation_masks`).
+    deadline_unix_s
+        The contract refuses the action after this time.
+
+    Raises
+    ------
+    InvalidInput
+        When the message does not fit the type, the deadline is not in the future, or there is no
+        reason.
+    NotFound
+        When it names a batch that is none.
+    Conflict
+        When the batch is not on chain, or has no streams to cancel.
+    """
+    why = journal.required_reason(reason)
+    now = clock.now()
+    if not now.timestamp() < deadline_unix_s <= _MAX_UINT40:
+        raise InvalidInput("the deadline is not in the future")
+    action_id = "0x" + secrets.token_hex(32)
+    primary_type = PRIMARY_TYPES[kind]
+    contract: ContractKey = TYPES[primary_type][0]
+    try:
+        data = make_typed_data(
+            domain,
+            primary_type,
+            {**message, "actionId": action_id, "deadline": deadline_unix_s},
+        )
+        digest = digest_of(data)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InvalidInput(f"the message does not fit {primary_type}: {error}") from None
+    role, region_code, region_digits = Role.GOVERNOR, 0, 0
+    if kind in _OF_A_BATCH:
+        batch = get_batch(session, data["message"]["batchId"])
+        if batch.state not in (BatchState.ONCHAIN, BatchState.DONE):
+            raise Conflict(f"batch {batch.id} is {batch.state}, not on chain")
+        if kind is ActionKind.STREAM_CANCELLATION and batch.kind != "stream":
+            raise Conflict(f"batch {batch.id} has no streams")
+        role, region_code, region_digits = Role.REVIEWER, batch.region_code, batch.region_digits
+    action = QuorumAction(
+        id=action_id,
+        kind=kind.value,
+        contract=contract,
+        message=data["message"],
+        digest="0x" + digest.hex(),
+        deadline_unix_s=deadline_unix_s,
+        role=int(role),
+        region_code=region_code,
+        region_digits=region_digits,
+        state=ActionState.COLLECTING.value,
+        reason=why,
+        created_by=actor,
+        created_at=now,
+    )
+    session.add(action)
+    _record(session, action, f"propose_{kind.value}", actor, clock, reason=why)
+    session.flush()
+    return action
+
+
+def get_action(session: Session, action_id: str) -> QuorumAction:
+    """Return an action.
+
+    Raises
+    ------
+    NotFound
+        When there is none with this id.
+    """
+    found = session.get(QuorumAction, action_id.lower())
+    if found is None:
+        raise NotFound(f"there is no quorum action {action_id}")
+    return found
+
+
+def list_actions(
+    session: Session,
+    *,
+    state: ActionState | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
+) -> Page[QuorumAction]:
+    """Return one page of actions, by id.
+
+    Raises
+    ------
+    InvalidInput
+        When the limit is out of range or the cursor is none of ours.
+    """
+    statement = select(QuorumAction).order_by(QuorumAction.id).limit(check_limit(limit) + 1)
+    if state is not None:
+        statement = statement.where(QuorumAction.state == state.value)
+    if cursor is not None:
+        if _CURSOR.fullmatch(cursor) is None:
+            raise InvalidInput("the cursor is not one that a page of actions gave")
+        statement = statement.where(QuorumAction.id > cursor)
+    found = session.scalars(statement).all()
+    items = found[:limit]
+    return Page(items, items[-1].id if len(found) > limit else None)
+
+
+def action_typed_data(session: Session, action_id: str, domain: SigningDomain) -> dict[str, Any]:
+    """Return the JSON that a wallet signs for an action.
+
+    Raises
+    ------
+    NotFound
+        When there is no such action.
+    IntegrityError
+        When its message is not the one that was proposed, or it was proposed for other contracts.
+    """
+    action = get_action(session, action_id)
+    data = make_typed_data(domain, PRIMARY_TYPES[ActionKind(action.kind)], action.message)
+    if "0x" + digest_of(data).hex() != action.digest:
+        raise IntegrityError(f"action {action.id} is not what was proposed for these contracts")
+    return data
+
+
+def submit_action_signature(
+    session: Session,
+    action_id: str,
+    signature: str,
+    domain: SigningDomain,
+    *,
+    quorum: int,
+    officer_id: int | None = None,
+    actor: str | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> ActionStatus:
+    """Record an officer's signature over an action; with a quorum of them it is ready to send.
+
+    Parameters
+    ----------
+    quorum
+        How many officers the registry asks for (``OfficerRegistry.quorum``).
+
+    Raises
+    ------
+    NotFound
+        When there is no such action.
+    Conflict
+        When it was sent, is done, or its deadline has passed.
+    InvalidSignature
+        When the signature is not canonical, or not an officer's over this action.
+    PermissionDenied
+        When the officer or signer is not in force, lacks the role, or the region is not theirs.
+    AlreadyExists
+        When this officer signed before.
+    IntegrityError
+        As :func:`action_typed_data`.
+    """
+    action = get_action(session, action_id)
+    session.refresh(action, with_for_update=True)
+    now = clock.now()
+    if action.state not in (ActionState.COLLECTING, ActionState.READY):
+        raise Conflict(f"action {action.id} is {action.state}: no more signatures")
+    if action.deadline_unix_s < now.timestamp():
+        raise Conflict(f"the deadline of action {action.id} has passed")
+    digest = digest_of(action_typed_data(session, action.id, domain))
+    signed = officers.identify(session, digest, signature, officer_id, now)
+    person = signed.officer
+    officers.require_role(person, Role(action.role))
+    officers.require_region(person, action.region_code, action.region_digits)
+    if session.get(QuorumSignature, (action.id, person.officer_id)) is not None:
+        raise AlreadyExists(f"officer {person.officer_id} signed action {action.id} before")
+    session.add(
+        QuorumSignature(
+            action_id=action.id,
+            officer_id=person.officer_id,
+            signer_type=SIGNER_EOA,
+            signer=signed.signer,
+            signature=signed.signature,
+            created_at=now,
+        )
+    )
+    named = actor or f"officer {person.officer_id}"
+    reason = f"officer {person.officer_id}"
+    _record(session, action, "sign_action", named, clock, reason=reason)
+    session.flush()
+    status = action_status(session, action.id, quorum=quorum, clock=clock)
+    if action.state == ActionState.COLLECTING and len(status.officers) >= quorum:
+        action.state = move_action(action.state, ActionState.READY).value
+        session.flush()
+    return status
+
+
+def action_status(
+    session: Session, action_id: str, *, quorum: int, clock: Clock = SYSTEM_CLOCK
+) -> ActionStatus:
+    """Return how far an action has come.
+
+    Raises
+    ------
+    NotFound
+        When there is no such action.
+    """
+    action = get_action(session, action_id)
+    rows = officers.in_force(session, action_signatures(session, action.id), clock.now())
+    return ActionStatus(action, tuple(sorted(row.officer_id for row in rows)), quorum)
+
+
+def action_signatures(session: Session, action_id: str) -> Sequence[QuorumSignature]:
+    """Return the signatures over an action, by officer number."""
+    return session.scalars(
+        select(QuorumSignature)
+        .where(QuorumSignature.action_id == action_id)
+        .order_by(QuorumSignature.officer_id)
+    ).all()
+
+
+def packed_action(session: Session, action_id: str, *, clock: Clock = SYSTEM_CLOCK) -> bytes:
+    """Return the signatures in force over an action, packed for its contract."""
+    rows = action_signatures(session, action_id)
+    return pack_signatures(officers.in_force(session, rows, clock.now()))
+
+
+def _record(
+    session: Session,
+    action: QuorumAction,
+    name: str,
+    actor: str,
+    clock: Clock,
+    *,
+    reason: str,
+) -> None:
+    journal.record(
+        session,
+        at=clock.now(),
+        actor=actor,
+        action=name,
+        object_type="quorum_action",
+        object_id=action.id,
+        reason=reason,
+    )
