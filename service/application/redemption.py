@@ -11,33 +11,14 @@ from sqlalchemy.orm import Session
 
 from service.application.context import Application
 from service.application.requests import ask_once
-from service.application.typed_data import signer_of, typed_data_digest
+from service.approvals.signatures import normalise, recover, split
+from service.approvals.typed_data import digest_of, make_typed_data
 from service.errors import InvalidInput, InvalidSignature, LimitExceeded
 from service.payouts.models import ChainRequest, RequestKind
 from service.units import format_amount
 
-TOKEN_DOMAIN_NAME = "Relief Benefit Token"  # noqa: S105  # EIP-712 name in BenefitToken.sol
-TOKEN_DOMAIN_VERSION = "1"  # noqa: S105  # as above
-
 DEFAULT_VALIDITY_S = 86_400
 """A signature that is not relayed within a day is void."""
-
-_MEMBERS = (
-    ("from", "address"),
-    ("value", "uint256"),
-    ("paymentReference", "bytes32"),
-    ("validAfter", "uint256"),
-    ("validBefore", "uint256"),
-    ("nonce", "bytes32"),
-)
-"""``RedeemWithAuthorization`` of BenefitToken.sol, in the type's order."""
-
-_DOMAIN = (
-    ("name", "string"),
-    ("version", "string"),
-    ("chainId", "uint256"),
-    ("verifyingContract", "address"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,40 +102,28 @@ def new_redemption(
 
 
 def redemption_typed_data(app: Application, redemption: Redemption) -> dict[str, Any]:
-    """Return the EIP-712 document that the holder's wallet signs."""
+    """Return the EIP-712 document that the holder's wallet signs.
 
-    def members(pairs: tuple[tuple[str, str], ...]) -> list[dict[str, str]]:
-        return [{"name": name, "type": kind} for name, kind in pairs]
-
-    return {
-        "types": {"EIP712Domain": members(_DOMAIN), "RedeemWithAuthorization": members(_MEMBERS)},
-        "primaryType": "RedeemWithAuthorization",
-        "domain": {
-            "name": TOKEN_DOMAIN_NAME,
-            "version": TOKEN_DOMAIN_VERSION,
-            "chainId": app.deployment.chain_id,
-            "verifyingContract": app.deployment.token,
-        },
-        "message": redemption.message(),
-    }
-
-
-def redemption_digest(app: Application, redemption: Redemption) -> bytes:
-    """Return the 32 bytes that the holder signs."""
-    document = redemption_typed_data(app, redemption)
-    message = document["message"] | {"value": redemption.amount_base_units}
-    return typed_data_digest(document | {"message": message})
+    Raises
+    ------
+    InvalidInput
+        When a value does not fit its type.
+    """
+    try:
+        return make_typed_data(app.signing_domain, "RedeemWithAuthorization", redemption.message())
+    except ValueError as error:
+        raise InvalidInput(str(error)) from None
 
 
 def submit_redemption(
-    app: Application, session: Session, redemption: Redemption, signature: bytes, *, actor: str
+    app: Application, session: Session, redemption: Redemption, signature: str, *, actor: str
 ) -> ChainRequest:
     """Check a holder's signature and ask for the relayed redemption.
 
     Parameters
     ----------
     signature
-        r (32) | s (32) | v (1, 27 or 28).
+        r (32) | s (32) | v (1), 0x-hex.
 
     Raises
     ------
@@ -165,21 +134,18 @@ def submit_redemption(
     AlreadyExists
         When the same redemption waits to be sent.
     """
-    signer = signer_of(redemption_digest(app, redemption), signature)
+    canonical = normalise(signature)
+    signer = recover(digest_of(redemption_typed_data(app, redemption)), canonical)
     if signer != redemption.holder:
         raise InvalidSignature(f"signed by {signer}, not by the holder {redemption.holder}")
     balance = app.contracts.read(app.rpc, "token", "balanceOf", redemption.holder)
     if balance < redemption.amount_base_units:
         raise LimitExceeded(f"the wallet has {format_amount(balance)} only")
+    v, r, s = split(canonical)
     return ask_once(
         session,
         RequestKind.REDEEM_WITH_AUTHORIZATION,
-        redemption.message()
-        | {
-            "r": "0x" + signature[:32].hex(),
-            "s": "0x" + signature[32:64].hex(),
-            "v": signature[64],
-        },
+        redemption.message() | {"v": v, "r": r, "s": s},
         dedupe_key=f"redeem:{redemption.holder}:{redemption.nonce}",
         actor=actor,
     )

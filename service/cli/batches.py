@@ -6,6 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
+from service.cli.actions import (
+    DEFAULT_DEADLINE,
+    Deadline,
+    Keystores,
+    Reason,
+    propose_and_sign,
+    show_action,
+)
+from service.cli.keys import PassphraseFile
 from service.cli.run import Json, Run, start
 from service.cli.values import read_duration, read_kind, read_region, read_time, show_time
 from service.errors import InvalidInput
@@ -18,7 +27,6 @@ app = typer.Typer(
 BatchId = Annotated[
     str, typer.Argument(metavar="BATCH", help="Its id, or the beginning of it: 0x and 4+ digits.")
 ]
-Reason = Annotated[str, typer.Option("--reason", help="Why; it goes into the journal.")]
 
 
 @app.command("build")
@@ -45,9 +53,7 @@ def build(
     cliff: Annotated[
         str, typer.Option(help="Streams: nothing can be withdrawn before: 0, 7d.")
     ] = "0",
-    cadence: Annotated[
-        str, typer.Option(help="Streams: withdrawals go in steps of: 1d.")
-    ] = "1d",
+    cadence: Annotated[str, typer.Option(help="Streams: withdrawals go in steps of: 1d.")] = "1d",
     import_id: Annotated[
         str | None, typer.Option("--import", help="Only cases of this import (id).")
     ] = None,
@@ -196,6 +202,89 @@ def show_status(run: Run, data: dict[str, Any]) -> None:
     run.rows(data["journal"], columns)
 
 
+@app.command("typed-data")
+def typed_data(ctx: typer.Context, batch: BatchId, *, as_json: Json = False) -> None:
+    """Print the EIP-712 JSON that an officer's wallet signs to approve the batch (always JSON).
+
+    From now on the batch counts as possibly signed: cancelling it frees its cases only later.
+    """
+    from service.application.batches import find_batch
+    from service.approvals.service import typed_data as batch_typed_data
+
+    run = start(ctx, as_json)
+    with run.app.transaction() as session:
+        document = batch_typed_data(
+            session,
+            find_batch(session, batch).id,
+            run.app.signing_domain,
+            manifests_dir=run.app.settings.resolved_manifests_dir,
+            clock=run.app.chain_clock,
+        )
+    run.json(document)
+
+
+@app.command("approve")
+def approve(
+    ctx: typer.Context,
+    batch: Annotated[
+        list[str],
+        typer.Argument(metavar="BATCH...", help="Ids, or their beginnings: 0x and 4+ digits."),
+    ],
+    *,
+    keystore: Keystores = None,
+    signature: Annotated[
+        list[str] | None,
+        typer.Option(help="A signature from an officer's wallet, 65 bytes hex; repeatable."),
+    ] = None,
+    officer: Annotated[
+        int | None, typer.Option(min=1, help="Number of the officer who is said to have signed.")
+    ] = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: Json = False,
+) -> None:
+    """Add officers' signatures to batches: the maker's and the reviewers'.
+
+    With enough of them a batch is approved and can be released. The contract checks all of it
+    again.
+    """
+    from service.application.approvals import (
+        approval_view,
+        record_batch_signature,
+        sign_batch,
+    )
+    from service.application.batches import find_batch
+
+    run = start(ctx, as_json)
+    if not keystore and not signature:
+        raise InvalidInput("give a --keystore or a --signature")
+    if signature and len(batch) > 1:
+        raise InvalidInput("a --signature is over one batch: name one")
+    signers = [run.app.signer(name, passphrase_file=passphrase_file) for name in keystore or ()]
+    items = []
+    with run.progress("signing", total=len(batch)) as step, run.app.transaction() as session:
+        for done, text in enumerate(batch, start=1):
+            found = find_batch(session, text)
+            statuses = [
+                sign_batch(run.app, session, found, signer, actor=run.actor) for signer in signers
+            ] + [
+                record_batch_signature(
+                    run.app, session, found, given, actor=run.actor, officer_id=officer
+                )
+                for given in signature or ()
+            ]
+            items.append(approval_view(statuses[-1]))
+            step(done)
+    shown = [item | {"reviewers": ", ".join(map(str, item["reviewers"]))} for item in items]
+    columns = {
+        "batch_id": "batch",
+        "state": "state",
+        "maker_signed": "maker signed",
+        "reviewers": "reviewers",
+        "required_reviewers": "reviewers needed",
+    }
+    run.rows(shown, columns, data={"items": items})
+
+
 @app.command("release")
 def release(ctx: typer.Context, batch: BatchId, *, as_json: Json = False) -> None:
     """Hand an approved batch to the worker, which pays it."""
@@ -238,6 +327,52 @@ def resume(ctx: typer.Context, batch: BatchId, *, reason: Reason, as_json: Json 
         found = find_batch(session, batch)
         data = batch_view(resume_batch(session, found.id, actor=run.actor, reason=reason))
     _show_step(run, data)
+
+
+@app.command("cancel")
+def cancel(
+    ctx: typer.Context,
+    batch: BatchId,
+    *,
+    reason: Reason,
+    deadline: Deadline = DEFAULT_DEADLINE,
+    keystore: Keystores = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: Json = False,
+) -> None:
+    """Cancel a batch: a draft here at once; one on chain by a quorum of reviewers.
+
+    On chain the part not run yet returns to the budget; what was skipped stays payable, what was
+    opened as a stream goes on.
+    """
+    from service.application.batches import batch_view, find_batch
+    from service.approvals.models import ActionKind
+    from service.payouts.service import cancel_draft
+
+    run = start(ctx, as_json)
+    with run.app.transaction() as session:
+        found = find_batch(session, batch)
+        if found.state in ("draft", "approved"):
+            data = batch_view(cancel_draft(session, found.id, actor=run.actor, reason=reason))
+            action = None
+        else:
+            data = batch_view(found)
+            action = propose_and_sign(
+                run,
+                session,
+                ActionKind.BATCH_CANCELLATION,
+                {"batchId": found.id},
+                deadline=deadline,
+                reason=reason,
+                keystores=keystore,
+                passphrase_file=passphrase_file,
+            )
+    if run.as_json:
+        run.json(data | {"action": action})
+    elif action is not None:
+        show_action(run, action)
+    else:
+        _show_step(run, data)
 
 
 def _show_step(run: Run, data: dict[str, Any]) -> None:

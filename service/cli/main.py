@@ -9,10 +9,12 @@ import typer
 
 from service.application.context import Application
 from service.cli import (
+    actions,
     batches,
     cases,
     keys,
     ledger,
+    officers,
     payouts,
     programmes,
     reserve,
@@ -84,8 +86,10 @@ def root(
 app.command("init")(init)
 app.add_typer(keys.app, name="keys")
 app.add_typer(programmes.app, name="programme")
+app.add_typer(officers.app, name="officer")
 app.add_typer(cases.app, name="cases")
 app.add_typer(batches.app, name="batch")
+app.add_typer(actions.app, name="action")
 app.add_typer(payouts.app, name="payout")
 app.add_typer(streams.app, name="stream")
 app.add_typer(wallet.app, name="wallet")

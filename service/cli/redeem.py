@@ -50,10 +50,10 @@ def redeem(
     """
     from service.application.redemption import (
         new_redemption,
-        redemption_digest,
         redemption_typed_data,
         submit_redemption,
     )
+    from service.approvals.typed_data import digest_of
 
     run = start(ctx, as_json)
     if (keystore is None) == (holder is None):
@@ -71,21 +71,15 @@ def redeem(
         nonce=read_hash(nonce) if nonce else None,
         valid_before_unix_s=valid_before,
     )
+    document = redemption_typed_data(run.app, redemption)
     if typed_data:
-        run.json(redemption_typed_data(run.app, redemption))
+        run.json(document)
         return
     if signer is not None:
-        signed = signer.sign_digest(redemption_digest(run.app, redemption))
+        signed = "0x" + signer.sign_digest(digest_of(document)).hex()
     else:
-        signed = _bytes(signature or "")
+        signed = signature or ""
     with run.app.transaction() as session:
         request = submit_redemption(run.app, session, redemption, signed, actor=run.actor)
         request_id = request.id
     show_request(run, request_id, wait)
-
-
-def _bytes(text: str) -> bytes:
-    try:
-        return bytes.fromhex(text.removeprefix("0x"))
-    except ValueError:
-        raise InvalidInput("a signature is 130 hexadecimal digits") from None

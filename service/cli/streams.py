@@ -6,6 +6,15 @@ from typing import Annotated
 
 import typer
 
+from service.cli.actions import (
+    DEFAULT_DEADLINE,
+    Deadline,
+    Keystores,
+    Reason,
+    propose_and_sign,
+    show_action,
+)
+from service.cli.keys import PassphraseFile
 from service.cli.run import Json, start
 from service.cli.values import read_address
 from service.cli.waiting import Wait, show_requests
@@ -129,3 +138,59 @@ def withdraw(
             asked = [request_withdraw(session, batch_id, index, actor=run.actor, clock=clock)]
         requests = [request.id for request in asked]
     show_requests(run, requests, wait)
+
+
+@app.command("cancel")
+def cancel(
+    ctx: typer.Context,
+    streams: Annotated[
+        list[str],
+        typer.Argument(metavar="BATCH:INDEX...", help="Streams of one batch."),
+    ],
+    *,
+    reason: Reason,
+    deadline: Deadline = DEFAULT_DEADLINE,
+    keystore: Keystores = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: Json = False,
+) -> None:
+    """Propose to cut streams, by a quorum of reviewers: one action for each chunk concerned.
+
+    What has accrued, to the second, stays theirs; the rest returns to the budget.
+    """
+    from service.application.payouts import parse_name
+    from service.approvals.models import ActionKind
+    from service.payouts.service import cancellation_masks
+
+    run = start(ctx, as_json)
+    actions = []
+    with run.app.transaction() as session:
+        named = [parse_name(session, stream) for stream in streams]
+        batch_id = named[0][0]
+        if any(other != batch_id for other, _ in named):
+            raise InvalidInput("the streams are of several batches: cancel batch by batch")
+        masks = cancellation_masks(session, batch_id, [index for _, index in named])
+        for chunk_index, (low, high) in masks.items():
+            message = {
+                "batchId": batch_id,
+                "chunkIndex": chunk_index,
+                "maskLow": low,
+                "maskHigh": high,
+            }
+            actions.append(
+                propose_and_sign(
+                    run,
+                    session,
+                    ActionKind.STREAM_CANCELLATION,
+                    message,
+                    deadline=deadline,
+                    reason=reason,
+                    keystores=keystore,
+                    passphrase_file=passphrase_file,
+                )
+            )
+    if run.as_json:
+        run.json({"items": actions})
+        return
+    for action in actions:
+        show_action(run, action)

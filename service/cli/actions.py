@@ -1,0 +1,209 @@
+"""``relief action``: what several officers must sign, other than a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from service.cli.keys import PassphraseFile
+from service.cli.run import Json, Run, start
+from service.cli.values import read_time, show_time
+from service.errors import Conflict, InvalidInput, NotFound
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from service.approvals.models import ActionKind, QuorumAction
+
+app = typer.Typer(no_args_is_help=True, help="Quorum actions: list, show, typed-data, sign.")
+
+ActionId = Annotated[
+    str, typer.Argument(metavar="ACTION", help="Its id, or the beginning of it: 0x and 4+ digits.")
+]
+Keystores = Annotated[
+    list[str] | None,
+    typer.Option("--keystore", "-k", help="Sign with this officer's keystore here; repeatable."),
+]
+Deadline = Annotated[
+    str, typer.Option(help="The contract refuses it afterwards (ISO 8601, or from now: +3d).")
+]
+Reason = Annotated[str, typer.Option("--reason", help="Why; it goes into the journal.")]
+
+DEFAULT_DEADLINE = "+3d"
+MIN_PREFIX = 6
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context,
+    *,
+    state: Annotated[
+        str | None,
+        typer.Option(help="Only collecting, ready, submitted, done or expired ones."),
+    ] = None,
+    limit: Annotated[int, typer.Option(help="Actions on the page, 1 to 500.")] = 50,
+    cursor: Annotated[
+        str | None, typer.Option(help="Where the page before ended (its next_cursor).")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List quorum actions."""
+    from service.application.approvals import action_row
+    from service.approvals.actions import list_actions
+    from service.approvals.states import ActionState
+
+    run = start(ctx, as_json)
+    if state is not None and state not in set(ActionState):
+        raise InvalidInput(f"{state!r} is not one of {', '.join(ActionState)}")
+    with run.app.transaction() as session:
+        page = list_actions(
+            session, state=ActionState(state) if state else None, limit=limit, cursor=cursor
+        )
+        items = [action_row(action) for action in page.items]
+    for item in items:
+        item["deadline"] = show_time(item["deadline_unix_s"])
+    columns = {
+        "action_id": "action",
+        "kind": "kind",
+        "state": "state",
+        "deadline": "deadline",
+        "reason": "reason",
+    }
+    run.page(items, columns, page.next_cursor)
+
+
+@app.command("show")
+def show(ctx: typer.Context, action: ActionId, *, as_json: Json = False) -> None:
+    """Show an action: what it does and who signed."""
+    from service.application.approvals import action_view
+
+    run = start(ctx, as_json)
+    with run.app.transaction() as session:
+        data = action_view(run.app, session, find_action(session, action))
+    show_action(run, data)
+
+
+def show_action(run: Run, data: Mapping[str, Any]) -> None:
+    """Print an action and who signed it."""
+    if run.as_json:
+        run.json(data)
+        return
+    shown = {name: data[name] for name in ("action_id", "kind", "state", "role", "reason")}
+    shown["deadline"] = show_time(data["deadline_unix_s"])
+    signed = ", ".join(map(str, data["officers"])) or "nobody yet"
+    shown["signed by officers"] = f"{signed} (needs {data['quorum']})"
+    run.record(shown | {"message": data["message"]})
+    if data["state"] == "collecting":
+        run.note(f"to sign elsewhere: relief action typed-data {data['action_id'][:12]}")
+
+
+@app.command("typed-data")
+def typed_data(ctx: typer.Context, action: ActionId, *, as_json: Json = False) -> None:
+    """Print the EIP-712 JSON that an officer's wallet signs (always JSON)."""
+    from service.approvals.actions import action_typed_data
+
+    run = start(ctx, as_json)
+    with run.app.transaction() as session:
+        found = find_action(session, action)
+        document = action_typed_data(session, found.id, run.app.signing_domain)
+    run.json(document)
+
+
+@app.command("sign")
+def sign(
+    ctx: typer.Context,
+    action: ActionId,
+    *,
+    keystore: Keystores = None,
+    signature: Annotated[
+        list[str] | None,
+        typer.Option(help="A signature from an officer's wallet, 65 bytes hex; repeatable."),
+    ] = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: Json = False,
+) -> None:
+    """Add officers' signatures; with a quorum of them the worker sends the action."""
+    from service.application.approvals import action_view, record_action_signature
+
+    run = start(ctx, as_json)
+    if not keystore and not signature:
+        raise InvalidInput("give a --keystore or a --signature")
+    with run.app.transaction() as session:
+        found = find_action(session, action)
+        sign_with(run, session, found, keystore, passphrase_file)
+        for text in signature or ():
+            record_action_signature(run.app, session, found.id, text, actor=run.actor)
+        data = action_view(run.app, session, found)
+    show_action(run, data)
+
+
+def find_action(session: Session, text: str) -> QuorumAction:
+    """Return an action by its id or so much of its beginning as names no other.
+
+    Raises
+    ------
+    NotFound, Conflict
+        When none, or several, begin so.
+    """
+    from sqlalchemy import select
+
+    from service.approvals.models import QuorumAction
+
+    prefix = text.lower()
+    if len(prefix) < MIN_PREFIX or not prefix.startswith("0x") or not prefix[2:].isalnum():
+        raise InvalidInput(f"{text!r} is no action id: 0x and at least four hexadecimal digits")
+    wanted = select(QuorumAction).where(QuorumAction.id.startswith(prefix)).limit(2)
+    found = list(session.scalars(wanted))
+    if not found:
+        raise NotFound(f"there is no quorum action {text}")
+    if len(found) > 1:
+        raise Conflict(f"several actions begin with {text}: give more of the id")
+    return found[0]
+
+
+def sign_with(
+    run: Run,
+    session: Session,
+    action: QuorumAction,
+    keystores: Sequence[str] | None,
+    passphrase_file: Path | None,
+) -> None:
+    """Sign an action with keystores here."""
+    from service.application.approvals import sign_action
+
+    for name in keystores or ():
+        signer = run.app.signer(name, passphrase_file=passphrase_file)
+        sign_action(run.app, session, action.id, signer, actor=run.actor)
+
+
+def propose_and_sign(
+    run: Run,
+    session: Session,
+    kind: ActionKind,
+    message: Mapping[str, Any],
+    *,
+    deadline: str,
+    reason: str,
+    keystores: Sequence[str] | None,
+    passphrase_file: Path | None,
+) -> dict[str, Any]:
+    """Propose an action, sign it with the keystores given, and return it with its typed data."""
+    from service.application.approvals import action_view, propose
+    from service.approvals.actions import action_typed_data
+
+    until = read_time(deadline, now=run.app.chain_clock.now())
+    action = propose(
+        run.app,
+        session,
+        kind,
+        message,
+        deadline_unix_s=int(until.timestamp()),
+        actor=run.actor,
+        reason=reason,
+    )
+    sign_with(run, session, action, keystores, passphrase_file)
+    document = action_typed_data(session, action.id, run.app.signing_domain)
+    return action_view(run.app, session, action) | {"typed_data": document}

@@ -1,0 +1,255 @@
+"""``relief officer``: who may sign. The registry decides; a quorum of governors changes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from service.cli.actions import (
+    DEFAULT_DEADLINE,
+    Deadline,
+    Keystores,
+    Reason,
+    propose_and_sign,
+    show_action,
+)
+from service.cli.keys import PassphraseFile
+from service.cli.run import Json, Run, start
+from service.cli.values import read_address, read_region
+
+if TYPE_CHECKING:
+    from service.approvals.models import ActionKind
+
+app = typer.Typer(no_args_is_help=True, help="Officers: add, remove, list, their signers.")
+
+Number = Annotated[int, typer.Argument(min=1, help="Number of the officer; never used again.")]
+Signer = Annotated[str, typer.Argument(help="Address (EIP-55) of the account that signs.")]
+
+
+@app.command("add")
+def add(
+    ctx: typer.Context,
+    number: Number,
+    signer: Signer,
+    *,
+    roles: Annotated[str, typer.Option(help="maker, reviewer, governor; parted by commas.")],
+    region: Annotated[
+        str, typer.Option(help="GB/T 2260 code they may sign for; 0 for the whole country.")
+    ] = "0",
+    reason: Reason,
+    deadline: Deadline = DEFAULT_DEADLINE,
+    keystore: Keystores = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: Json = False,
+) -> None:
+    """Propose a new officer: governors sign, and two days after its block they may sign too.
+
+    Without enough --keystore the action waits for signatures: relief action typed-data, sign.
+    """
+    from service.application.approvals import parse_roles, region_members
+    from service.approvals.models import SIGNER_EOA, ActionKind
+
+    run = start(ctx, as_json)
+    message = {
+        "officerId": number,
+        "roles": parse_roles(roles),
+        **region_members(None if region == "0" else read_region(region)),
+        "signerType": SIGNER_EOA,
+        "signer": read_address(signer).lower(),
+    }
+    _propose(
+        run,
+        ActionKind.OFFICER_ADDITION,
+        message,
+        deadline=deadline,
+        reason=reason,
+        keystore=keystore,
+        passphrase_file=passphrase_file,
+    )
+
+
+@app.command("remove")
+def remove(
+    ctx: typer.Context,
+    number: Number,
+    *,
+    reason: Reason,
+    deadline: Deadline = DEFAULT_DEADLINE,
+    keystore: Keystores = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: Json = False,
+) -> None:
+    """Propose to remove an officer, at once when it is on chain; what they approved stays."""
+    from service.approvals.models import ActionKind
+    from service.approvals.officers import get_officer
+
+    run = start(ctx, as_json)
+    with run.app.transaction() as session:
+        get_officer(session, number)
+    _propose(
+        run,
+        ActionKind.OFFICER_REMOVAL,
+        {"officerId": number},
+        deadline=deadline,
+        reason=reason,
+        keystore=keystore,
+        passphrase_file=passphrase_file,
+    )
+
+
+@app.command("add-signer")
+def add_signer(
+    ctx: typer.Context,
+    number: Number,
+    signer: Signer,
+    *,
+    reason: Reason,
+    deadline: Deadline = DEFAULT_DEADLINE,
+    keystore: Keystores = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: Json = False,
+) -> None:
+    """Propose another signing account for an officer, in force two days after its block."""
+    from service.approvals.models import SIGNER_EOA, ActionKind
+    from service.approvals.officers import get_officer
+
+    run = start(ctx, as_json)
+    with run.app.transaction() as session:
+        get_officer(session, number)
+    message = {
+        "officerId": number,
+        "signerType": SIGNER_EOA,
+        "signer": read_address(signer).lower(),
+    }
+    _propose(
+        run,
+        ActionKind.SIGNER_ADDITION,
+        message,
+        deadline=deadline,
+        reason=reason,
+        keystore=keystore,
+        passphrase_file=passphrase_file,
+    )
+
+
+@app.command("remove-signer")
+def remove_signer(
+    ctx: typer.Context,
+    signer: Signer,
+    *,
+    reason: Reason,
+    deadline: Deadline = DEFAULT_DEADLINE,
+    keystore: Keystores = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: Json = False,
+) -> None:
+    """Propose to take a signing account away, such as a lost or stolen key."""
+    from service.approvals.models import SIGNER_EOA, ActionKind
+
+    run = start(ctx, as_json)
+    _propose(
+        run,
+        ActionKind.SIGNER_REMOVAL,
+        {"signerType": SIGNER_EOA, "signer": read_address(signer).lower()},
+        deadline=deadline,
+        reason=reason,
+        keystore=keystore,
+        passphrase_file=passphrase_file,
+    )
+
+
+def _propose(
+    run: Run,
+    kind: ActionKind,
+    message: Mapping[str, Any],
+    *,
+    deadline: str,
+    reason: str,
+    keystore: list[str] | None,
+    passphrase_file: Path | None,
+) -> None:
+    with run.app.transaction() as session:
+        data = propose_and_sign(
+            run,
+            session,
+            kind,
+            message,
+            deadline=deadline,
+            reason=reason,
+            keystores=keystore,
+            passphrase_file=passphrase_file,
+        )
+    show_action(run, data)
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context,
+    *,
+    removed: Annotated[bool, typer.Option("--removed", help="Also officers who left.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List officers and their signers, as the registry's events have them."""
+    from service.application.approvals import role_names
+    from service.approvals.officers import list_officers, signers_of
+
+    run = start(ctx, as_json)
+    with run.app.transaction() as session:
+        items: list[dict[str, Any]] = [
+            {
+                "officer_id": officer.officer_id,
+                "name": officer.display_name,
+                "roles": role_names(officer.roles),
+                "region": str(officer.region_code) if officer.region_digits else "0",
+                "region_code": officer.region_code,
+                "region_digits": officer.region_digits,
+                "active_from": officer.active_from.isoformat(),
+                "removed": officer.removed,
+                "signers": [
+                    {
+                        "signer_type": signer.signer_type,
+                        "signer": signer.signer,
+                        "active_from": signer.active_from.isoformat(),
+                        "removed": signer.removed,
+                    }
+                    for signer in signers_of(session, officer.officer_id)
+                ],
+            }
+            for officer in list_officers(session)
+            if removed or not officer.removed
+        ]
+    shown = [
+        item | {"signers": ", ".join(s["signer"] for s in item["signers"] if not s["removed"])}
+        for item in items
+    ]
+    columns = {
+        "officer_id": "officer",
+        "name": "name",
+        "roles": "roles",
+        "region": "region",
+        "active_from": "in force from",
+        "signers": "signers",
+    }
+    run.rows(shown, columns, data={"items": items})
+    if not items:
+        run.note("a worker reads officers from the chain: `relief worker run`")
+
+
+@app.command("name")
+def name_(
+    ctx: typer.Context,
+    number: Number,
+    name: Annotated[str, typer.Argument(help="Name to show here; it never goes on chain.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Give an officer a name to be shown here."""
+    from service.approvals.officers import get_officer
+
+    run = start(ctx, as_json)
+    with run.app.transaction() as session:
+        get_officer(session, number).display_name = name
+    run.record({"officer_id": number, "name": name})
