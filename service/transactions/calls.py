@@ -51,21 +51,8 @@ REQUEST_ROLES: dict[RequestKind, str] = {
 }
 """Requests that only the holder of a housekeeping role may send; the rest anybody may."""
 
-_SAME_AS = {
-    "id": ("programme", "programmeid"),
-    "programme": ("id",),
-    "account": ("minter",),
-    "mintercap": ("cap",),
-    "operations": ("operation",),
-    "redemptionsincluded": ("redemptions",),
-    "from": ("owner", "holder", "wallet"),
-    "value": ("amount",),
-    "amount": ("value",),
-}
-"""Where the contract's argument and the row's member have different names."""
-
-_UNITS = ("baseunits", "unixs", "s")
-"""Endings that our names carry for the unit and the contract's do not."""
+_SIGNED_NAMES = {"account": "minter", "minterCap": "cap"}
+"""Arguments that the signed message calls otherwise (``MinterAddition``, ``MinterRemoval``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,30 +129,18 @@ def request(contracts: Contracts, row: ChainRequest) -> Call:
 
 
 def _call(contracts: Contracts, contract: str, function: str, values: Mapping[str, Any]) -> Call:
-    inputs = contracts.inputs(contract, function)
-    by_name = {_plain(name): value for name, value in values.items()}
-    args = [_argument(parameter, by_name) for parameter in inputs]
+    args = [_argument(parameter, values) for parameter in contracts.inputs(contract, function)]
     return Call(contract, function, contracts.encode_call(contract, function, *args))
 
 
-def _plain(name: str) -> str:
-    return name.replace("_", "").lower()
-
-
-def _argument(parameter: Mapping[str, Any], by_name: Mapping[str, Any]) -> Any:
-    if parameter["type"] == "tuple" and _plain(parameter["name"]) not in by_name:
+def _argument(parameter: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
+    name: str = parameter["name"].removesuffix("_")
+    if parameter["type"] == "tuple" and name not in values:
         # A struct whose members stand beside the other arguments, as in the signed message.
-        return tuple(_argument(component, by_name) for component in parameter["components"])
-    return _value(parameter, _look_up(parameter["name"], by_name))
-
-
-def _look_up(name: str, by_name: Mapping[str, Any]) -> Any:
-    plain = _plain(name)
-    for candidate in (plain, *_SAME_AS.get(plain, ())):
-        for ending in ("", *_UNITS):
-            if candidate + ending in by_name:
-                return by_name[candidate + ending]
-    raise KeyError(f"the call needs {name}")
+        return tuple(_argument(component, values) for component in parameter["components"])
+    if name not in values:
+        name = _SIGNED_NAMES.get(name, name)
+    return _value(parameter, values[name])
 
 
 def _value(parameter: Mapping[str, Any], value: Any) -> Any:
@@ -174,8 +149,7 @@ def _value(parameter: Mapping[str, Any], value: Any) -> Any:
         element = {**parameter, "type": kind[: kind.rindex("[")]}
         return [_value(element, item) for item in value]
     if kind == "tuple":
-        members = {_plain(name): member for name, member in value.items()}
-        return tuple(_argument(component, members) for component in parameter["components"])
+        return tuple(_argument(component, value) for component in parameter["components"])
     if kind.startswith(("uint", "int")):
         return int(value)
     if kind.startswith("bytes") and isinstance(value, str):

@@ -7,7 +7,7 @@ again, or by two workers at once, makes nothing new.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from service.approvals.models import ApprovalSignature, QuorumAction, QuorumSignature
+from service.approvals.signatures import pack_signatures
 from service.approvals.states import ActionState, move_action
 from service.chain.contracts import Contracts
 from service.payouts.chunk_tree import chunk_proofs
@@ -275,18 +276,6 @@ def drop_unwanted(session: Session) -> int:
         .execution_options(synchronize_session=False)
     )
     return cast("CursorResult[Any]", closed).rowcount
-
-
-def pack_signatures(rows: Iterable[ApprovalSignature | QuorumSignature]) -> bytes:
-    """Pack officers' signatures as ``OfficerSignatures.sol`` reads them, ascending by officer."""
-    packed: list[bytes] = []
-    by_officer: dict[int, ApprovalSignature | QuorumSignature] = {r.officer_id: r for r in rows}
-    for _, row in sorted(by_officer.items()):
-        signer, signature = bytes.fromhex(row.signer[2:]), bytes.fromhex(row.signature[2:])
-        packed += [row.officer_id.to_bytes(4, "big"), row.signer_type.to_bytes(1, "big")]
-        packed += [len(signer).to_bytes(2, "big"), len(signature).to_bytes(2, "big")]
-        packed += [signer, signature]
-    return b"".join(packed)
 
 
 def _as_text(column: Any) -> ColumnElement[str]:

@@ -213,7 +213,7 @@ def add_request(session: Session, kind: str, **args: Any) -> ChainRequest:
     row = ChainRequest(
         kind=kind,
         args=args,
-        dedupe_key=f"{kind}:{sorted(args.items())}",
+        dedupe_key=f"{kind}:" + keccak(text=str(sorted(args.items()))).hex(),
         actor="test",
         created_at=NOW,
     )

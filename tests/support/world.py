@@ -1,4 +1,4 @@
-"""Fixtures of a deployed chain and a worker on a database; a conftest imports the names it needs."""
+"""A deployed chain and a worker on a database, as fixtures: a conftest imports those it needs."""
 
 from __future__ import annotations
 

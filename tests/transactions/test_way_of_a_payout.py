@@ -42,7 +42,7 @@ def test_streams_open_and_pay_what_accrued(world: World) -> None:
     world.deployed.advance(30 * DAY_S)
     with world.session() as session:
         for chunk in range(2):
-            add_request(session, "withdraw_chunk", batch_id=batch.id, chunk_index=chunk)
+            add_request(session, "withdraw_chunk", batchId=batch.id, chunkIndex=chunk)
 
     world.run()
 

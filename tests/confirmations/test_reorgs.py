@@ -1,0 +1,138 @@
+"""A re-org below finality is taken back and comes right; one past it stops everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+from sqlalchemy import func, select
+
+from service.confirmations.models import Block, ChainAlarm, Event, Transfer
+from service.errors import IntegrityError
+from service.payouts.models import Stream
+from service.transactions.models import Transaction
+from tests.support.rows import DAY_S, add_batch, add_request
+from tests.support.world import World
+
+Make = Callable[[int], World]
+
+
+def count(world: World, model: type) -> int:
+    with world.session() as session:
+        return session.scalars(select(func.count()).select_from(model)).one()
+
+
+class Reorg:
+    """Brings the chain back to a moment and lets other blocks follow."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.snapshot = world.deployed.node.rpc("evm_snapshot")
+
+    def happen(self, blocks: int) -> None:
+        node = self.world.deployed.node
+        node.rpc("evm_revert", self.snapshot)
+        node.rpc("evm_increaseTime", 7)  # other timestamps, so other hashes
+        self.world.deployed.mine(blocks)
+
+
+@pytest.mark.parametrize("blocks", [0, 1, 6], ids=["shorter", "one block", "longer"])
+@pytest.mark.parametrize("signing", [1, 2], ids=["approval and chunks", "chunks"])
+def test_payments_that_a_reorg_took_back_are_made_again(
+    make_world: Make, signing: int, blocks: int
+) -> None:
+    world = make_world(8)
+    with world.session() as session:
+        batch = add_batch(session, world.deployed, [5, 6, 7], chunk_size=1)
+    reorgs: list[Reorg] = []
+
+    def hook(point: str) -> None:
+        if point == "signed:after-commit":
+            reorgs.append(Reorg(world))
+
+    world.run(hook=hook)
+    assert world.payout_states(batch.id) == ["included"] * 3
+
+    reorgs[signing - 1].happen(blocks)
+    world.run()
+
+    assert world.payout_states(batch.id) == ["included"] * 3
+    assert [world.balance_on_chain(payee) for payee in batch.payees] == [5, 6, 7]
+    world.deployed.mine(8)
+    world.run()
+    assert world.payout_states(batch.id) == ["paid"] * 3
+    assert count(world, Transfer) == 3
+    assert world.differences() == []
+    with world.session() as session:
+        assert session.scalars(select(Transaction.state)).all() == ["final"] * 4
+
+
+def test_streams_are_recomputed_from_the_events_that_are_left(make_world: Make) -> None:
+    world = make_world(10)
+    with world.session() as session:
+        batch = add_batch(session, world.deployed, [90_000_000], kind="stream")
+    world.run()
+    world.deployed.advance(10 * DAY_S)
+    with world.session() as session:
+        add_request(session, "withdraw_stream", batchId=batch.id, index=0)
+    reorg = Reorg(world)
+    world.run()
+    assert world.balance_on_chain(batch.payees[0]) == 10_000_000
+
+    reorg.happen(1)
+    with world.worker() as worker:
+        report = worker.step()
+        assert report.rewound == 1
+        with world.session() as session:
+            stream = session.scalars(select(Stream)).one()
+            assert stream.withdrawn_base_units == 0
+            assert stream.paid_through_s == 0
+        worker.run_until_idle(20)
+
+    with world.session() as session:
+        stream = session.scalars(select(Stream)).one()
+        _, _, _, withdrawn, _ = world.deployed.read(
+            "vault", "stream", bytes.fromhex(batch.id[2:]), 0
+        )
+        assert stream.withdrawn_base_units == withdrawn == 10_000_000
+    world.deployed.mine(10)
+    world.run()
+    assert world.differences() == []
+
+
+def test_a_reorg_past_finality_raises_an_alarm_and_stops_the_worker(make_world: Make) -> None:
+    world = make_world(0)
+    with world.session() as session:
+        add_batch(session, world.deployed, [5])
+    reorg = Reorg(world)
+    world.run()
+    reorg.happen(2)
+
+    with pytest.raises(IntegrityError, match="final"):
+        world.run()
+    with pytest.raises(IntegrityError, match="reorg_past_finality"):
+        world.run()
+
+    with world.session() as session:
+        alarm = session.scalars(select(ChainAlarm)).one()
+        assert alarm.kind == "reorg_past_finality"
+
+
+def test_blocks_read_link_up_and_events_have_no_gap(world: World) -> None:
+    with world.session() as session:
+        add_batch(session, world.deployed, [5, 6], chunk_size=1)
+    world.run()
+
+    with world.session() as session:
+        blocks = session.scalars(select(Block).order_by(Block.number)).all()
+        for before, after in pairwise(blocks):
+            assert after.parent_hash == before.hash
+        for contract in ("vault", "registry"):
+            seqs = session.scalars(
+                select(Event.seq)
+                .where(Event.contract == contract, Event.seq.is_not(None))
+                .order_by(Event.seq)
+            ).all()
+            assert seqs == list(range(1, len(seqs) + 1))
+            assert world.deployed.read(contract, "seq") == len(seqs)
