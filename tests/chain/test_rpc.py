@@ -1,0 +1,66 @@
+"""The JSON-RPC client: batches in order, errors with their data, nothing missing believed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from service.chain.rpc import Rpc, RpcError
+from service.errors import ChainUnavailable
+
+
+def client(answer: Callable[[Any], Any]) -> Rpc:
+    def handle(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=answer(json.loads(request.content)))
+
+    return Rpc("http://node", transport=httpx.MockTransport(handle))
+
+
+def test_results_of_a_batch_come_in_the_order_of_the_calls() -> None:
+    sizes: list[int] = []
+
+    def answer(body: Any) -> Any:
+        sizes.append(len(body))
+        return [{"id": call["id"], "result": call["params"][0]} for call in reversed(body)]
+
+    with client(answer) as rpc:
+        assert rpc.batch([("echo", (n,)) for n in range(250)]) == list(range(250))
+    assert sizes == [100, 100, 50]
+
+
+def test_a_refused_call_of_a_batch_leaves_the_others() -> None:
+    def answer(body: Any) -> Any:
+        return [
+            {"id": body[0]["id"], "error": {"code": 3, "message": "reverted", "data": "0xab"}},
+            {"id": body[1]["id"], "result": "0x1"},
+        ]
+
+    with client(answer) as rpc:
+        refused, good = rpc.batch([("a", ()), ("b", ())])
+    assert isinstance(refused, RpcError)
+    assert (refused.rpc_code, refused.message, refused.data) == (3, "reverted", "0xab")
+    assert good == "0x1"
+
+
+@pytest.mark.parametrize(
+    "body", [[], [{"id": 99, "result": 1}], {"id": 0, "error": {"message": "no batches"}}, "hello"]
+)
+def test_an_unanswered_call_of_a_batch_is_an_outage(body: Any) -> None:
+    with client(lambda _: body) as rpc, pytest.raises(ChainUnavailable):
+        rpc.batch([("a", ())])
+
+
+@pytest.mark.parametrize("status", [429, 500, 502])
+def test_an_http_error_is_an_outage(status: int) -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(status, text="busy"))
+    with Rpc("http://node", transport=transport) as rpc, pytest.raises(ChainUnavailable):
+        rpc.call("eth_chainId")
+
+
+def test_nobody_listening_is_an_outage() -> None:
+    with Rpc("http://127.0.0.1:1") as rpc, pytest.raises(ChainUnavailable):
+        rpc.call("eth_chainId")
