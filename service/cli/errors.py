@@ -43,7 +43,7 @@ def exit_code(error: ReliefError) -> int:
     return REFUSED
 
 
-def as_relief_error(error: exc.SQLAlchemyError) -> ReliefError:
+def as_relief_error(error: exc.DBAPIError) -> ReliefError:
     """Say in the service's words what the database refused."""
     cause = str(getattr(error, "orig", error)).strip().split("\n", maxsplit=1)[0]
     if any(words in cause for words in ("no such table", "does not exist", "no such column")):
@@ -103,7 +103,7 @@ class ReliefGroup(TyperGroup):
             return super().invoke(ctx)
         except ReliefError as error:
             failure: ReliefError = error
-        except exc.SQLAlchemyError as error:
+        except exc.DBAPIError as error:
             failure = as_relief_error(error)
         finally:
             run = ctx.obj

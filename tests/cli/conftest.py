@@ -78,8 +78,9 @@ def settings(tmp_path: Path, sqlite_template: Path) -> Settings:
 def application(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Application]:
     """A context whose keys cost nothing to open."""
     monkeypatch.setattr(signers, "SCRYPT_COST", CHEAP)
-    monkeypatch.setitem(signers.create_keystore.__kwdefaults__, "scrypt_cost", CHEAP)
-    monkeypatch.setitem(signers.import_keystore.__kwdefaults__, "scrypt_cost", CHEAP)
+    for function in (signers.create_keystore, signers.import_keystore):
+        assert function.__kwdefaults__ is not None
+        monkeypatch.setitem(function.__kwdefaults__, "scrypt_cost", CHEAP)
     monkeypatch.setattr(keyfile, "DEFAULT_SCRYPT_N", CHEAP)
     with Application(settings) as app:
         Keyring.create(app.keyring_path, PASSPHRASE, scrypt_n=CHEAP)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from tests.cli.conftest import Cli
 from tests.support.deployed import Deployed
 
 
-def _by_name(document: dict) -> dict[str, dict]:
+def _by_name(document: Any) -> dict[str, dict[str, str]]:
     return {check["name"]: check for check in document["checks"]}
 
 

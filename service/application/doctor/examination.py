@@ -42,7 +42,7 @@ def examine(app: Application, *, progress: Callable[[int], None] | None = None) 
         except DecodingError:
             detail = "a contract answers with something else than its interface says"
             checks.append(failed(area.split(",")[0], "looked at", detail))
-        except exc.SQLAlchemyError as error:
+        except exc.DBAPIError as error:
             cause = str(getattr(error, "orig", error)).split("\n", maxsplit=1)[0]
             checks.append(failed(area, "looked at", f"the database: {cause}"))
         if progress is not None:

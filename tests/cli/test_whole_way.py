@@ -1,0 +1,204 @@
+"""The whole way of payouts, command by command, on a real chain."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.clock import SystemClock
+from tests.cli.conftest import Cli, keep
+from tests.support.deployed import TWO_DAYS_S, Deployed, account
+
+DAY_S = 86_400
+PEOPLE = ("51072219800101001X", "510722197503150026")
+HEADER = (
+    "case_ref,name,id_number,phone,region_code,wallet_address,programme,kind,amount,start_date,"
+    "duration_days,cause\n"
+)
+
+
+@pytest.fixture
+def cases_file(tmp_path: Path) -> Path:
+    """Two one-off cases and two streams."""
+    today = SystemClock().now().date() + timedelta(days=2)
+    rows = [
+        f"A-{n},王芳,{person},,510722,{account(f'one-off {n}').address},flood,one_off,60{n},"
+        f"{today},,房屋倒塌 {n}"
+        for n, person in enumerate(PEOPLE)
+    ] + [
+        f"B-{n},王芳,{person},,510722,{account(f'stream {n}').address},flood,stream,90,"
+        f"{today},90,生活补贴"
+        for n, person in enumerate(PEOPLE)
+    ]
+    path = tmp_path / "cases.csv"
+    path.write_text(HEADER + "\n".join(rows) + "\n")
+    return path
+
+
+@pytest.fixture
+def ready(chain_cli: Cli, deployed: Deployed, cases_file: Path) -> Cli:
+    """A programme in force, a reserve, and approved cases."""
+    relayer = account("relayer")
+    deployed.fund(relayer.address)
+    keep(chain_cli.app, "relayer-1", relayer.key)
+    cli = chain_cli
+    cli.ok("reserve", "attest", "1000000", "--document-hash", "0x" + "11" * 32)
+    cli.ok(
+        "programme",
+        "create",
+        "flood",
+        *("--name", "Flood", "--region", "51", "--budget", "100000", "--payout-cap", "5000"),
+        *("--tier", "50000:1", "--tier", "100000:2"),
+    )
+    work(cli)
+    deployed.advance(TWO_DAYS_S)
+    work(cli)
+    assert cli.ok("programme", "show", "flood")["state"] == "onchain"
+    cli.ok("cases", "import", cases_file)
+    cli.ok("cases", "decide", "--all", "--approve")
+    return cli
+
+
+def work(cli: Cli) -> Any:
+    report = cli.ok("worker", "run", "--until-idle", "--max-seconds", "60")
+    assert report["idle"]
+    return report
+
+
+def pay(cli: Cli, kind: str) -> str:
+    """Build, approve, release and pay one batch; returns its id."""
+    built = cli.ok("batch", "build", "flood", "--kind", kind, "--maker", "1")
+    (batch,) = built["batches"]
+    batch_id: str = batch["batch_id"]
+    status = cli.ok("batch", "approve", batch_id, "-k", "officer-1", "-k", "officer-2")
+    assert status["items"][0]["approved"]
+    cli.ok("batch", "release", batch_id[:12])
+    work(cli)
+    return batch_id
+
+
+def states(cli: Cli, batch_id: str) -> dict[str, int]:
+    shown = cli.ok("batch", "show", batch_id)
+    return {item["state"]: item["count"] for item in shown["payouts"]}
+
+
+def test_one_off_payouts_are_paid_and_agree_with_the_ledger(ready: Cli) -> None:
+    batch_id = pay(ready, "one_off")
+    assert states(ready, batch_id) == {"paid": 2}
+    shown = ready.ok("wallet", "show", account("one-off 1").address)
+    assert shown["balance"] == "601.00"
+    assert [move["kind"] for move in shown["history"]] == ["paid"]
+    assert ready.ok("ledger", "reconcile")["agrees"]
+    accounts = {a["account"]: a["balance"] for a in ready.ok("ledger", "show")["accounts"]}
+    assert accounts["circulating"] == "1201.00"
+    paid = ready.ok("payout", "list", "--batch", batch_id, "--state", "paid")["items"]
+    assert ready.ok("payout", "show", paid[0]["payout"])["number"] is not None
+
+
+def test_a_frozen_wallet_is_skipped_and_paid_when_it_is_retried(ready: Cli) -> None:
+    wallet = account("one-off 0").address
+    ready.ok("wallet", "freeze", wallet, "--wait", "10")
+    batch_id = pay(ready, "one_off")
+    assert states(ready, batch_id) == {"paid": 1, "skipped": 1}
+    stuck = ready.ok("batch", "show", batch_id)["stuck"]
+    assert "frozen" in stuck[0]["message"]
+    ready.ok("wallet", "unfreeze", wallet, "--wait", "10")
+    ready.ok("payout", "retry", "--skipped-of", batch_id)
+    work(ready)
+    assert states(ready, batch_id) == {"paid": 2}
+
+
+def test_streams_open_accrue_pay_and_are_cut(ready: Cli, deployed: Deployed) -> None:
+    batch_id = pay(ready, "stream")
+    assert len(ready.ok("stream", "list", "--batch", batch_id)["items"]) == 2
+    deployed.advance(30 * DAY_S)
+    work(ready)
+    asked = ready.ok("stream", "withdraw", batch_id, "--all")
+    assert len(asked["items"]) == 1
+    work(ready)
+    shown = ready.ok("stream", "show", f"{batch_id}:0")
+    assert shown["withdrawn"] == shown["chain"]["withdrawn"] != "0.00"
+    cancelled = ready.ok(
+        "stream", "cancel", f"{batch_id}:1", "--reason", "moved away", "-k", "officer-2"
+    )
+    (action,) = cancelled["items"]
+    assert action["state"] == "collecting"
+    signed = ready.ok("action", "sign", action["action_id"], "-k", "officer-3")
+    assert signed["state"] == "ready"
+    work(ready)
+    assert ready.ok("action", "show", action["action_id"])["state"] == "done"
+    cut = ready.ok("stream", "show", f"{batch_id}:1")
+    assert cut["cancelled"]
+    assert cut["chain"]["cancelled"]
+    assert ready.ok("ledger", "reconcile")["agrees"]
+
+
+def test_a_wallet_elsewhere_signs_the_typed_data(ready: Cli, deployed: Deployed) -> None:
+    built = ready.ok("batch", "build", "flood", "--kind", "one_off", "--maker", "1")
+    batch_id = built["batches"][0]["batch_id"]
+    document = ready("batch", "typed-data", batch_id).json
+    signatures = [
+        deployed.officers[number].sign_typed_data(full_message=document).signature.hex()
+        for number in (1, 2)
+    ]
+    first = ready.ok("batch", "approve", batch_id, "--signature", signatures[0])
+    assert not first["items"][0]["approved"]
+    second = ready.ok("batch", "approve", batch_id, "--signature", signatures[1])
+    assert second["items"][0]["approved"]
+    stranger = deployed.deployer.sign_typed_data(full_message=document)
+    ran = ready("batch", "approve", batch_id, "--signature", stranger.signature.hex())
+    assert ran.code == 2
+    assert "no officer" in ran.err
+
+
+def test_one_officer_alone_releases_nothing(ready: Cli) -> None:
+    built = ready.ok("batch", "build", "flood", "--kind", "one_off", "--maker", "1")
+    batch_id = built["batches"][0]["batch_id"]
+    assert built["budget"]["left"] == "98799.00"
+    ready.ok("batch", "approve", batch_id, "-k", "officer-1")
+    assert ready("batch", "release", batch_id).code == 1
+    assert ready("batch", "approve", batch_id, "-k", "officer-1").code == 1
+    ready.ok("batch", "approve", batch_id, "-k", "officer-3")
+    ready.ok("batch", "pause", batch_id, "--reason", "a question")
+    assert ready("batch", "release", batch_id).code == 1
+    ready.ok("batch", "resume", batch_id, "--reason", "answered")
+    cancelled = ready.ok("batch", "cancel", batch_id, "--reason", "built twice")
+    assert cancelled["state"] == "cancelled"
+    assert cancelled["action"] is None
+    journal = ready.ok("batch", "show", batch_id)["journal"]
+    assert journal[0]["action"] == "build_batch"
+    assert {entry["actor"] for entry in journal} == {"tester"}
+
+
+def test_officers_come_and_go_by_a_quorum_of_governors(ready: Cli, deployed: Deployed) -> None:
+    newcomer = account("newcomer").address
+    added = ready.ok(
+        *("officer", "add", "7", newcomer, "--roles", "reviewer", "--region", "51"),
+        *("--reason", "new post", "-k", "officer-1", "-k", "officer-2"),
+    )
+    assert added["state"] == "ready"
+    work(ready)
+    officers = {item["officer_id"]: item for item in ready.ok("officer", "list")["items"]}
+    assert officers[7]["roles"] == "reviewer"
+    ready.ok("officer", "name", "7", "王芳")
+    removed = ready.ok("officer", "remove", "7", "--reason", "left", "-k", "officer-1")
+    assert removed["typed_data"]["primaryType"] == "OfficerRemoval"
+    signed = deployed.officers[3].sign_typed_data(full_message=removed["typed_data"])
+    ready.ok("action", "sign", removed["action_id"], "--signature", signed.signature.hex())
+    work(ready)
+    assert 7 not in {item["officer_id"] for item in ready.ok("officer", "list")["items"]}
+
+
+def test_a_holder_redeems_gaslessly(ready: Cli) -> None:
+    pay(ready, "one_off")
+    holder = account("one-off 0")
+    keep(ready.app, "holder", holder.key)
+    ready.ok("redeem", "100", "--keystore", "holder", "--reference", "bank 7")
+    work(ready)
+    shown = ready.ok("wallet", "show", holder.address)
+    assert shown["balance"] == "500.00"
+    assert shown["history"][0]["kind"] == "redeemed"
+    assert ready.ok("reserve", "show")["redeemed_total"] == "100.00"
