@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from functools import cache
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import ColumnElement, CursorResult, update
@@ -76,43 +75,56 @@ S = TypeVar("S", BatchState, ChunkState, PayoutState, ProgrammeState, RequestSta
 
 _B, _C, _P, _G, _R = BatchState, ChunkState, PayoutState, ProgrammeState, RequestState
 
-TRANSITIONS: Mapping[State, frozenset[State]] = {
+TRANSITIONS: Mapping[type[State], Mapping[Any, frozenset[Any]]] = {
     # Programmes: the event, or its re-org.
-    _G.PROPOSED: frozenset({_G.ONCHAIN}),
-    _G.ONCHAIN: frozenset({_G.PROPOSED}),
+    _G: {
+        _G.PROPOSED: frozenset({_G.ONCHAIN}),
+        _G.ONCHAIN: frozenset({_G.PROPOSED}),
+    },
     # Batches. Signed elsewhere and sent by a stranger, even a draft or one cancelled here may
     # appear on chain; a re-org leads back.
-    _B.DRAFT: frozenset({_B.APPROVED, _B.CANCELLED, _B.ONCHAIN}),
-    _B.APPROVED: frozenset({_B.RELEASED, _B.CANCELLED, _B.ONCHAIN}),
-    _B.RELEASED: frozenset({_B.ONCHAIN, _B.CANCELLED}),
-    _B.ONCHAIN: frozenset({_B.DONE, _B.CANCELLED, _B.RELEASED}),
-    _B.DONE: frozenset({_B.ONCHAIN}),
-    _B.CANCELLED: frozenset({_B.ONCHAIN}),
+    _B: {
+        _B.DRAFT: frozenset({_B.APPROVED, _B.CANCELLED, _B.ONCHAIN}),
+        _B.APPROVED: frozenset({_B.RELEASED, _B.CANCELLED, _B.ONCHAIN}),
+        _B.RELEASED: frozenset({_B.ONCHAIN, _B.CANCELLED}),
+        _B.ONCHAIN: frozenset({_B.DONE, _B.CANCELLED, _B.RELEASED}),
+        _B.DONE: frozenset({_B.ONCHAIN}),
+        _B.CANCELLED: frozenset({_B.ONCHAIN}),
+    },
     # Chunks: a lost or superseded transaction and a re-org lead back.
-    _C.WAITING: frozenset({_C.SENT, _C.INCLUDED}),
-    _C.SENT: frozenset({_C.WAITING, _C.INCLUDED}),
-    _C.INCLUDED: frozenset({_C.FINAL, _C.WAITING, _C.SENT}),
-    _C.FINAL: frozenset(),
+    _C: {
+        _C.WAITING: frozenset({_C.SENT, _C.INCLUDED}),
+        _C.SENT: frozenset({_C.WAITING, _C.INCLUDED}),
+        _C.INCLUDED: frozenset({_C.FINAL, _C.WAITING, _C.SENT}),
+        _C.FINAL: frozenset(),
+    },
     # Payouts.
-    _P.DRAFT: frozenset(
-        {_P.APPROVED, _P.QUEUED, _P.HELD, _P.CANCELLED, _P.INCLUDED, _P.SKIPPED, _P.EXPIRED}
-    ),
-    _P.APPROVED: frozenset({_P.QUEUED, _P.HELD, _P.CANCELLED, _P.INCLUDED, _P.SKIPPED, _P.EXPIRED}),
-    _P.QUEUED: frozenset({_P.SENT, _P.HELD, _P.INCLUDED, _P.SKIPPED, _P.CANCELLED, _P.EXPIRED}),
-    _P.SENT: frozenset({_P.QUEUED, _P.INCLUDED, _P.SKIPPED, _P.CANCELLED, _P.EXPIRED}),
-    _P.INCLUDED: frozenset({_P.PAID, _P.QUEUED, _P.SENT, _P.SKIPPED}),
-    _P.PAID: frozenset(),
-    _P.HELD: frozenset({_P.QUEUED, _P.INCLUDED, _P.SKIPPED, _P.CANCELLED, _P.EXPIRED}),
-    _P.SKIPPED: frozenset({_P.QUEUED, _P.INCLUDED, _P.EXPIRED}),
-    # Only a re-org, or a batch that was cancelled here and sent to the chain all the same.
-    _P.CANCELLED: frozenset({_P.QUEUED, _P.INCLUDED, _P.SKIPPED}),
-    _P.EXPIRED: frozenset({_P.QUEUED, _P.INCLUDED, _P.SKIPPED}),
+    _P: {
+        _P.DRAFT: frozenset(
+            {_P.APPROVED, _P.QUEUED, _P.HELD, _P.CANCELLED, _P.INCLUDED, _P.SKIPPED, _P.EXPIRED}
+        ),
+        _P.APPROVED: frozenset(
+            {_P.QUEUED, _P.HELD, _P.CANCELLED, _P.INCLUDED, _P.SKIPPED, _P.EXPIRED}
+        ),
+        _P.QUEUED: frozenset({_P.SENT, _P.HELD, _P.INCLUDED, _P.SKIPPED, _P.CANCELLED, _P.EXPIRED}),
+        _P.SENT: frozenset({_P.QUEUED, _P.INCLUDED, _P.SKIPPED, _P.CANCELLED, _P.EXPIRED}),
+        _P.INCLUDED: frozenset({_P.PAID, _P.QUEUED, _P.SENT, _P.SKIPPED}),
+        _P.PAID: frozenset(),
+        _P.HELD: frozenset({_P.QUEUED, _P.INCLUDED, _P.SKIPPED, _P.CANCELLED, _P.EXPIRED}),
+        _P.SKIPPED: frozenset({_P.QUEUED, _P.INCLUDED, _P.EXPIRED}),
+        # Only a re-org, or a batch that was cancelled here and sent to the chain all the same.
+        _P.CANCELLED: frozenset({_P.QUEUED, _P.INCLUDED, _P.SKIPPED}),
+        _P.EXPIRED: frozenset({_P.QUEUED, _P.INCLUDED, _P.SKIPPED}),
+    },
     # Requests: a failed one is asked for again by a new row.
-    _R.REQUESTED: frozenset({_R.PLANNED, _R.DONE, _R.FAILED}),
-    _R.PLANNED: frozenset({_R.REQUESTED, _R.DONE, _R.FAILED}),
-    _R.DONE: frozenset(),
-    _R.FAILED: frozenset(),
+    _R: {
+        _R.REQUESTED: frozenset({_R.PLANNED, _R.DONE, _R.FAILED}),
+        _R.PLANNED: frozenset({_R.REQUESTED, _R.DONE, _R.FAILED}),
+        _R.DONE: frozenset(),
+        _R.FAILED: frozenset(),
+    },
 }
+"""By kind: members of two kinds with the same text are equal as strings and share a hash."""
 
 LIVE_PAYOUT_STATES = frozenset(PayoutState) - {PayoutState.CANCELLED, PayoutState.EXPIRED}
 """A case has at most one payout in one of these."""
@@ -134,16 +146,16 @@ def move(current: S | str, to: S) -> S:
         When the table has no such step.
     """
     start = type(to)(current)
-    if to not in TRANSITIONS[start]:
+    if to not in TRANSITIONS[type(to)][start]:
         kind = type(to).__name__.removesuffix("State").lower()
         raise IllegalTransition(f"a {kind} that is {start} cannot become {to}")
     return to
 
 
-@cache
 def predecessors(to: State) -> frozenset[State]:
-    """Return the states from which the table leads to ``to``."""
-    return frozenset(state for state, targets in TRANSITIONS.items() if to in targets)
+    """Return the states of the same kind from which the table leads to ``to``."""
+    steps = TRANSITIONS[type(to)]
+    return frozenset(state for state, targets in steps.items() if to in targets)
 
 
 def move_all(
