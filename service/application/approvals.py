@@ -220,7 +220,7 @@ def action_view(app: Application, session: Session, action: QuorumAction) -> dic
 def action_row(action: QuorumAction) -> dict[str, Any]:
     """Return an action's row for JSON."""
     return {
-        "action_id": action.id,
+        "id": action.id,
         "kind": action.kind,
         "state": action.state,
         "contract": action.contract,

@@ -47,7 +47,7 @@ def find_batch(session: Session, text: str) -> Batch:
 def batch_view(batch: Batch) -> dict[str, Any]:
     """Return a batch's row for JSON."""
     return {
-        "batch_id": batch.id,
+        "id": batch.id,
         "state": batch.state,
         "paused": batch.paused,
         "programme_id": batch.programme_id,
@@ -85,7 +85,8 @@ def status_view(session: Session, batch: Batch, *, clock: Clock) -> dict[str, An
         .where(JournalEntry.object_type == "batch", JournalEntry.object_id == batch.id)
         .order_by(JournalEntry.id)
     )
-    return batch_view(batch) | {
+    return {
+        "batch": batch_view(batch),
         "payouts": [
             {
                 "state": state.value,

@@ -43,7 +43,7 @@ def ask_once(
 def request_view(row: ChainRequest) -> dict[str, Any]:
     """Return a request for JSON."""
     return {
-        "request_id": row.id,
+        "id": row.id,
         "kind": row.kind,
         "state": row.state,
         "args": row.args,

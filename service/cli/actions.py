@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +12,8 @@ import typer
 from service.cli.keys import PassphraseFile
 from service.cli.run import Json, Run, start
 from service.cli.values import read_time, show_time
-from service.errors import Conflict, InvalidInput, NotFound
+from service.cli.waiting import POLL_S, Wait
+from service.errors import ChainRefused, Conflict, InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -32,6 +34,7 @@ Deadline = Annotated[
 ]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it goes into the journal.")]
 
+_UNDER_WAY = ("ready", "submitted")
 DEFAULT_DEADLINE = "+3d"
 MIN_PREFIX = 6
 
@@ -66,7 +69,7 @@ def list_(
     for item in items:
         item["deadline"] = show_time(item["deadline_unix_s"])
     columns = {
-        "action_id": "action",
+        "id": "action",
         "kind": "kind",
         "state": "state",
         "deadline": "deadline",
@@ -91,13 +94,13 @@ def show_action(run: Run, data: Mapping[str, Any]) -> None:
     if run.as_json:
         run.json(data)
         return
-    shown = {name: data[name] for name in ("action_id", "kind", "state", "role", "reason")}
+    shown = {name: data[name] for name in ("id", "kind", "state", "role", "reason")}
     shown["deadline"] = show_time(data["deadline_unix_s"])
     signed = ", ".join(map(str, data["officers"])) or "nobody yet"
     shown["signed by officers"] = f"{signed} (needs {data['quorum']})"
     run.record(shown | {"message": data["message"]})
     if data["state"] == "collecting":
-        run.note(f"to sign elsewhere: relief action typed-data {data['action_id'][:12]}")
+        run.note(f"to sign elsewhere: relief action typed-data {data['id'][:12]}")
 
 
 @app.command("typed-data")
@@ -123,6 +126,7 @@ def sign(
         typer.Option(help="A signature from an officer's wallet, 65 bytes hex; repeatable."),
     ] = None,
     passphrase_file: PassphraseFile = None,
+    wait: Wait = 0,
     as_json: Json = False,
 ) -> None:
     """Add officers' signatures; with a quorum of them the worker sends the action."""
@@ -137,7 +141,52 @@ def sign(
         for text in signature or ():
             record_action_signature(run.app, session, found.id, text, actor=run.actor)
         data = action_view(run.app, session, found)
+    show_actions(run, data, wait)
+
+
+def show_actions(run: Run, data: dict[str, Any], wait_s: float) -> None:
+    """Print an action once it is done or the time is over.
+
+    Raises
+    ------
+    ChainRefused
+        When its deadline passed meanwhile.
+    """
+    (data,) = wait_for_actions(run, [data], wait_s)
     show_action(run, data)
+    refuse_expired([data])
+
+
+def wait_for_actions(
+    run: Run, actions: Sequence[dict[str, Any]], wait_s: float
+) -> list[dict[str, Any]]:
+    """Return the actions as they are once all signed ones are done, or the time is over."""
+    from service.application.approvals import action_view
+    from service.approvals.actions import get_action
+
+    end = time.monotonic() + wait_s
+    shown = list(actions)
+    while any(item["state"] in _UNDER_WAY for item in shown) and time.monotonic() < end:
+        time.sleep(POLL_S)
+        with run.app.transaction() as session:
+            shown = [
+                item | action_view(run.app, session, get_action(session, item["id"]))
+                for item in shown
+            ]
+    return shown
+
+
+def refuse_expired(actions: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse actions whose deadline passed.
+
+    Raises
+    ------
+    ChainRefused
+        When one did.
+    """
+    for action in actions:
+        if action["state"] == "expired":
+            raise ChainRefused(action["last_error"] or f"action {action['id']} expired")
 
 
 def find_action(session: Session, text: str) -> QuorumAction:

@@ -12,11 +12,14 @@ from service.cli.actions import (
     Keystores,
     Reason,
     propose_and_sign,
+    refuse_expired,
     show_action,
+    wait_for_actions,
 )
 from service.cli.keys import PassphraseFile
 from service.cli.run import Json, Run, start
 from service.cli.values import read_duration, read_kind, read_region, read_time, show_time
+from service.cli.waiting import Wait
 from service.errors import InvalidInput
 
 app = typer.Typer(
@@ -122,7 +125,7 @@ def build(
 
 
 COLUMNS = {
-    "batch_id": "batch",
+    "id": "batch",
     "state": "state",
     "kind": "kind",
     "region_code": "region",
@@ -187,9 +190,10 @@ def show_status(run: Run, data: dict[str, Any]) -> None:
     if run.as_json:
         run.json(data)
         return
-    shown = {name: data[name] for name in ("batch_id", "state", "paused", "kind", "count", "total")}
+    batch = data["batch"]
+    shown = {name: batch[name] for name in ("id", "state", "paused", "kind", "count", "total")}
     for name in ("start", "execute_from", "execute_before", "expires_at"):
-        shown[name] = show_time(data[f"{name}_unix_s"])
+        shown[name] = show_time(batch[f"{name}_unix_s"])
     run.record(shown)
     columns = {"state": "payouts", "count": "count", "amount": "amount\u00a0"}
     run.rows(data["payouts"], columns)
@@ -338,6 +342,7 @@ def cancel(
     deadline: Deadline = DEFAULT_DEADLINE,
     keystore: Keystores = None,
     passphrase_file: PassphraseFile = None,
+    wait: Wait = 0,
     as_json: Json = False,
 ) -> None:
     """Cancel a batch: a draft here at once; one on chain by a quorum of reviewers.
@@ -367,14 +372,18 @@ def cancel(
                 keystores=keystore,
                 passphrase_file=passphrase_file,
             )
+    if action is not None:
+        (action,) = wait_for_actions(run, [action], wait)
     if run.as_json:
-        run.json(data | {"action": action})
+        run.json({"batch": data, "action": action})
     elif action is not None:
         show_action(run, action)
     else:
         _show_step(run, data)
+    if action is not None:
+        refuse_expired([action])
 
 
 def _show_step(run: Run, data: dict[str, Any]) -> None:
-    names = ("batch_id", "state", "paused", "kind", "count", "total")
+    names = ("id", "state", "paused", "kind", "count", "total")
     run.record(data if run.as_json else {name: data[name] for name in names})

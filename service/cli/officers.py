@@ -14,11 +14,12 @@ from service.cli.actions import (
     Keystores,
     Reason,
     propose_and_sign,
-    show_action,
+    show_actions,
 )
 from service.cli.keys import PassphraseFile
 from service.cli.run import Json, Run, start
 from service.cli.values import read_address, read_region
+from service.cli.waiting import Wait
 
 if TYPE_CHECKING:
     from service.approvals.models import ActionKind
@@ -43,6 +44,7 @@ def add(
     deadline: Deadline = DEFAULT_DEADLINE,
     keystore: Keystores = None,
     passphrase_file: PassphraseFile = None,
+    wait: Wait = 0,
     as_json: Json = False,
 ) -> None:
     """Propose a new officer: governors sign, and two days after its block they may sign too.
@@ -68,6 +70,7 @@ def add(
         reason=reason,
         keystore=keystore,
         passphrase_file=passphrase_file,
+        wait_s=wait,
     )
 
 
@@ -80,6 +83,7 @@ def remove(
     deadline: Deadline = DEFAULT_DEADLINE,
     keystore: Keystores = None,
     passphrase_file: PassphraseFile = None,
+    wait: Wait = 0,
     as_json: Json = False,
 ) -> None:
     """Propose to remove an officer, at once when it is on chain; what they approved stays."""
@@ -97,6 +101,7 @@ def remove(
         reason=reason,
         keystore=keystore,
         passphrase_file=passphrase_file,
+        wait_s=wait,
     )
 
 
@@ -110,6 +115,7 @@ def add_signer(
     deadline: Deadline = DEFAULT_DEADLINE,
     keystore: Keystores = None,
     passphrase_file: PassphraseFile = None,
+    wait: Wait = 0,
     as_json: Json = False,
 ) -> None:
     """Propose another signing account for an officer, in force two days after its block."""
@@ -132,6 +138,7 @@ def add_signer(
         reason=reason,
         keystore=keystore,
         passphrase_file=passphrase_file,
+        wait_s=wait,
     )
 
 
@@ -144,6 +151,7 @@ def remove_signer(
     deadline: Deadline = DEFAULT_DEADLINE,
     keystore: Keystores = None,
     passphrase_file: PassphraseFile = None,
+    wait: Wait = 0,
     as_json: Json = False,
 ) -> None:
     """Propose to take a signing account away, such as a lost or stolen key."""
@@ -158,6 +166,7 @@ def remove_signer(
         reason=reason,
         keystore=keystore,
         passphrase_file=passphrase_file,
+        wait_s=wait,
     )
 
 
@@ -170,6 +179,7 @@ def _propose(
     reason: str,
     keystore: list[str] | None,
     passphrase_file: Path | None,
+    wait_s: float,
 ) -> None:
     with run.app.transaction() as session:
         data = propose_and_sign(
@@ -182,7 +192,7 @@ def _propose(
             keystores=keystore,
             passphrase_file=passphrase_file,
         )
-    show_action(run, data)
+    show_actions(run, data, wait_s)
 
 
 @app.command("list")

@@ -31,7 +31,10 @@ def redeem(
         str | None, typer.Option("--from", help="The holder's address, when the key is elsewhere.")
     ] = None,
     typed_data: Annotated[
-        bool, typer.Option("--typed-data", help="Only print what the holder's wallet is to sign.")
+        bool,
+        typer.Option(
+            "--typed-data", help="Only print what the holder's wallet is to sign (EIP-712)."
+        ),
     ] = False,
     signature: Annotated[
         str | None, typer.Option(help="The holder's signature over that, 65 bytes hex.")
@@ -73,7 +76,7 @@ def redeem(
     )
     document = redemption_typed_data(run.app, redemption)
     if typed_data:
-        run.json(document)
+        run.json({"typed_data": document} if run.as_json else document)
         return
     if signer is not None:
         signed = "0x" + signer.sign_digest(digest_of(document)).hex()

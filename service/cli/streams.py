@@ -12,7 +12,9 @@ from service.cli.actions import (
     Keystores,
     Reason,
     propose_and_sign,
+    refuse_expired,
     show_action,
+    wait_for_actions,
 )
 from service.cli.keys import PassphraseFile
 from service.cli.run import Json, start
@@ -152,6 +154,7 @@ def cancel(
     deadline: Deadline = DEFAULT_DEADLINE,
     keystore: Keystores = None,
     passphrase_file: PassphraseFile = None,
+    wait: Wait = 0,
     as_json: Json = False,
 ) -> None:
     """Propose to cut streams, by a quorum of reviewers: one action for each chunk concerned.
@@ -189,8 +192,10 @@ def cancel(
                     passphrase_file=passphrase_file,
                 )
             )
+    actions = wait_for_actions(run, actions, wait)
     if run.as_json:
         run.json({"items": actions})
-        return
-    for action in actions:
-        show_action(run, action)
+    else:
+        for action in actions:
+            show_action(run, action)
+    refuse_expired(actions)

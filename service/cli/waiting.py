@@ -50,7 +50,7 @@ def show_requests(run: Run, request_ids: Sequence[int], wait_s: float) -> None:
     """
     items = _settled(run, request_ids, wait_s)
     columns = {
-        "request_id": "request",
+        "id": "request",
         "kind": "kind",
         "state": "state",
         "last_error": "last error",

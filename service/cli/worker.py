@@ -53,6 +53,7 @@ def run_worker(
     signers = worker_signers(run.app, relayer or (), with_roles=roles)
     if verbose or not until_idle:
         logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # a line a request says nothing
     with Worker(run.app.settings, signers) as worker:
         if not until_idle:
             run.note(f"working with {', '.join(signer.address for signer in signers)}")

@@ -46,7 +46,7 @@ def test_attesting_asks_for_one_transaction(chain_cli: Cli, tmp_path: Path) -> N
     assert made["kind"] == "attest_reserve"
     assert made["args"]["amount"] == "1000000000000"
     again = chain_cli.ok("reserve", "attest", "1000000", "--document", document)
-    assert again["request_id"] == made["request_id"]
+    assert again["id"] == made["id"]
     assert chain_cli("reserve", "attest", "2000000", "--document", document).code == 1
     assert len(_requests(chain_cli)) == 1
 

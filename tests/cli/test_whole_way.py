@@ -72,7 +72,7 @@ def pay(cli: Cli, kind: str) -> str:
     """Build, approve, release and pay one batch; returns its id."""
     built = cli.ok("batch", "build", "flood", "--kind", kind, "--maker", "1")
     (batch,) = built["batches"]
-    batch_id: str = batch["batch_id"]
+    batch_id: str = batch["id"]
     status = cli.ok("batch", "approve", batch_id, "-k", "officer-1", "-k", "officer-2")
     assert status["items"][0]["approved"]
     cli.ok("batch", "release", batch_id[:12])
@@ -126,10 +126,10 @@ def test_streams_open_accrue_pay_and_are_cut(ready: Cli, deployed: Deployed) -> 
     )
     (action,) = cancelled["items"]
     assert action["state"] == "collecting"
-    signed = ready.ok("action", "sign", action["action_id"], "-k", "officer-3")
+    signed = ready.ok("action", "sign", action["id"], "-k", "officer-3")
     assert signed["state"] == "ready"
     work(ready)
-    assert ready.ok("action", "show", action["action_id"])["state"] == "done"
+    assert ready.ok("action", "show", action["id"])["state"] == "done"
     cut = ready.ok("stream", "show", f"{batch_id}:1")
     assert cut["cancelled"]
     assert cut["chain"]["cancelled"]
@@ -138,7 +138,7 @@ def test_streams_open_accrue_pay_and_are_cut(ready: Cli, deployed: Deployed) -> 
 
 def test_a_wallet_elsewhere_signs_the_typed_data(ready: Cli, deployed: Deployed) -> None:
     built = ready.ok("batch", "build", "flood", "--kind", "one_off", "--maker", "1")
-    batch_id = built["batches"][0]["batch_id"]
+    batch_id = built["batches"][0]["id"]
     document = ready("batch", "typed-data", batch_id).json
     signatures = [
         deployed.officers[number].sign_typed_data(full_message=document).signature.hex()
@@ -156,7 +156,7 @@ def test_a_wallet_elsewhere_signs_the_typed_data(ready: Cli, deployed: Deployed)
 
 def test_one_officer_alone_releases_nothing(ready: Cli) -> None:
     built = ready.ok("batch", "build", "flood", "--kind", "one_off", "--maker", "1")
-    batch_id = built["batches"][0]["batch_id"]
+    batch_id = built["batches"][0]["id"]
     assert built["budget"]["left"] == "98799.00"
     ready.ok("batch", "approve", batch_id, "-k", "officer-1")
     assert ready("batch", "release", batch_id).code == 1
@@ -166,7 +166,7 @@ def test_one_officer_alone_releases_nothing(ready: Cli) -> None:
     assert ready("batch", "release", batch_id).code == 1
     ready.ok("batch", "resume", batch_id, "--reason", "answered")
     cancelled = ready.ok("batch", "cancel", batch_id, "--reason", "built twice")
-    assert cancelled["state"] == "cancelled"
+    assert cancelled["batch"]["state"] == "cancelled"
     assert cancelled["action"] is None
     journal = ready.ok("batch", "show", batch_id)["journal"]
     assert journal[0]["action"] == "build_batch"
@@ -187,7 +187,7 @@ def test_officers_come_and_go_by_a_quorum_of_governors(ready: Cli, deployed: Dep
     removed = ready.ok("officer", "remove", "7", "--reason", "left", "-k", "officer-1")
     assert removed["typed_data"]["primaryType"] == "OfficerRemoval"
     signed = deployed.officers[3].sign_typed_data(full_message=removed["typed_data"])
-    ready.ok("action", "sign", removed["action_id"], "--signature", signed.signature.hex())
+    ready.ok("action", "sign", removed["id"], "--signature", signed.signature.hex())
     work(ready)
     assert 7 not in {item["officer_id"] for item in ready.ok("officer", "list")["items"]}
 
