@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import uuid4
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from service.clock import SYSTEM_CLOCK, Clock
@@ -60,8 +60,8 @@ def issue_token(session: Session, name: str, *, clock: Clock = SYSTEM_CLOCK) -> 
     return IssuedToken(row, token)
 
 
-def authenticate(session: Session, token: str, *, clock: Clock = SYSTEM_CLOCK) -> ApiToken:
-    """Return the row of a token in force, and note its use.
+def authenticate(session: Session, token: str) -> ApiToken:
+    """Return the row of a token in force; reads only.
 
     Raises
     ------
@@ -74,10 +74,19 @@ def authenticate(session: Session, token: str, *, clock: Clock = SYSTEM_CLOCK) -
         row = session.scalar(select(ApiToken).where(ApiToken.sha256 == _fingerprint(token)))
     if row is None or row.revoked_at is not None:
         raise Unauthenticated("the token is unknown or was revoked")
-    now = clock.now()
-    if row.last_used_at is None or now - row.last_used_at >= USE_RECORDED_EVERY:
-        row.last_used_at = now
     return row
+
+
+def use_is_due(row: ApiToken, *, clock: Clock = SYSTEM_CLOCK) -> bool:
+    """Tell whether the token's last use was recorded a minute ago or longer."""
+    return row.last_used_at is None or clock.now() - row.last_used_at >= USE_RECORDED_EVERY
+
+
+def record_use(session: Session, token_id: str, *, clock: Clock = SYSTEM_CLOCK) -> None:
+    """Record that a token was used now."""
+    session.execute(
+        update(ApiToken).where(ApiToken.id == token_id).values(last_used_at=clock.now())
+    )
 
 
 def list_tokens(session: Session, *, include_revoked: bool = False) -> Sequence[ApiToken]:

@@ -12,7 +12,14 @@ from sqlalchemy.orm import Session
 from service.clock import ManualClock
 from service.db import create_database_engine, session_factory
 from service.errors import InvalidInput, NotFound, Unauthenticated
-from service.identity.tokens import authenticate, issue_token, list_tokens, revoke_token
+from service.identity.tokens import (
+    authenticate,
+    issue_token,
+    list_tokens,
+    record_use,
+    revoke_token,
+    use_is_due,
+)
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -55,14 +62,19 @@ def test_a_revoked_token_is_refused_and_listed_only_on_demand(session: Session) 
     assert len(list_tokens(session, include_revoked=True)) == 2
 
 
-def test_use_is_noted_once_a_minute(session: Session) -> None:
+def test_use_is_recorded_once_a_minute(session: Session) -> None:
     clock = ManualClock(NOON)
-    issued = issue_token(session, "Chen Wei", clock=clock)
-    authenticate(session, issued.token, clock=clock)
+    row = issue_token(session, "Chen Wei", clock=clock).row
+    assert use_is_due(row, clock=clock)
+
+    record_use(session, row.id, clock=clock)
+    session.refresh(row)
+
+    assert row.last_used_at == NOON
     clock.current = NOON + timedelta(seconds=59)
-    assert authenticate(session, issued.token, clock=clock).last_used_at == NOON
+    assert not use_is_due(row, clock=clock)
     clock.current = NOON + timedelta(seconds=60)
-    assert authenticate(session, issued.token, clock=clock).last_used_at == clock.current
+    assert use_is_due(row, clock=clock)
 
 
 def test_revoking_an_unknown_token_says_so(session: Session) -> None:

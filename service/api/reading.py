@@ -1,0 +1,34 @@
+"""Sessions that only read, and never stand in a writer's way.
+
+On SQLite every other session takes the write lock when it begins (:mod:`service.db`), so that a
+page of cases would wait for an import. These begin deferred and refuse to write.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import create_engine, event
+from sqlalchemy.orm import Session, sessionmaker
+
+from service.application.context import Application
+from service.db import session_factory
+
+
+def read_sessions(application: Application) -> sessionmaker[Session]:
+    """Return a factory of sessions that only read, on the application's database."""
+    engine = application.engine
+    if engine.dialect.name != "sqlite":
+        return session_factory(engine.execution_options(postgresql_readonly=True))
+    reader = create_engine(engine.url, connect_args={"timeout": 30})
+
+    @event.listens_for(reader, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        connection.execute("PRAGMA query_only=ON")
+
+    @event.listens_for(reader, "begin")
+    def _begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    return session_factory(reader)

@@ -1,0 +1,44 @@
+"""The routes under ``/v1``, one module a resource; each is thin over the services."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Depends
+
+from service.api.authentication import bearer
+from service.api.routes import (
+    actions,
+    batches,
+    cases,
+    chain_requests,
+    imports,
+    ledger,
+    officers,
+    payouts,
+    programmes,
+    reserve,
+    streams,
+    wallets,
+)
+
+MODULES = (
+    programmes,
+    officers,
+    imports,
+    cases,
+    batches,
+    actions,
+    payouts,
+    streams,
+    wallets,
+    reserve,
+    ledger,
+    chain_requests,
+)
+
+
+def v1() -> APIRouter:
+    """Return all routes that need a token."""
+    router = APIRouter(prefix="/v1", dependencies=[Depends(bearer)])
+    for module in MODULES:
+        router.include_router(module.router)
+    return router

@@ -1,0 +1,158 @@
+"""Cases: list, show, decide. Who a case is for is shown on demand only, and that is recorded."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from urllib.parse import unquote
+
+from fastapi import APIRouter, Header, Path, Query, Response
+from sqlalchemy.orm import Session
+
+from service.api.answers import KEYS, reads, writes
+from service.api.calls import Call, CallDep
+from service.api.idempotency import CommandDep, Reply
+from service.api.pagination import PagingQuery
+from service.api.schemas.cases import (
+    CaseFilterGiven,
+    CasePage,
+    CaseShown,
+    DecisionGiven,
+    DecisionShown,
+)
+from service.api.values import invalid, programme_number, read_address, read_region
+from service.cases import (
+    CaseFilter,
+    CaseState,
+    decide,
+    get_case,
+    list_cases,
+    reveal_person,
+)
+from service.clock import SYSTEM_CLOCK
+from service.errors import Conflict, IllegalTransition, InvalidInput, NotFound, Problem
+from service.payouts import journal
+
+router = APIRouter(tags=["cases"])
+
+REASON_HEADER = "Reveal-Reason"
+MAX_REASON_CHARACTERS = 2000
+
+
+@router.get("/cases", responses=reads(NotFound))
+def list_some_cases(
+    call: CallDep,
+    paging: PagingQuery,
+    *,
+    state: Annotated[CaseState | None, Query(examples=["received"])] = None,
+    programme: Annotated[
+        str | None, Query(description="Code or number.", examples=["flood-2026"])
+    ] = None,
+    kind: Annotated[Literal["one_off", "stream"] | None, Query(examples=["one_off"])] = None,
+    region: Annotated[
+        str | None, Query(description="This region and those inside it.", examples=["5107"])
+    ] = None,
+    import_id: Annotated[str | None, Query(max_length=36)] = None,
+    wallet_address: Annotated[str | None, Query(max_length=42)] = None,
+) -> CasePage:
+    """List cases in the order they were filed, without who they are for."""
+    with call.read() as session:
+        wanted = CaseFilter(
+            state=state,
+            programme_id=programme_number(session, programme),
+            kind=kind,
+            region=read_region(region) if region else None,
+            import_id=import_id,
+            wallet_address=read_address(wallet_address, field="wallet_address")
+            if wallet_address
+            else None,
+        )
+        page = list_cases(session, wanted, limit=paging.limit, cursor=paging.key)
+        items = [CaseShown.of(row) for row in page.cases]
+    return CasePage(items=items, next_cursor=paging.next_cursor(page.next_cursor))
+
+
+@router.post(
+    "/cases/decisions",
+    response_model=DecisionShown,
+    responses=writes(NotFound, Conflict, IllegalTransition),
+)
+def decide_cases(given: DecisionGiven, command: CommandDep) -> Response:
+    """Approve or reject cases, all or none: those named, or the undecided ones of a filter."""
+    if (given.cases is None) == (given.filter is None):
+        raise InvalidInput("name `cases` or give a `filter`: one of the two")
+    decision = CaseState(given.decision)
+
+    def work(session: Session) -> Reply:
+        if given.filter is None:
+            chosen: list[str] | CaseFilter = [get_case(session, c).id for c in given.cases or ()]
+        else:
+            chosen = _filter(session, given.filter)
+        decided = decide(session, chosen, decision, actor=command.actor, reason=given.reason)
+        return Reply(DecisionShown(decision=decision.value, decided=decided, actor=command.actor))
+
+    return command.run(work)
+
+
+def _filter(session: Session, given: CaseFilterGiven) -> CaseFilter:
+    wallet = given.wallet_address
+    return CaseFilter(
+        programme_id=programme_number(session, given.programme),
+        kind=given.kind,
+        region=read_region(given.region, field="filter.region") if given.region else None,
+        import_id=given.import_id,
+        wallet_address=read_address(wallet, field="filter.wallet_address") if wallet else None,
+    )
+
+
+@router.get("/cases/{case:path}", responses=reads(NotFound, *KEYS))
+def show_case(
+    call: CallDep,
+    case: Annotated[
+        str, Path(description="Id or reference.", max_length=64, examples=["SC-510722-000017"])
+    ],
+    *,
+    reveal: Annotated[
+        bool, Query(description="Decrypt name, identity number and phone; recorded.")
+    ] = False,
+    reason: Annotated[
+        str | None,
+        Header(
+            alias=REASON_HEADER,
+            description="Why the person is looked at; needed with `reveal`. Percent-encoded UTF-8.",
+            examples=["call-back%20of%20the%20household"],
+        ),
+    ] = None,
+) -> CaseShown:
+    """Show a case. Who it is for only with `reveal` and a reason, both kept in the journal."""
+    if reveal:
+        return _revealed(call, case, _read_reason(reason))
+    with call.read() as session:
+        return CaseShown.of(get_case(session, case))
+
+
+def _read_reason(reason: str | None) -> str:
+    text = unquote(reason or "").strip()
+    if not text:
+        message = "say why the person is looked at"
+        problem = Problem("missing", message, field=REASON_HEADER)
+        raise InvalidInput(f"{REASON_HEADER}: {message}", problems=[problem])
+    if len(text) > MAX_REASON_CHARACTERS or not text.isprintable():
+        raise invalid(REASON_HEADER, "at most 2000 characters that print", text[:20])
+    return text
+
+
+def _revealed(call: Call, case: str, reason: str) -> CaseShown:
+    """Record the look in the same transaction: without the record there is no look."""
+    keyring = call.keyring
+    with call.application.transaction() as session:
+        row = get_case(session, case)
+        journal.record(
+            session,
+            at=SYSTEM_CLOCK.now(),
+            actor=call.actor,
+            action="reveal_person",
+            object_type="case",
+            object_id=row.id,
+            reason=reason,
+        )
+        return CaseShown.of(row, reveal_person(session, keyring, row))

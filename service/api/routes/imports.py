@@ -1,0 +1,97 @@
+"""Case files: check or import one, and show what became of it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, File, Path, Query, Response, UploadFile
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.api.answers import KEYS, reads, writes
+from service.api.calls import CallDep
+from service.api.idempotency import CommandDep, Reply
+from service.api.schemas.cases import ImportReportShown, ImportShown
+from service.cases import check_file, import_file
+from service.errors import Conflict, InvalidImport, InvalidInput, NotFound
+from service.intake.models import Import, ImportProblem
+from service.payouts.directory import DatabaseProgrammes
+
+router = APIRouter(tags=["imports"])
+
+
+@router.post(
+    "/imports",
+    status_code=201,
+    response_model=ImportReportShown,
+    responses={
+        200: {"model": ImportReportShown, "description": "A dry run; nothing was written."},
+        **writes(InvalidImport, Conflict, *KEYS),
+    },
+)
+def import_cases(
+    command: CommandDep,
+    file: Annotated[
+        UploadFile, File(description="CSV or XLSX, see docs/import-file.md; at most 64 MiB.")
+    ],
+    *,
+    dry_run: Annotated[
+        bool, Query(description="Only check; write nothing. Its reply is not stored.")
+    ] = False,
+    skip_bad_rows: Annotated[
+        bool, Query(description="Import the good rows of a file with bad ones.")
+    ] = False,
+) -> Response:
+    """Import a file of cases: all of it, or nothing and a list of every problem.
+
+    Each problem names its row, column, value and reason; of two rows that contradict each other
+    both are named.
+    """
+    if dry_run and skip_bad_rows:
+        raise InvalidInput("a dry run skips nothing: ask for one of the two")
+    keyring = command.keyring
+
+    def check(session: Session) -> ImportReportShown:
+        report = check_file(
+            session,
+            file.file,
+            keyring=keyring,
+            programmes=DatabaseProgrammes(session),
+            filename=file.filename,
+        )
+        return ImportReportShown.of(report)
+
+    def work(session: Session) -> Reply:
+        report = import_file(
+            session,
+            file.file,
+            keyring=keyring,
+            programmes=DatabaseProgrammes(session),
+            actor=command.actor,
+            filename=file.filename,
+            skip_bad_rows=skip_bad_rows,
+        )
+        location = f"/v1/imports/{report.import_id}"
+        return Reply(ImportReportShown.of(report), 201, {"Location": location})
+
+    return command.preview(check) if dry_run else command.run(work)
+
+
+@router.get("/imports/{import_id}", responses=reads(NotFound))
+def show_import(
+    call: CallDep,
+    import_id: Annotated[
+        str, Path(max_length=36, examples=["019fa1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b"])
+    ],
+) -> ImportShown:
+    """Show an imported file and every problem of the rows that were skipped, values masked."""
+    with call.read() as session:
+        row = session.get(Import, import_id)
+        if row is None:
+            raise NotFound(f"there is no import {import_id}")
+        problems = session.scalars(
+            select(ImportProblem)
+            .where(ImportProblem.import_id == import_id)
+            .order_by(ImportProblem.row, ImportProblem.id)
+        )
+        return ImportShown.of(row, list(problems))

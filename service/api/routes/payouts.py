@@ -1,0 +1,88 @@
+"""Payouts: list, show, try a skipped one again."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query, Response
+
+from service.api.answers import CHAIN, reads, writes
+from service.api.calls import CallDep
+from service.api.idempotency import CommandDep, Reply
+from service.api.pagination import PagingQuery
+from service.api.routes.batches import BatchIdPath
+from service.api.schemas.base import BATCH_ID
+from service.api.schemas.money import PayoutPage, PayoutShown
+from service.api.schemas.requests import ChainRequestShown
+from service.api.values import programme_number
+from service.errors import Conflict, NotFound
+from service.payouts.models import ChainRequest
+from service.payouts.queries import PayoutFilter
+from service.payouts.queries import get_payout as find_payout
+from service.payouts.queries import list_payouts as find_payouts
+from service.payouts.service import request_retry
+from service.payouts.states import PayoutState
+
+router = APIRouter(tags=["payouts"])
+
+IndexPath = Annotated[
+    int, Path(ge=0, le=2**31 - 1, description="Position in the batch, from 0.", examples=[17])
+]
+
+
+@router.get("/payouts", responses=reads(NotFound))
+def list_payouts(
+    call: CallDep,
+    paging: PagingQuery,
+    *,
+    batch_id: Annotated[str | None, Query(pattern=r"^0x[0-9a-f]{64}$", examples=[BATCH_ID])] = None,
+    programme: Annotated[
+        str | None, Query(description="Code or number.", examples=["flood-2026"])
+    ] = None,
+    state: Annotated[PayoutState | None, Query(examples=["skipped"])] = None,
+    kind: Annotated[Literal["one_off", "stream"] | None, Query(examples=["one_off"])] = None,
+    payee: Annotated[str | None, Query(max_length=42)] = None,
+    case_id: Annotated[str | None, Query(max_length=36)] = None,
+) -> PayoutPage:
+    """List payouts, by batch and index."""
+    with call.read() as session:
+        wanted = PayoutFilter(
+            batch_id=batch_id,
+            programme_id=programme_number(session, programme),
+            state=state,
+            kind=kind,
+            payee=payee,
+            case_id=case_id,
+        )
+        page = find_payouts(session, wanted, limit=paging.limit, cursor=paging.key)
+        items = [PayoutShown.of(row) for row in page.items]
+    return PayoutPage(items=items, next_cursor=paging.next_cursor(page.next_cursor))
+
+
+@router.get("/payouts/{batch_id}/{index}", responses=reads(NotFound))
+def show_payout(call: CallDep, batch_id: BatchIdPath, index: IndexPath) -> PayoutShown:
+    """Show a payout."""
+    with call.read() as session:
+        return PayoutShown.of(find_payout(session, batch_id, index))
+
+
+@router.post(
+    "/payouts/{batch_id}/{index}/retry",
+    status_code=202,
+    response_model=ChainRequestShown,
+    responses=writes(NotFound, Conflict, *CHAIN),
+)
+def retry_payout(batch_id: BatchIdPath, index: IndexPath, command: CommandDep) -> Response:
+    """Ask that a skipped payout be tried again; it stays skipped until the chain paid it."""
+    clock = command.application.chain_clock
+    return command.run(
+        lambda session: accepted(
+            request_retry(session, batch_id, index, actor=command.actor, clock=clock)
+        )
+    )
+
+
+def accepted(request: ChainRequest) -> Reply:
+    """Return the reply that names a request, which the worker sends."""
+    headers = {"Location": f"/v1/requests/{request.id}"}
+    return Reply(ChainRequestShown.of(request), 202, headers)

@@ -1,0 +1,342 @@
+"""Batches and the signatures over them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from service.api.schemas.base import (
+    ADDRESS,
+    BATCH_ID,
+    HASH,
+    SIGNATURE,
+    TIME,
+    Given,
+    Page,
+    Reason,
+    Shown,
+    SignatureText,
+    Time,
+    amounts,
+    example,
+    given_example,
+    moment,
+    page_example,
+)
+from service.approvals.models import ApprovalSignature, QuorumSignature
+from service.approvals.service import ApprovalStatus
+from service.payouts.directory import region_of
+from service.payouts.models import Batch, JournalEntry
+
+_BATCH: dict[str, Any] = {
+    "batch_id": BATCH_ID,
+    "state": "draft",
+    "paused": False,
+    "programme": 1,
+    "programme_version": 1,
+    "kind": "one_off",
+    "region": "51",
+    "maker_officer_id": 1,
+    "count": 2399,
+    "total": "1439400.00",
+    "total_base_units": "1439400000000",
+    "chunk_size": 500,
+    "chunks_root": HASH,
+    "manifest_hash": HASH,
+    "start_at": None,
+    "cliff_s": 0,
+    "duration_s": 0,
+    "cadence_s": 0,
+    "execute_before": TIME,
+    "expires_at": TIME,
+    "execute_from": None,
+    "first_number": None,
+    "created_by": "Chen Wei",
+    "created_at": TIME,
+    "released_by": None,
+    "released_at": None,
+}
+_SIGNATURE: dict[str, Any] = {"officer_id": 2, "signer": ADDRESS, "created_at": TIME}
+
+
+class BatchGiven(Given):
+    """Which approved cases to put into draft batches, and on what terms."""
+
+    model_config = given_example(
+        {"programme": "flood-2026", "kind": "one_off", "region": "51", "maker_officer_id": 1}
+    )
+
+    programme: str = Field(description="Code or number of the programme.")
+    kind: Literal["one_off", "stream"]
+    region: str | None = Field(
+        None, description="Cases of this region and those inside it; null: the programme's."
+    )
+    maker_officer_id: int = Field(ge=1, le=2**32 - 1, description="Who signs as the maker.")
+    execute_before: Time | None = Field(
+        None, strict=False, description="Chunks run only before this time; null: 30 days from now."
+    )
+    expires_at: Time | None = Field(
+        None,
+        strict=False,
+        description="What is unpaid then may return to the budget; null: the earliest allowed.",
+    )
+    chunk_size: int = Field(500, ge=1, le=500, description="Payouts one transaction pays.")
+    cliff_s: int = Field(0, ge=0, le=2**32 - 1, description="Streams: seconds until the first.")
+    cadence_s: int = Field(
+        86_400, ge=1, le=2**32 - 1, description="Streams: withdrawals move in steps of this."
+    )
+    import_id: str | None = Field(None, description="Only cases of this import.")
+
+
+class BatchShown(Shown):
+    """A batch: what one quorum of officers signs."""
+
+    model_config = example(_BATCH)
+
+    batch_id: str
+    state: str = Field(
+        description="`draft`, `approved`, `released`, `onchain`, `done` or `cancelled`."
+    )
+    paused: bool
+    programme: int
+    programme_version: int
+    kind: str
+    region: str
+    maker_officer_id: int | None
+    count: int
+    total: str
+    total_base_units: str
+    chunk_size: int
+    chunks_root: str
+    manifest_hash: str
+    start_at: datetime | None = Field(description="Streams: when accrual begins.")
+    cliff_s: int
+    duration_s: int
+    cadence_s: int
+    execute_before: datetime
+    expires_at: datetime
+    execute_from: datetime | None = Field(description="End of the challenge delay.")
+    first_number: int | None = Field(description="Number of its first payout, once on chain.")
+    created_by: str
+    created_at: datetime
+    released_by: str | None
+    released_at: datetime | None
+
+    @classmethod
+    def of(cls, row: Batch) -> BatchShown:
+        """Return the document of a row."""
+        return cls.model_validate(batch_members(row))
+
+
+class BatchPage(Page[BatchShown]):
+    """A page of batches, oldest first."""
+
+    model_config = page_example(BatchShown)
+
+
+class BuiltShown(Shown):
+    """The drafts one call made."""
+
+    model_config = example(
+        {
+            "batches": [_BATCH],
+            "count": 2399,
+            "total": "1439400.00",
+            "total_base_units": "1439400000000",
+        }
+    )
+
+    batches: list[BatchShown]
+    count: int = Field(description="Payouts in all of them.")
+    total: str
+    total_base_units: str
+
+
+class StateSumShown(Shown):
+    """Payouts in one state."""
+
+    state: str
+    count: int
+    amount: str
+    amount_base_units: str
+
+
+class StuckShown(Shown):
+    """Something that keeps money from moving."""
+
+    code: str
+    message: str
+    count: int
+
+
+class JournalShown(Shown):
+    """What somebody did to it."""
+
+    at: datetime
+    actor: str
+    action: str
+    reason: str | None
+
+    @classmethod
+    def of(cls, row: JournalEntry) -> JournalShown:
+        """Return the document of a row."""
+        return cls(at=row.at, actor=row.actor, action=row.action, reason=row.reason)
+
+
+class SignatureShown(Shown):
+    """Who signed, and with which account."""
+
+    model_config = example(_SIGNATURE)
+
+    officer_id: int
+    signer: str
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: ApprovalSignature | QuorumSignature) -> SignatureShown:
+        """Return the document of a row."""
+        return cls(officer_id=row.officer_id, signer=row.signer, created_at=row.created_at)
+
+
+class BatchStatusShown(BatchShown):
+    """A batch with its payouts by state, its signatures, its journal, and what is stuck."""
+
+    model_config = example(
+        {
+            **_BATCH,
+            "payouts": [
+                {
+                    "state": "draft",
+                    "count": 2399,
+                    "amount": "1439400.00",
+                    "amount_base_units": "1439400000000",
+                }
+            ],
+            "chunks": {"waiting": 5},
+            "stuck": [],
+            "signatures": [_SIGNATURE],
+            "journal": [{"at": TIME, "actor": "Chen Wei", "action": "build_batch", "reason": None}],
+        }
+    )
+
+    payouts: list[StateSumShown]
+    chunks: dict[str, int] = Field(description="Number of chunks by state.")
+    stuck: list[StuckShown]
+    signatures: list[SignatureShown]
+    journal: list[JournalShown]
+
+
+def batch_members(row: Batch) -> dict[str, Any]:
+    """Return the members of a batch's document."""
+    return {
+        "batch_id": row.id,
+        "state": row.state,
+        "paused": row.paused,
+        "programme": row.programme_id,
+        "programme_version": row.programme_version,
+        "kind": row.kind,
+        "region": str(region_of(row.region_code, row.region_digits)),
+        "maker_officer_id": row.maker_officer_id,
+        "count": row.count,
+        **amounts(total=row.total_base_units),
+        "chunk_size": row.chunk_size,
+        "chunks_root": row.chunks_root,
+        "manifest_hash": row.manifest_hash,
+        "start_at": moment(row.start_unix_s),
+        "cliff_s": row.cliff_s,
+        "duration_s": row.duration_s,
+        "cadence_s": row.cadence_s,
+        "execute_before": moment(row.execute_before_unix_s),
+        "expires_at": moment(row.expires_at_unix_s),
+        "execute_from": moment(row.execute_from_unix_s),
+        "first_number": row.first_number,
+        "created_by": row.created_by,
+        "created_at": row.created_at,
+        "released_by": row.released_by,
+        "released_at": row.released_at,
+    }
+
+
+class ReasonGiven(Given):
+    """Why."""
+
+    model_config = given_example({"reason": "the bank asked to wait"})
+
+    reason: Reason
+
+
+class SignatureGiven(Given):
+    """A signature that an officer's wallet made over the typed data."""
+
+    model_config = given_example({"signature": SIGNATURE, "officer_id": 2})
+
+    signature: SignatureText
+    officer_id: int | None = Field(
+        None, ge=1, le=2**32 - 1, description="Who is said to have signed; null: whoever did."
+    )
+
+
+class ApprovalShown(Shown):
+    """How far a batch's approval has come."""
+
+    model_config = example(
+        {
+            "batch_id": BATCH_ID,
+            "state": "approved",
+            "maker_officer_id": 1,
+            "maker_signed": True,
+            "reviewers": [2],
+            "required_reviewers": 1,
+            "approved": True,
+        }
+    )
+
+    batch_id: str
+    state: str
+    maker_officer_id: int | None
+    maker_signed: bool
+    reviewers: Sequence[int]
+    required_reviewers: int
+    approved: bool
+
+    @classmethod
+    def of(cls, status: ApprovalStatus) -> ApprovalShown:
+        """Return the document of a status."""
+        return cls(
+            batch_id=status.batch.id,
+            state=status.batch.state,
+            maker_officer_id=status.batch.maker_officer_id,
+            maker_signed=status.maker_signed,
+            reviewers=list(status.reviewers),
+            required_reviewers=status.required_reviewers,
+            approved=status.approved,
+        )
+
+
+class TypedDataShown(Shown):
+    """EIP-712 typed data, to be signed by any wallet as it stands (`eth_signTypedData_v4`)."""
+
+    model_config = example(
+        {
+            "types": {
+                "EIP712Domain": [{"name": "name", "type": "string"}],
+                "BatchApproval": [{"name": "programme", "type": "uint32"}],
+            },
+            "primaryType": "BatchApproval",
+            "domain": {
+                "name": "Relief AllowanceVault",
+                "version": "1",
+                "chainId": 31337,
+                "verifyingContract": ADDRESS,
+            },
+            "message": {"programme": 1},
+        }
+    )
+
+    types: dict[str, list[dict[str, str]]]
+    primaryType: str  # noqa: N815  # EIP-712's own spelling
+    domain: dict[str, Any]
+    message: dict[str, Any]

@@ -1,0 +1,277 @@
+"""Imports and cases."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from service.api.problems import ProblemItem
+from service.api.schemas.base import (
+    ADDRESS,
+    HASH,
+    TIME,
+    UUID,
+    Given,
+    Page,
+    Shown,
+    amounts,
+    example,
+    given_example,
+    page_example,
+)
+from service.cases import Case, Person
+from service.errors import Problem
+from service.intake.models import Import, ImportProblem
+from service.intake.report import ImportReport, masked
+
+MAX_NAMED_CASES = 10_000
+
+_PROBLEM = {
+    "code": "unknown_region",
+    "message": "the code is not known in GB/T 2260 on that date",
+    "row": 17,
+    "field": "region_code",
+    "value": "999999",
+}
+
+
+class ImportReportShown(Shown):
+    """What became of a file, or in a dry run would become of it."""
+
+    model_config = example(
+        {
+            "import_id": UUID,
+            "dry_run": False,
+            "filename": "cases.csv",
+            "sha256": HASH[2:],
+            "rows": 3000,
+            "accepted": 2999,
+            "rejected": 1,
+            "one_off": 2400,
+            "stream": 599,
+            "amount": "1800000.00",
+            "amount_base_units": "1800000000000",
+            "problems": [_PROBLEM],
+        }
+    )
+
+    import_id: str | None = Field(description="Of the recorded import; null in a dry run.")
+    dry_run: bool
+    filename: str
+    sha256: str
+    rows: int
+    accepted: int
+    rejected: int
+    one_off: int = Field(description="Accepted one-off cases.")
+    stream: int = Field(description="Accepted streams.")
+    amount: str
+    amount_base_units: str
+    problems: list[ProblemItem]
+
+    @classmethod
+    def of(cls, report: ImportReport) -> ImportReportShown:
+        """Return the document of a report; of an import that was recorded, masked as stored."""
+        kept = report.import_id is not None
+        problems = [masked(problem) if kept else problem for problem in report.problems]
+        return cls(
+            import_id=report.import_id,
+            dry_run=not kept,
+            filename=report.filename,
+            sha256=report.sha256,
+            rows=report.rows,
+            accepted=report.accepted,
+            rejected=report.rejected,
+            one_off=report.one_off,
+            stream=report.stream,
+            **amounts(amount=report.amount_base_units),
+            problems=[_item(problem) for problem in problems],
+        )
+
+
+def _item(problem: Problem) -> ProblemItem:
+    return ProblemItem.model_validate(problem.as_dict())
+
+
+class ImportShown(Shown):
+    """An imported file, and what of it was refused (personal values masked)."""
+
+    model_config = example(
+        {
+            "import_id": UUID,
+            "filename": "cases.csv",
+            "sha256": HASH[2:],
+            "actor": "Chen Wei",
+            "rows": 3000,
+            "accepted": 2999,
+            "rejected": 1,
+            "created_at": TIME,
+            "problems": [_PROBLEM],
+        }
+    )
+
+    import_id: str
+    filename: str
+    sha256: str
+    actor: str
+    rows: int
+    accepted: int
+    rejected: int
+    created_at: datetime
+    problems: list[ProblemItem]
+
+    @classmethod
+    def of(cls, row: Import, problems: list[ImportProblem]) -> ImportShown:
+        """Return the document of a row and its problems."""
+        return cls(
+            import_id=row.id,
+            filename=row.filename,
+            sha256=row.sha256,
+            actor=row.actor,
+            rows=row.rows,
+            accepted=row.accepted,
+            rejected=row.rejected,
+            created_at=row.created_at,
+            problems=[
+                ProblemItem(
+                    code=problem.code,
+                    message=problem.message,
+                    row=problem.row,
+                    other_row=problem.other_row,
+                    field=problem.field,
+                    value=problem.value,
+                )
+                for problem in problems
+            ],
+        )
+
+
+class PersonShown(Shown):
+    """Who a case is for, decrypted."""
+
+    name: str
+    id_number: str
+    phone: str | None
+
+
+class CaseShown(Shown):
+    """A case; who it is for only on demand, recorded with the reason."""
+
+    model_config = example(
+        {
+            "id": UUID,
+            "case_ref": "SC-510722-000017",
+            "state": "received",
+            "programme": 1,
+            "region": "510722",
+            "kind": "one_off",
+            "amount": "600.00",
+            "amount_base_units": "600000000",
+            "wallet_address": ADDRESS,
+            "start_date": "2026-11-01",
+            "duration_days": None,
+            "cause": "flood",
+            "period": "2026-11",
+            "commitment": HASH,
+            "import_id": UUID,
+            "beneficiary_id": UUID,
+            "person": None,
+            "decided_by": None,
+            "decided_at": None,
+            "decision_reason": None,
+            "created_at": TIME,
+        }
+    )
+
+    id: str
+    case_ref: str
+    state: str = Field(description="`received`, `approved` or `rejected`.")
+    programme: int
+    region: str = Field(description="GB/T 2260 code, six digits.")
+    kind: str
+    amount: str
+    amount_base_units: str
+    wallet_address: str
+    start_date: date
+    duration_days: int | None
+    cause: str
+    period: str
+    commitment: str
+    import_id: str
+    beneficiary_id: str
+    person: PersonShown | None = Field(description="Null unless revealed.")
+    decided_by: str | None
+    decided_at: datetime | None
+    decision_reason: str | None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: Case, person: Person | None = None) -> CaseShown:
+        """Return the document of a row, with the person when revealed."""
+        return cls(
+            id=row.id,
+            case_ref=row.case_ref,
+            state=row.state,
+            programme=row.programme_id,
+            region=row.region.six_digits,
+            kind=row.kind,
+            **amounts(amount=row.amount_base_units),
+            wallet_address=row.wallet_address,
+            start_date=row.start_date,
+            duration_days=row.duration_days,
+            cause=row.cause,
+            period=row.period,
+            commitment="0x" + row.commitment,
+            import_id=row.import_id,
+            beneficiary_id=row.beneficiary_id,
+            person=person
+            and PersonShown(name=person.name, id_number=person.id_number, phone=person.phone),
+            decided_by=row.decided_by,
+            decided_at=row.decided_at,
+            decision_reason=row.decision_reason,
+            created_at=row.created_at,
+        )
+
+
+class CasePage(Page[CaseShown]):
+    """A page of cases, in the order they were filed."""
+
+    model_config = page_example(CaseShown)
+
+
+class CaseFilterGiven(Given):
+    """Cases that match every member that is set; of them, those not decided yet."""
+
+    programme: str | None = Field(None, description="Code or number of the programme.")
+    kind: Literal["one_off", "stream"] | None = None
+    region: str | None = Field(None, description="This region and those inside it.")
+    import_id: str | None = None
+    wallet_address: str | None = None
+
+
+class DecisionGiven(Given):
+    """Which cases are decided, and how: either `cases` or `filter`."""
+
+    model_config = given_example(
+        {"decision": "approved", "filter": {"import_id": UUID}, "reason": "checked on site"}
+    )
+
+    decision: Literal["approved", "rejected"]
+    cases: Annotated[list[str], Field(min_length=1, max_length=MAX_NAMED_CASES)] | None = Field(
+        None, description="Ids or references, each of which must be undecided."
+    )
+    filter: CaseFilterGiven | None = Field(
+        None, description="An empty filter means all undecided cases."
+    )
+    reason: str | None = Field(None, max_length=2000, description="Needed to reject.")
+
+
+class DecisionShown(Shown):
+    """How many cases were decided."""
+
+    model_config = example({"decision": "approved", "decided": 2999, "actor": "Chen Wei"})
+
+    decision: str
+    decided: int
+    actor: str
