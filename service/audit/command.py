@@ -1,0 +1,144 @@
+"""``relief audit``: for an auditor with a node and nothing of ours but this command.
+
+Also ``python -m service.audit``. Data goes to stdout, progress and errors to stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from service.audit.replay import Options, replay
+from service.audit.report import ReplayReport
+from service.audit.rpc import Node
+from service.errors import ChainUnavailable, ConfigurationError, InvalidInput, ReliefError
+
+DIFFERENCES = 1
+INVALID = 2
+UNAVAILABLE = 3
+PIPE_WIDTH = 240
+"""Columns of a table that does not go to a terminal."""
+
+ADDRESS_BYTES = 20
+
+audit_app = typer.Typer(
+    no_args_is_help=True, help="Rebuild everything from the chain and name each difference."
+)
+
+
+@audit_app.callback()
+def _group() -> None:
+    """Rebuild everything from the chain and name each difference."""
+
+
+@audit_app.command("replay")
+def replay_command(
+    ctx: typer.Context,
+    *,
+    rpc: Annotated[str, typer.Option(help="Address of a node, http or https.")],
+    vault: Annotated[str, typer.Option(help="Address of the AllowanceVault.")],
+    from_block: Annotated[
+        int | None, typer.Option(min=0, help="First block; default: the first event's.")
+    ] = None,
+    to_block: Annotated[
+        int | None, typer.Option("--to-block", "--at", min=0, help="Last block; default: newest.")
+    ] = None,
+    manifests: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, file_okay=False, help="Folder of manifests, <batch id>.jsonl each."
+        ),
+    ] = None,
+    database: Annotated[
+        str | None, typer.Option(help="SQLAlchemy URL of the service's database; only read.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the whole result as one JSON document.")
+    ] = False,
+) -> None:
+    """Rebuild programmes, officers, payouts, streams, balances and supply from events alone.
+
+    Checks every signature, root, limit, withdrawal and mint, compares the result with the
+    contracts' own views and, where given, with manifests and the database. Exit codes: 0 no
+    difference; 1 differences; 2 wrong input; 3 node or database unavailable.
+    """
+    quiet = bool(getattr(ctx.find_root().obj, "quiet", False))
+    try:
+        options = Options(_address(vault), from_block, to_block, manifests, database)
+        with Node(rpc) as node:
+            report = _run(node, options, quiet=quiet)
+    except ReliefError as error:
+        _fail(error, as_json=as_json)
+    _print(report, as_json=as_json)
+    if report.differences:
+        raise typer.Exit(DIFFERENCES)
+
+
+def _address(text: str) -> bytes:
+    try:
+        address = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        address = b""
+    if len(address) != ADDRESS_BYTES:
+        raise InvalidInput(f"--vault is not an address: {text}")
+    return address
+
+
+def _run(node: Node, options: Options, *, quiet: bool) -> ReplayReport:
+    shown = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(file=sys.stderr),
+        transient=True,
+        disable=quiet or not sys.stderr.isatty(),
+    )
+    with shown:
+        tasks = {}
+
+        def progress(stage: str, done: int, total: int | None) -> None:
+            if stage not in tasks:
+                tasks[stage] = shown.add_task(stage, total=total)
+            shown.update(tasks[stage], completed=done, total=total)
+
+        return replay(node, options, progress)
+
+
+def _print(report: ReplayReport, *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(orjson.dumps(report.as_json(), option=orjson.OPT_INDENT_2).decode() + "\n")
+        return
+    width = None if sys.stdout.isatty() else PIPE_WIDTH
+    console = Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False)
+    console.print(report.render())
+
+
+def _fail(error: ReliefError, *, as_json: bool) -> NoReturn:
+    """Say what went wrong and end with its exit code."""
+    if as_json:
+        data = {
+            "error": {
+                "code": error.code,
+                "title": error.title,
+                "detail": error.detail,
+                "retryable": error.retryable,
+                "problems": [],
+            }
+        }
+        sys.stdout.write(orjson.dumps(data, option=orjson.OPT_INDENT_2).decode() + "\n")
+    width = None if sys.stderr.isatty() else PIPE_WIDTH
+    console = Console(file=sys.stderr, width=width, markup=False, highlight=False, emoji=False)
+    console.print(Text(f"{error.title}: {error.detail}", style="bold red"))
+    if isinstance(error, InvalidInput):
+        raise typer.Exit(INVALID)
+    if isinstance(error, (ChainUnavailable, ConfigurationError)):
+        raise typer.Exit(UNAVAILABLE)
+    raise typer.Exit(DIFFERENCES)

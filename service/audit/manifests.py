@@ -1,0 +1,229 @@
+"""Manifests: that the lines officers signed are the entries that ran, and no case is paid twice.
+
+The format is docs/manifest.md. A batch whose manifest is not there may pay a case a second time and
+nobody could tell: that is a finding, never a clean result.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from eth_hash.auto import keccak
+
+from service.audit.arithmetic import chunk_leaf, chunks_root, pack
+from service.audit.blocks import Progress
+from service.audit.decode import hex_text
+from service.audit.findings import Code, Findings
+from service.audit.state import ONE_OFF, Batch, PayoutStatus, State
+
+HEADER_MEMBERS = {
+    "cadence_s": "cadence",
+    "chunk_size": "chunkSize",
+    "cliff_s": "cliff",
+    "count": "count",
+    "duration_s": "duration",
+    "execute_before_unix_s": "executeBefore",
+    "expires_at_unix_s": "expiresAt",
+    "maker_officer_id": "maker",
+    "programme_id": "programme",
+    "programme_version": "programmeVersion",
+    "region_code": "regionCode",
+    "region_digits": "regionDigits",
+    "start_unix_s": "start",
+}
+"""Header key → member of the signed approval, plain numbers."""
+
+COMMITMENT_DIGITS = 64
+READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One payout of a manifest."""
+
+    index: int
+    commitment: str
+    payee: bytes
+    amount: int
+
+
+@dataclass
+class ManifestCheck:
+    """Holds every manifest of a folder against the rebuilt state.
+
+    Attributes
+    ----------
+    checked
+        Manifests found whose hash is the signed one.
+    commitments
+        Case commitment of each payout of those, by batch id and index.
+    """
+
+    folder: Path
+    state: State
+    findings: Findings
+    checked: int = 0
+    commitments: dict[bytes, dict[int, str]] = field(default_factory=dict)
+    _paid: dict[str, tuple[bytes, int]] = field(default_factory=dict)
+
+    def run(self, time: int, progress: Progress) -> None:
+        """Check the manifest of every approved batch.
+
+        Parameters
+        ----------
+        time
+            Unix time of the last block: what can no longer be paid then does not count twice.
+        """
+        batches = sorted(self.state.batches.values(), key=lambda b: (b.block, b.first_number))
+        for done, batch in enumerate(batches, 1):
+            self._check(batch, time)
+            progress("manifests", done, len(batches))
+
+    def _check(self, batch: Batch, time: int) -> None:
+        path = self.folder / f"{hex_text(batch.id)}.jsonl"
+        if not path.is_file():
+            self.findings.warning(
+                Code.UNIQUENESS_UNPROVEN,
+                f"batch {hex_text(batch.id)} has no manifest here: that none of its cases was paid "
+                "twice is not proven",
+                batch.place(),
+            )
+            return
+        found = _hash(path)
+        if found != batch.approval["manifestHash"]:
+            self.findings.error(
+                Code.MANIFEST_HASH_MISMATCH,
+                f"{path.name} is not the manifest that officers signed",
+                batch.place(),
+                expected=batch.approval["manifestHash"],
+                found=found,
+            )
+            return
+        self.checked += 1
+        try:
+            header, lines = _parse(path)
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
+            self.findings.error(Code.MANIFEST_MALFORMED, f"{path.name}: {error}", batch.place())
+            return
+        self._check_header(batch, header)
+        self._check_lines(batch, lines)
+        self._check_unique(batch, lines, time)
+
+    def _check_header(self, batch: Batch, header: dict[str, Any]) -> None:
+        signed = batch.approval
+        expected: dict[str, Any] = {key: signed[member] for key, member in HEADER_MEMBERS.items()}
+        expected |= {
+            "batch_id": hex_text(batch.id),
+            "chunks_root": hex_text(signed["chunksRoot"]),
+            "kind": "one_off" if signed["kind"] == ONE_OFF else "stream",
+            "total_base_units": str(signed["total"]),
+        }
+        for key, value in expected.items():
+            if header.get(key) != value:
+                self.findings.error(
+                    Code.MANIFEST_MISMATCH,
+                    f"the manifest of batch {hex_text(batch.id)} has another {key} than officers "
+                    "signed",
+                    batch.place(),
+                    expected=value,
+                    found=header.get(key),
+                )
+
+    def _check_lines(self, batch: Batch, lines: list[Line]) -> None:
+        if [line.index for line in lines] != list(range(batch.approval["count"])):
+            self.findings.error(
+                Code.MANIFEST_MISMATCH,
+                f"the manifest of batch {hex_text(batch.id)} has other payouts than were signed",
+                batch.place(),
+                expected=batch.approval["count"],
+                found=len(lines),
+            )
+            return
+        size = batch.approval["chunkSize"]
+        packed = [pack(line.payee, line.amount) for line in lines]
+        leaves = {
+            chunk: chunk_leaf(batch.id, chunk, b"".join(packed[chunk * size : (chunk + 1) * size]))
+            for chunk in range(batch.chunk_count)
+        }
+        if chunks_root(leaves) != batch.approval["chunksRoot"]:
+            self.findings.error(
+                Code.MANIFEST_MISMATCH,
+                f"the lines of batch {hex_text(batch.id)} do not give the root officers signed",
+                batch.place(),
+                expected=batch.approval["chunksRoot"],
+                found=chunks_root(leaves),
+            )
+        for line, payout in zip(lines, self.state.payouts(batch), strict=True):
+            if payout.payee is not None and (payout.payee, payout.amount) != (
+                line.payee,
+                line.amount,
+            ):
+                self.findings.error(
+                    Code.MANIFEST_MISMATCH,
+                    f"payout {line.index} of batch {hex_text(batch.id)} ran with another payee or "
+                    "amount than its manifest line",
+                    batch.place(None, line.index),
+                    expected=f"{line.amount} to {hex_text(line.payee)}",
+                    found=f"{payout.amount} to {hex_text(payout.payee)}",
+                )
+
+    def _check_unique(self, batch: Batch, lines: list[Line], time: int) -> None:
+        own = self.commitments.setdefault(batch.id, {})
+        for line, payout in zip(lines, self.state.payouts(batch), strict=False):
+            own[line.index] = line.commitment
+            if not _counts(batch, payout.status, time):
+                continue
+            first = self._paid.setdefault(line.commitment, (batch.id, line.index))
+            if first != (batch.id, line.index):
+                self.findings.error(
+                    Code.COMMITMENT_REPEATED,
+                    f"case {line.commitment} has payout {line.index} of batch "
+                    f"{hex_text(batch.id)} and payout {first[1]} of batch {hex_text(first[0])}",
+                    batch.place(None, line.index),
+                    expected="one payout",
+                    found=line.commitment,
+                )
+
+
+def _counts(batch: Batch, status: PayoutStatus, time: int) -> bool:
+    """Whether a payout was paid or still can be."""
+    if status is PayoutStatus.CANCELLED:
+        return False
+    if status is PayoutStatus.APPROVED:
+        return bool(time < batch.approval["executeBefore"])
+    if status is PayoutStatus.SKIPPED:
+        return bool(time < batch.approval["expiresAt"])
+    return True
+
+
+def _hash(path: Path) -> bytes:
+    hasher = keccak.new(b"")
+    with path.open("rb") as file:
+        while part := file.read(READ_BYTES):
+            hasher.update(part)
+    digest: bytes = hasher.digest()
+    return digest
+
+
+def _parse(path: Path) -> tuple[dict[str, Any], list[Line]]:
+    with path.open("rb") as file:
+        header = json.loads(file.readline())
+        if not isinstance(header, dict):
+            raise ValueError("the first line is no header")  # noqa: TRY004  # a bad file
+        return header, list(_lines(file))
+
+
+def _lines(rows: Any) -> Iterator[Line]:
+    for row in rows:
+        line = json.loads(row)
+        commitment = line["commitment"]
+        if len(bytes.fromhex(commitment)) * 2 != COMMITMENT_DIGITS:
+            raise ValueError(f"line {line['index']}: not a commitment")
+        payee = bytes.fromhex(line["payee"].removeprefix("0x"))
+        if len(payee) != 20:  # noqa: PLR2004  # an address
+            raise ValueError(f"line {line['index']}: not an address")
+        yield Line(int(line["index"]), commitment.lower(), payee, int(line["amount_base_units"]))

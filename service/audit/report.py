@@ -1,0 +1,245 @@
+"""What an auditor gets: numbers, evidence, findings, and a digest to compare with another's."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from service.audit.blocks import Evidence
+from service.audit.findings import Finding, Severity
+from service.audit.state import PayoutStatus, State
+from service.units import format_amount
+
+MAX_SHOWN = 200
+"""Findings shown as a table; JSON has them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Counts and sums of the rebuilt state; amounts in base units."""
+
+    officers: int
+    programmes: int
+    batches: int
+    batches_cancelled: int
+    payouts_approved: int
+    payouts_paid: int
+    payouts_skipped: int
+    streams_approved: int
+    streams_opened: int
+    streams_cancelled: int
+    withdrawals: int
+    redemptions: int
+    wallets: int
+    supply: int
+    committed: int
+    minted: int
+    redeemed: int
+    reserve: int
+
+
+def totals(state: State) -> Totals:
+    """Count and sum a state."""
+    counts = dict.fromkeys(PayoutStatus, 0)
+    approved = [0, 0]
+    cut = 0
+    for batch in state.batches.values():
+        approved[int(batch.is_stream)] += batch.approval["count"]
+        for payout in state.payouts(batch):
+            counts[payout.status] += 1
+            cut += payout.cut is not None
+    token = state.token
+    return Totals(
+        officers=sum(not officer.removed for officer in state.registry.officers.values()),
+        programmes=len(state.programmes),
+        batches=len(state.batches),
+        batches_cancelled=sum(batch.cancelled for batch in state.batches.values()),
+        payouts_approved=approved[0],
+        payouts_paid=counts[PayoutStatus.PAID],
+        payouts_skipped=counts[PayoutStatus.SKIPPED],
+        streams_approved=approved[1],
+        streams_opened=counts[PayoutStatus.OPENED],
+        streams_cancelled=cut,
+        withdrawals=sum(
+            posting.event in ("StreamWithdrawn", "StreamsWithdrawn") for posting in state.postings
+        ),
+        redemptions=token.redemptions,
+        wallets=sum(bool(balance) for balance in token.balances.values()),
+        supply=token.supply,
+        committed=token.committed,
+        minted=token.supply + token.redeemed,
+        redeemed=token.redeemed,
+        reserve=token.reserve,
+    )
+
+
+AMOUNTS = ("supply", "committed", "minted", "redeemed", "reserve")
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayReport:
+    """The result of a replay.
+
+    Attributes
+    ----------
+    addresses
+        Of the four contracts.
+    events
+        How many of each contract and name.
+    evidence
+        How strongly the blocks are bound together.
+    views
+        Views of the contracts compared.
+    manifests_checked, database_rows
+        How many; None where none were given.
+    state_digest
+        Keccak-256 of the canonical state: two auditors of the same block get the same one.
+    state
+        The rebuilt state itself.
+    """
+
+    chain_id: int
+    addresses: dict[str, str]
+    from_block: int
+    to_block: int
+    to_block_hash: str
+    events: dict[str, dict[str, int]]
+    totals: Totals
+    evidence: Evidence
+    views: int
+    manifests_checked: int | None
+    database_rows: int | None
+    state_digest: str
+    findings: list[Finding]
+    state: State = field(repr=False)
+
+    @property
+    def vault(self) -> str:
+        """Address of the vault."""
+        return self.addresses["vault"]
+
+    @property
+    def event_count(self) -> int:
+        """Events replayed."""
+        return sum(sum(names.values()) for names in self.events.values())
+
+    @property
+    def differences(self) -> int:
+        """Findings that are errors."""
+        return sum(finding.severity is Severity.ERROR for finding in self.findings)
+
+    @property
+    def notes(self) -> list[str]:
+        """What was not proven, and why: never silent."""
+        notes = []
+        if self.manifests_checked is None:
+            notes.append("no manifests given: that no case was paid twice is not proven")
+        if self.database_rows is None:
+            notes.append("no database given: the chain was compared with itself alone")
+        if not self.evidence.receipts_available:
+            notes.append("the node gives no receipts by block: logs are not bound to block hashes")
+        if not self.evidence.hashes_recomputed:
+            notes.append("block hashes of this chain could not be recomputed from their headers")
+        return notes
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything but the state, amounts as strings."""
+        counted = {
+            name: str(value) if name in AMOUNTS else value
+            for name, value in asdict(self.totals).items()
+        }
+        return {
+            "chain_id": self.chain_id,
+            "contracts": self.addresses,
+            "from_block": self.from_block,
+            "to_block": self.to_block,
+            "to_block_hash": self.to_block_hash,
+            "events": self.event_count,
+            "events_by_contract": self.events,
+            "totals": counted,
+            "evidence": asdict(self.evidence),
+            "views_compared": self.views,
+            "manifests_checked": self.manifests_checked,
+            "database_rows_compared": self.database_rows,
+            "state_digest": self.state_digest,
+            "differences": self.differences,
+            "findings": [finding.as_dict() for finding in self.findings],
+            "notes": self.notes,
+        }
+
+    def render(self) -> RenderableType:
+        """Return it for a terminal."""
+        parts: list[RenderableType] = [self._summary(), self._counts()]
+        if self.findings:
+            parts.append(self._findings())
+        parts += [Text(f"note: {note}", style="dim") for note in self.notes]
+        parts.append(self._verdict())
+        return Group(*parts)
+
+    def _summary(self) -> Table:
+        table = Table(
+            title="Replay of the chain", title_justify="left", show_header=False, box=None
+        )
+        table.add_column(style="bold")
+        table.add_column(overflow="fold")
+        evidence = self.evidence
+        proven = (
+            f"{evidence.blocks} blocks linked, {evidence.hashes_recomputed} hashes recomputed, "
+            f"{evidence.receipts_proven} receipts roots"
+        )
+        for name, value in (
+            ("chain", str(self.chain_id)),
+            ("vault", self.vault),
+            ("token", self.addresses["token"]),
+            ("registry", self.addresses["registry"]),
+            ("blocks", f"{self.from_block} to {self.to_block} ({self.to_block_hash})"),
+            ("proven", proven),
+            ("events", ", ".join(f"{name} {sum(n.values())}" for name, n in self.events.items())),
+            ("views compared", str(self.views)),
+            ("state digest", self.state_digest),
+        ):
+            table.add_row(name, value)
+        return table
+
+    def _counts(self) -> Table:
+        table = Table(show_header=False, box=None)
+        table.add_column(style="bold")
+        table.add_column(justify="right")
+        for name, value in asdict(self.totals).items():
+            shown = format_amount(value) if name in AMOUNTS else str(value)
+            table.add_row(name.replace("_", " "), shown)
+        return table
+
+    def _findings(self) -> Table:
+        table = Table(title="Findings", title_justify="left", header_style="bold")
+        for heading in ("severity", "code", "block", "payout", "what"):
+            table.add_column(heading, overflow="fold")
+        for finding in self.findings[:MAX_SHOWN]:
+            place = finding.place
+            payout = "" if place.number is None else str(place.number)
+            if place.index is not None:
+                payout = f"{payout} (index {place.index})".strip()
+            values = []
+            if finding.expected is not None:
+                values.append(f"expected {finding.expected}")
+            if finding.found is not None:
+                values.append(f"found {finding.found}")
+            text = "; ".join([finding.message, *values])
+            block = "" if place.block is None else str(place.block)
+            cells = (finding.severity.value, finding.code.value, block, payout, text)
+            table.add_row(*(Text(cell) for cell in cells))
+        left = len(self.findings) - MAX_SHOWN
+        if left > 0:
+            table.caption = f"and {left} more; --json lists all"
+        return table
+
+    def _verdict(self) -> Text:
+        if self.differences:
+            return Text(f"{self.differences} differences", style="bold red")
+        warnings = len(self.findings)
+        text = "no differences" + (f", {warnings} warnings" if warnings else "")
+        return Text(text, style="bold green")

@@ -1,0 +1,496 @@
+"""What the events say: officers, programmes, batches, payouts, streams, balances.
+
+A payout is not an object: a chunk keeps its packed entries (28 bytes a payout) and only exceptions
+beside them, so that a programme of millions stays small. :meth:`State.payouts` spells them out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from eth_hash.auto import keccak
+
+from service.audit.arithmetic import (
+    ENTRY_BYTES,
+    RollingSum,
+    Terms,
+    cut_off,
+    entry_at,
+    paid_through,
+    vested,
+)
+from service.audit.decode import Event, address_text, hex_text
+from service.audit.findings import Place
+
+DIGEST_FORMAT = b"relief-audit-state-1\n"
+ONE_OFF, STREAM = 0, 1
+
+
+@dataclass
+class Officer:
+    """A person (contracts/interfaces/IOfficerRegistry.sol)."""
+
+    roles: int
+    region: tuple[int, int]
+    active_from: int
+    removed: bool = False
+
+
+@dataclass
+class Signer:
+    """What an officer signs with."""
+
+    officer_id: int
+    active_from: int
+    removed: bool = False
+
+
+@dataclass
+class Registry:
+    """Officers, signers and the actions used up.
+
+    Attributes
+    ----------
+    quorum
+        A constant of the deployed contract, read from its view.
+    created_in
+        Transaction that deployed it: only there may officers come without signatures.
+    """
+
+    quorum: int = 0
+    seq: int = 0
+    created_in: bytes | None = None
+    officers: dict[int, Officer] = field(default_factory=dict)
+    signers: dict[tuple[int, bytes], Signer] = field(default_factory=dict)
+    actions_used: set[tuple[bytes, bytes]] = field(default_factory=set)
+
+    def governors(self) -> int:
+        """Governors not removed, in force or about to be."""
+        return sum(not o.removed and bool(o.roles & 8) for o in self.officers.values())
+
+
+@dataclass
+class Programme:
+    """A programme's configuration and what was approved from it."""
+
+    region: tuple[int, int]
+    budget: int
+    payout_cap: int
+    tiers: list[dict[str, int]]
+    metadata_hash: bytes
+    active_from: int
+    version: int = 1
+    allocated: int = 0
+    next_number: int = 1
+    pending_budget: int = 0
+    pending_budget_from: int = 0
+
+
+@dataclass
+class Chunk:
+    """A chunk that was run.
+
+    Attributes
+    ----------
+    entries
+        Packed words.
+    leaf
+        Its leaf in the batch's tree.
+    skipped
+        Position → reason of each payout that could not be paid, retried ones included.
+    retried
+        Position → block, block hash and transaction of the retry.
+    pointer, watermark, flags, own, cancelled
+        Of streams, as the contract keeps them; `own` and `cancelled` are lanes by position.
+    """
+
+    index: int
+    entries: bytes
+    leaf: bytes
+    block: int
+    block_hash: bytes
+    tx: bytes
+    skipped: dict[int, int] = field(default_factory=dict)
+    retried: dict[int, tuple[int, bytes, bytes]] = field(default_factory=dict)
+    pointer: bytes = b""
+    watermark: int = 0
+    flags: int = 0
+    own: dict[int, int] = field(default_factory=dict)
+    cancelled: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """Payouts in it."""
+        return len(self.entries) // ENTRY_BYTES
+
+    def paid_through(self, position: int) -> int:
+        """Second through which a stream is paid."""
+        cancel = self.cancelled.get(position, 0)
+        return cut_off(paid_through(self.watermark, self.own.get(position, 0)), cancel)
+
+    def outstanding_skips(self) -> Iterator[int]:
+        """Positions skipped and not yet retried."""
+        return (position for position in self.skipped if position not in self.retried)
+
+
+@dataclass
+class Batch:
+    """An approved batch and what became of it."""
+
+    approval: dict[str, Any]
+    first_number: int
+    execute_from: int
+    block: int
+    block_hash: bytes
+    tx: bytes
+    unexecuted: int
+    cancelled: bool = False
+    chunks: dict[int, Chunk] = field(default_factory=dict)
+
+    @property
+    def id(self) -> bytes:
+        """Batch id."""
+        value: bytes = self.approval["batchId"]
+        return value
+
+    @property
+    def programme(self) -> int:
+        """Programme number."""
+        return int(self.approval["programme"])
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether its payouts are streams."""
+        return bool(self.approval["kind"] == STREAM)
+
+    @property
+    def region(self) -> tuple[int, int]:
+        """Region code and digits."""
+        return self.approval["regionCode"], self.approval["regionDigits"]
+
+    @property
+    def chunk_count(self) -> int:
+        """Chunks that make up the batch."""
+        return -(-int(self.approval["count"]) // int(self.approval["chunkSize"]))
+
+    @property
+    def complete(self) -> bool:
+        """Whether every chunk was run."""
+        return len(self.chunks) == self.chunk_count
+
+    @property
+    def terms(self) -> Terms:
+        """Terms of its streams."""
+        signed = self.approval
+        return Terms(signed["start"], signed["cliff"], signed["duration"], signed["cadence"])
+
+    def first_index(self, chunk_index: int) -> int:
+        """Index of a chunk's first payout."""
+        return chunk_index * int(self.approval["chunkSize"])
+
+    def length_of(self, chunk_index: int) -> int:
+        """How many payouts a chunk must have."""
+        size, count = int(self.approval["chunkSize"]), int(self.approval["count"])
+        return max(0, min(size, count - chunk_index * size))
+
+    def locate(self, index: int) -> tuple[Chunk | None, int]:
+        """Chunk (None while it was not run) and position of a payout."""
+        size = int(self.approval["chunkSize"])
+        return self.chunks.get(index // size), index % size
+
+    def place(self, event: Event | None = None, index: int | None = None) -> Place:
+        """Name one of its payouts, or the batch, where an event happened."""
+        return Place(
+            block=event.block if event else None,
+            tx=hex_text(event.tx) if event else None,
+            batch=hex_text(self.id),
+            index=index,
+            number=None if index is None else self.first_number + index,
+        )
+
+
+class PayoutStatus(StrEnum):
+    """Where a payout stands on chain."""
+
+    APPROVED = "approved"
+    """Its chunk was not run."""
+    PAID = "paid"
+    OPENED = "opened"
+    """A stream."""
+    SKIPPED = "skipped"
+    """Could not be paid; waits for a retry."""
+    CANCELLED = "cancelled"
+    """Its batch was cancelled before its chunk was run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payout:
+    """One payout as the chain has it; payee and amount None while its chunk was not run.
+
+    Attributes
+    ----------
+    block, block_hash, tx
+        Where it was paid, opened or skipped.
+    withdrawn, paid_through, cut, returned
+        Of a stream: amount paid, second it is paid through, second it was cut at (None if it was
+        not), and what the cut gave back to the budget.
+    """
+
+    batch: Batch
+    index: int
+    status: PayoutStatus
+    payee: bytes | None = None
+    amount: int | None = None
+    skip_reason: int | None = None
+    block: int | None = None
+    block_hash: bytes | None = None
+    tx: bytes | None = None
+    withdrawn: int = 0
+    paid_through: int = 0
+    cut: int | None = None
+    returned: int = 0
+
+    @property
+    def number(self) -> int:
+        """Number in the programme."""
+        return self.batch.first_number + self.index
+
+
+@dataclass
+class Minter:
+    """Who may mint out of what they committed."""
+
+    cap: int
+    committed: int = 0
+    minted: int = 0
+    active: bool = True
+
+
+@dataclass
+class Token:
+    """Balances, supply, reserve and freezes."""
+
+    balances: dict[bytes, int] = field(default_factory=dict)
+    frozen: set[bytes] = field(default_factory=set)
+    supply: int = 0
+    committed: int = 0
+    cap: int = 0
+    redeemed: int = 0
+    redemptions: int = 0
+    attested: int = 0
+    attested_redemptions: int = 0
+    attested_as_of: int = 0
+    transfers_paused: bool = False
+    minters: dict[bytes, Minter] = field(default_factory=dict)
+    pending_minters: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def reserve(self) -> int:
+        """Attested, less redemptions the attestation does not include."""
+        return max(0, self.attested - (self.redeemed - self.attested_redemptions))
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """What a double-entry ledger must say of one event: money leaves one account for another.
+
+    Attributes
+    ----------
+    source, target
+        ``funding``, ``budget:<programme>``, ``committed:<programme>``, ``circulating``,
+        ``redeemed``.
+    first_index, payouts
+        The payouts concerned, where there are such.
+    """
+
+    block: int
+    block_hash: bytes
+    log_index: int
+    tx: bytes
+    event: str
+    source: str
+    target: str
+    amount: int
+    batch: bytes | None = None
+    first_index: int | None = None
+    payouts: int = 0
+
+
+@dataclass
+class State:
+    """Everything rebuilt so far.
+
+    Attributes
+    ----------
+    paused, withdrawals_paused_until
+        Bits 1 approvals and 2 execution; withdrawals are paused until a time.
+    roles
+        Housekeeping role → accounts.
+    postings
+        What the ledger must say, in order.
+    """
+
+    registry: Registry = field(default_factory=Registry)
+    token: Token = field(default_factory=Token)
+    vault_seq: int = 0
+    paused: int = 0
+    withdrawals_paused_until: int = 0
+    programmes: dict[int, Programme] = field(default_factory=dict)
+    rolling: dict[tuple[int, int, int], RollingSum] = field(default_factory=dict)
+    batches: dict[bytes, Batch] = field(default_factory=dict)
+    roles: dict[int, set[bytes]] = field(default_factory=dict)
+    postings: list[Posting] = field(default_factory=list)
+
+    def paused_operations(self, time: int) -> int:
+        """Bits of what the vault has paused at a time."""
+        return self.paused | (4 if time < self.withdrawals_paused_until else 0)
+
+    def payouts(self, batch: Batch) -> Iterator[Payout]:
+        """Yield every payout of a batch by index."""
+        for chunk_index in range(batch.chunk_count):
+            chunk = batch.chunks.get(chunk_index)
+            first = batch.first_index(chunk_index)
+            for position in range(batch.length_of(chunk_index)):
+                yield payout_at(batch, chunk, first + position, position)
+
+    def canonical_lines(self) -> Iterator[bytes]:
+        """Yield the state as JSON lines in one fixed order, for the digest."""
+        token = self.token
+        yield _line(
+            "token",
+            supply=token.supply,
+            committed=token.committed,
+            cap=token.cap,
+            redeemed=token.redeemed,
+            attested=[token.attested, token.attested_redemptions, token.attested_as_of],
+            transfers_paused=token.transfers_paused,
+        )
+        for account, minter in sorted(token.minters.items()):
+            facts = [minter.cap, minter.committed, minter.minted, minter.active]
+            yield _line("minter", account=account, facts=facts)
+        for account, pending in sorted(token.pending_minters.items()):
+            yield _line("pending_minter", account=account, facts=list(pending))
+        for account in sorted(token.frozen):
+            yield _line("frozen", account=account)
+        for account, balance in sorted(token.balances.items()):
+            if balance:
+                yield _line("balance", account=account, amount=balance)
+        yield from self._registry_lines()
+        paused = [self.paused, self.withdrawals_paused_until]
+        yield _line("vault", seq=self.vault_seq, paused=paused)
+        for number, programme in sorted(self.programmes.items()):
+            yield _line("programme", id=number, **vars(programme))
+        for key, rolling in sorted(self.rolling.items()):
+            yield _line("rolling", key=list(key), bucket=rolling.bucket, sums=list(rolling.sums))
+        for _, batch in sorted(self.batches.items()):
+            yield from _batch_lines(batch)
+
+    def _registry_lines(self) -> Iterator[bytes]:
+        registry = self.registry
+        yield _line("registry", seq=registry.seq, quorum=registry.quorum)
+        for number, officer in sorted(registry.officers.items()):
+            yield _line("officer", id=number, **vars(officer))
+        for (kind, signer), facts in sorted(registry.signers.items()):
+            yield _line("signer", type=kind, signer=signer, **vars(facts))
+        for consumer, action in sorted(registry.actions_used):
+            yield _line("action", consumer=consumer, action=action)
+        for role, members in sorted(self.roles.items()):
+            yield _line("role", id=role, members=sorted(members))
+
+    def digest(self) -> str:
+        """Keccak-256 of the canonical state, 0x-hex: equal states, equal digests."""
+        hasher = keccak.new(DIGEST_FORMAT)
+        for line in self.canonical_lines():
+            hasher.update(line)
+        return hex_text(hasher.digest())
+
+
+def payout_at(batch: Batch, chunk: Chunk | None, index: int, position: int) -> Payout:
+    """Spell one payout out."""
+    if chunk is None:
+        status = PayoutStatus.CANCELLED if batch.cancelled else PayoutStatus.APPROVED
+        return Payout(batch, index, status)
+    payee, amount = entry_at(chunk.entries, position)
+    if batch.is_stream:
+        duration = batch.terms.duration
+        through = chunk.paid_through(position)
+        cancel = chunk.cancelled.get(position)
+        cut = None if cancel is None else cancel - 1
+        return Payout(
+            batch,
+            index,
+            PayoutStatus.OPENED,
+            payee,
+            amount,
+            block=chunk.block,
+            block_hash=chunk.block_hash,
+            tx=chunk.tx,
+            withdrawn=vested(amount, through, duration),
+            paid_through=through,
+            cut=cut,
+            returned=0 if cut is None else amount - vested(amount, cut, duration),
+        )
+    retry = chunk.retried.get(position)
+    reason = chunk.skipped.get(position) if retry is None else None
+    block, block_hash, tx = retry or (chunk.block, chunk.block_hash, chunk.tx)
+    status = PayoutStatus.PAID if reason is None else PayoutStatus.SKIPPED
+    return Payout(batch, index, status, payee, amount, reason, block, block_hash, tx)
+
+
+def _batch_lines(batch: Batch) -> Iterator[bytes]:
+    yield _line(
+        "batch",
+        approval=batch.approval,
+        first_number=batch.first_number,
+        execute_from=batch.execute_from,
+        unexecuted=batch.unexecuted,
+        cancelled=batch.cancelled,
+        approved_in=[batch.block, batch.block_hash, batch.tx],
+    )
+    for _, chunk in sorted(batch.chunks.items()):
+        yield _line(
+            "chunk",
+            batch=batch.id,
+            index=chunk.index,
+            entries=chunk.entries,
+            run_in=[chunk.block, chunk.block_hash, chunk.tx],
+            skipped=sorted(chunk.skipped.items()),
+            retried=sorted(chunk.retried.items()),
+            pointer=chunk.pointer,
+            watermark=chunk.watermark,
+            flags=chunk.flags,
+            own=sorted(chunk.own.items()),
+            cancelled=sorted(chunk.cancelled.items()),
+        )
+
+
+def _line(kind: str, **facts: Any) -> bytes:
+    text = json.dumps([kind, _plain(facts)], sort_keys=True, separators=(",", ":"))
+    return text.encode() + b"\n"
+
+
+def _plain(value: Any) -> Any:
+    """Numbers as strings (amounts pass 2**53), bytes as hex."""
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, bytes):
+        return hex_text(value)
+    if isinstance(value, dict):
+        return {str(key): _plain(member) for key, member in value.items()}
+    return [_plain(member) for member in value]
+
+
+def skip_mask(chunk: Chunk) -> int:
+    """Positions skipped as one number, for comparisons."""
+    return sum(1 << position for position in chunk.skipped)
+
+
+def payee_text(payee: bytes | None) -> str:
+    """Write a payee, or a dash while it is unknown."""
+    return "-" if payee is None else address_text(payee)

@@ -1,0 +1,205 @@
+"""Streams: what each withdrawal must have paid, recomputed from the vesting arithmetic.
+
+The lanes are kept as the contract keeps them (contracts/libraries/Vesting.sol): a watermark a
+chunk, own lanes and cancel lanes for the exceptions. A stream that a range withdrawal had to skip
+stands ALONE: its own mark counts, although the watermark passed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from service.audit.abi import Contract
+from service.audit.arithmetic import ALONE, bits, cut_off, entry_at, paid_through, unpack, vested
+from service.audit.decode import Event, hex_text
+from service.audit.findings import Code, Findings
+from service.audit.officers import REVIEWER, Claim
+from service.audit.state import STREAM, Batch, Chunk
+from service.audit.vault import WITHDRAWALS, VaultReplay
+
+HAS_OWN, HAS_CANCELLED = 1, 2
+
+
+@dataclass
+class StreamReplay:
+    """Replays streams on top of the vault's batches."""
+
+    vault: VaultReplay
+    findings: Findings
+
+    @property
+    def handlers(self) -> dict[str, Callable[[Event], None]]:
+        """What to do with each event."""
+        return {
+            "StreamsOpened": self._opened,
+            "StreamWithdrawn": self._withdrawn_alone,
+            "StreamsWithdrawn": self._withdrawn_range,
+            "StreamsCancelled": self._cancelled,
+        }
+
+    def _opened(self, event: Event) -> None:
+        batch = self.vault.batch_of(event)
+        if batch is None:
+            return
+        chunk = self.vault.run_chunk(event, batch, STREAM)
+        chunk.pointer = event.args["pointer"]
+        total = sum(amount for _, amount in unpack(chunk.entries))
+        if total != event.args["total"]:
+            self.findings.error(
+                Code.TOTAL_MISMATCH,
+                f"the streams of chunk {chunk.index} sum to another total",
+                batch.place(event, batch.first_index(chunk.index)),
+                expected=total,
+                found=event.args["total"],
+            )
+
+    def _withdrawn_alone(self, event: Event) -> None:
+        batch = self.vault.batch_of(event)
+        args = event.args
+        index = args["index"]
+        chunk, position = batch.locate(index) if batch else (None, 0)
+        if batch is None or chunk is None or not batch.is_stream or position >= chunk.count:
+            self._unknown(event, batch, index)
+            return
+        place = batch.place(event, index)
+        self.vault.require_running(event, WITHDRAWALS, place)
+        payee, total = entry_at(chunk.entries, position)
+        cancel = chunk.cancelled.get(position, 0)
+        through = cancel - 1 if cancel else batch.terms.step(event.timestamp)
+        duration = batch.terms.duration
+        paid = vested(total, chunk.paid_through(position), duration)
+        due = vested(total, through, duration) - paid
+        said = (args["payee"], args["amount"], args["paidThrough"])
+        if said != (payee, due, through) or due <= 0:
+            self.findings.error(
+                Code.STREAM_MISMATCH,
+                f"stream {index} of batch {hex_text(batch.id)} was paid otherwise than it accrued",
+                place,
+                expected=f"{due} through second {through}",
+                found=f"{args['amount']} through second {args['paidThrough']}",
+            )
+        chunk.own[position] = through
+        chunk.flags |= HAS_OWN
+        self.vault.explain_mints(event, batch, [(index, payee, due)] if due > 0 else [])
+        self.vault.post_payment(event, batch, args["amount"], index, 1)
+
+    def _withdrawn_range(self, event: Event) -> None:
+        batch = self.vault.batch_of(event)
+        args = event.args
+        chunk = batch.chunks.get(args["chunkIndex"]) if batch else None
+        if batch is None or chunk is None or not batch.is_stream:
+            self._unknown(event, batch, None)
+            return
+        first = batch.first_index(chunk.index)
+        place = batch.place(event, first)
+        self.vault.require_running(event, WITHDRAWALS, place)
+        step = batch.terms.step(event.timestamp)
+        skipped = set(bits(args["skippedLow"], args["skippedHigh"]))
+        dues = self._dues(batch, chunk, step)
+        owed, unpayable = [], set()
+        for position, (payee, _) in enumerate(unpack(chunk.entries)):
+            due = dues[position]
+            if not due:
+                continue
+            if self.vault.token.unpayable_reason(payee, self.vault.token_address):
+                unpayable.add(position)
+            if position not in skipped:
+                owed.append((first + position, payee, due))
+        for position in sorted(skipped ^ unpayable):
+            self.findings.error(
+                Code.SKIP_MISMATCH,
+                f"stream {first + position} was "
+                f"{'skipped though it could be paid' if position in skipped else 'not skipped'}",
+                batch.place(event, first + position),
+            )
+        paid = sum(due for _, _, due in owed)
+        if paid != args["paid"] or step != args["watermark"]:
+            self.findings.error(
+                Code.STREAM_MISMATCH,
+                f"the streams of chunk {chunk.index} were paid otherwise than they accrued",
+                place,
+                expected=f"{paid} through second {step}",
+                found=f"{args['paid']} through second {args['watermark']}",
+            )
+        self._mark(chunk, step, dues, skipped)
+        self.vault.explain_mints(event, batch, owed)
+        self.vault.post_payment(event, batch, args["paid"], first, chunk.count)
+
+    @staticmethod
+    def _dues(batch: Batch, chunk: Chunk, step: int) -> list[int]:
+        """Return what each stream of a chunk is due, base units."""
+        duration = batch.terms.duration
+        dues = []
+        for position, (_, total) in enumerate(unpack(chunk.entries)):
+            start = chunk.paid_through(position)
+            end = cut_off(step, chunk.cancelled.get(position, 0))
+            dues.append(
+                vested(total, end, duration) - vested(total, start, duration) if end > start else 0
+            )
+        return dues
+
+    @staticmethod
+    def _mark(chunk: Chunk, step: int, dues: list[int], skipped: set[int]) -> None:
+        """Move the watermark and the lanes as ``_markLanes`` does."""
+        before = chunk.watermark
+        chunk.watermark = step
+        marked = False
+        for position in skipped:
+            own = chunk.own.get(position, 0)
+            updated = paid_through(before, own) | ALONE
+            marked |= updated != own
+            chunk.own[position] = updated
+        for position, own in list(chunk.own.items()):
+            if position not in skipped and own & ALONE and dues[position]:
+                chunk.own[position] = step
+                marked = True
+        if marked:
+            chunk.flags |= HAS_OWN
+
+    def _cancelled(self, event: Event) -> None:
+        batch = self.vault.batch_of(event)
+        args = event.args
+        chunk = batch.chunks.get(args["chunkIndex"]) if batch else None
+        if batch is None or chunk is None or not batch.is_stream:
+            self._unknown(event, batch, None)
+            return
+        first = batch.first_index(chunk.index)
+        positions = list(bits(args["maskLow"], args["maskHigh"]))
+        place = batch.place(event, first + positions[0] if positions else first)
+        facts = (batch.id, args["chunkIndex"], args["maskLow"], args["maskHigh"])
+        claim = Claim(Contract.VAULT, "StreamCancellation", facts, REVIEWER, batch.region, place)
+        self.vault.officers.prove_action(event, claim)
+        duration = batch.terms.duration
+        elapsed = batch.terms.elapsed(event.timestamp)
+        returned = 0
+        for position in positions:
+            if position >= chunk.count or position in chunk.cancelled:
+                self.findings.error(
+                    Code.CANCEL_MISMATCH,
+                    f"stream {first + position} was cut twice, or is none of the chunk",
+                    batch.place(event, first + position),
+                )
+                continue
+            _, total = entry_at(chunk.entries, position)
+            returned += total - vested(total, elapsed, duration)
+            chunk.cancelled[position] = elapsed + 1
+        chunk.flags |= HAS_CANCELLED
+        if (returned, elapsed) != (args["returned"], args["cut"]) or not returned:
+            self.findings.error(
+                Code.CANCEL_MISMATCH,
+                f"streams of chunk {chunk.index} were cut otherwise than they accrued",
+                place,
+                expected=f"{returned} returned at second {elapsed}",
+                found=f"{args['returned']} returned at second {args['cut']}",
+            )
+        self.vault.return_to_budget(event, batch, place)
+
+    def _unknown(self, event: Event, batch: Batch | None, index: int | None) -> None:
+        self.vault.token.mints.clear()
+        if batch is not None:
+            self.findings.error(
+                Code.STREAM_UNKNOWN,
+                f"{event.name} of a stream that was never opened",
+                batch.place(event, index),
+            )

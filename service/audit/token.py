@@ -1,0 +1,354 @@
+"""The token's events: balances, supply, commitments, reserve, freezes, minters.
+
+Its events have no count of their own, so each is held against another: a mint against the vault's
+entries, a burn against ``Redeemed``, a commitment against the batch it was made for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from service.audit.abi import Contract
+from service.audit.decode import Event, address_text, hex_text
+from service.audit.findings import Code, Findings, Place
+from service.audit.officers import Claim, Officers
+from service.audit.state import Minter, Posting, State
+
+RESERVE_MAX_AGE_S = 35 * 86_400
+MINTER_DELAY_S = 14 * 86_400
+ZERO_ADDRESS = bytes(20)
+
+
+@dataclass
+class TokenReplay:
+    """Replays the token.
+
+    Attributes
+    ----------
+    vault
+        Its address: the one minter whose mints the vault's events explain.
+    mints, burns, commitments, releases
+        Of the present transaction, until another event explains them.
+    """
+
+    state: State
+    findings: Findings
+    officers: Officers
+    vault: bytes
+    mints: list[tuple[bytes, int]] = field(default_factory=list)
+    burns: list[tuple[bytes, int]] = field(default_factory=list)
+    commitments: list[int] = field(default_factory=list)
+    releases: list[int] = field(default_factory=list)
+    _last: Event | None = None
+
+    def apply(self, event: Event) -> None:
+        """Apply one event of the token."""
+        self._last = event
+        handlers: dict[str, Callable[[Event], None]] = {
+            "Transfer": self._transfer,
+            "Committed": self._committed,
+            "Released": self._released,
+            "Redeemed": self._redeemed,
+            "ReserveAttested": self._attested,
+            "Frozen": self._frozen,
+            "Unfrozen": self._unfrozen,
+            "TransfersPaused": self._transfers_paused,
+            "TransfersUnpaused": self._transfers_unpaused,
+            "MinterScheduled": self._minter_scheduled,
+            "MinterActivated": self._minter_activated,
+            "MinterRemoved": self._minter_removed,
+            "CapLowered": self._cap_lowered,
+        }
+        handler = handlers.get(event.name)
+        if handler is not None:
+            handler(event)
+
+    def close_transaction(self) -> None:
+        """Name what no event of the transaction explained."""
+        event = self._last
+        if event is None:
+            return
+        for payee, amount in self.mints:
+            self.findings.error(
+                Code.MINT_UNEXPLAINED,
+                f"{amount} base units were minted to {address_text(payee)} and no approved payout "
+                "explains it",
+                _place(event),
+                found=amount,
+            )
+        for holder, amount in self.burns:
+            self.findings.error(
+                Code.REDEMPTION_MISMATCH,
+                f"{amount} base units of {address_text(holder)} were burned without a redemption",
+                _place(event),
+            )
+        for amount in self.commitments:
+            self.findings.error(
+                Code.COMMITMENT_MISMATCH,
+                f"{amount} base units were committed and no batch approved",
+                _place(event),
+            )
+        for amount in self.releases:
+            self.findings.error(
+                Code.COMMITMENT_MISMATCH,
+                f"{amount} base units were released and nothing cancelled",
+                _place(event),
+            )
+        self.mints.clear()
+        self.burns.clear()
+        self.commitments.clear()
+        self.releases.clear()
+        self._last = None
+
+    # ---- transfers -------------------------------------------------------------------------------
+
+    def _transfer(self, event: Event) -> None:
+        source, target, value = event.args["from"], event.args["to"], event.args["value"]
+        token = self.state.token
+        if source == ZERO_ADDRESS:
+            # Anybody can have a transfer of nothing from the zero address logged: it is no mint.
+            if value:
+                self._mint(event, target, value)
+            return
+        self._not_frozen(event, source)
+        if token.transfers_paused:
+            self.findings.error(
+                Code.PAUSE_IGNORED, "tokens moved while transfers were paused", _place(event)
+            )
+        held = token.balances.get(source, 0)
+        if held < value:
+            self.findings.error(
+                Code.BALANCE_IMPOSSIBLE,
+                f"{address_text(source)} spent more than it held",
+                _place(event),
+                expected=held,
+                found=value,
+            )
+        token.balances[source] = held - value
+        if target == ZERO_ADDRESS:
+            token.supply -= value
+            self.burns.append((source, value))
+            return
+        self._not_frozen(event, target)
+        token.balances[target] = token.balances.get(target, 0) + value
+
+    def _mint(self, event: Event, payee: bytes, amount: int) -> None:
+        token = self.state.token
+        self._not_frozen(event, payee)
+        token.balances[payee] = token.balances.get(payee, 0) + amount
+        token.supply += amount
+        token.committed -= amount
+        minter = token.minters.get(self.vault)
+        if minter is not None:
+            minter.committed -= amount
+            minter.minted += amount
+        self.mints.append((payee, amount))
+
+    def _not_frozen(self, event: Event, account: bytes) -> None:
+        if account in self.state.token.frozen:
+            self.findings.error(
+                Code.FREEZE_IGNORED,
+                f"tokens of the frozen wallet {address_text(account)} moved",
+                _place(event),
+            )
+
+    def _redeemed(self, event: Event) -> None:
+        args, token = event.args, self.state.token
+        burn = (args["from"], args["amount"])
+        if burn in self.burns:
+            self.burns.remove(burn)
+        else:
+            self.findings.error(
+                Code.REDEMPTION_MISMATCH,
+                f"{args['amount']} base units of {address_text(args['from'])} were redeemed and "
+                "not burned",
+                _place(event),
+            )
+        token.redeemed += args["amount"]
+        token.redemptions += 1
+        if token.redeemed != args["redeemedTotal"]:
+            self.findings.error(
+                Code.REDEMPTION_MISMATCH,
+                "the sum of all redemptions is not what the token says",
+                _place(event),
+                expected=token.redeemed,
+                found=args["redeemedTotal"],
+            )
+        self.post(event, "circulating", "redeemed", args["amount"])
+
+    # ---- commitments and the reserve -------------------------------------------------------------
+
+    def _committed(self, event: Event) -> None:
+        args, token = event.args, self.state.token
+        amount = args["amount"]
+        minter = token.minters.get(args["minter"])
+        if minter is None or not minter.active:
+            self._minter_broken(event, f"{address_text(args['minter'])}, no minter, committed")
+        else:
+            minter.committed += amount
+            if minter.committed + minter.minted > minter.cap:
+                self._limit(event, Code.CAP_EXCEEDED, minter.cap, "the minter's cap")
+        token.committed += amount
+        if token.committed != args["committed"]:
+            self.findings.error(
+                Code.COMMITMENT_MISMATCH,
+                "the sum of all commitments is not what the token says",
+                _place(event),
+                expected=token.committed,
+                found=args["committed"],
+            )
+        outstanding = token.supply + token.committed
+        if outstanding > token.cap:
+            self._limit(event, Code.CAP_EXCEEDED, token.cap, "the token's cap")
+        if outstanding > token.reserve:
+            self._limit(event, Code.RESERVE_EXCEEDED, token.reserve, "the attested reserve")
+        if event.timestamp > token.attested_as_of + RESERVE_MAX_AGE_S:
+            self.findings.error(
+                Code.RESERVE_STALE,
+                "money was committed on an attestation older than 35 days",
+                _place(event),
+            )
+        if args["minter"] == self.vault:
+            self.commitments.append(amount)
+
+    def _released(self, event: Event) -> None:
+        args, token = event.args, self.state.token
+        token.committed -= args["amount"]
+        minter = token.minters.get(args["minter"])
+        if minter is not None:
+            minter.committed -= args["amount"]
+        if token.committed != args["committed"] or token.committed < 0:
+            self.findings.error(
+                Code.COMMITMENT_MISMATCH,
+                "the sum of all commitments is not what the token says",
+                _place(event),
+                expected=token.committed,
+                found=args["committed"],
+            )
+        if args["minter"] == self.vault:
+            self.releases.append(args["amount"])
+
+    def _limit(self, event: Event, code: Code, limit: int, name: str) -> None:
+        token = self.state.token
+        self.findings.error(
+            code,
+            f"supply and commitments passed {name}",
+            _place(event),
+            expected=f"at most {limit}",
+            found=token.supply + token.committed,
+        )
+
+    def _attested(self, event: Event) -> None:
+        args, token = event.args, self.state.token
+        if not token.attested_as_of < args["asOf"] <= event.timestamp:
+            self._reserve_broken(event, "an attestation is not newer than the last, or of later")
+        if not token.attested_redemptions <= args["redemptionsIncluded"] <= token.redeemed:
+            self._reserve_broken(event, "an attestation includes redemptions that never were")
+        token.attested = args["amount"]
+        token.attested_redemptions = args["redemptionsIncluded"]
+        token.attested_as_of = args["asOf"]
+
+    def _reserve_broken(self, event: Event, message: str) -> None:
+        self.findings.error(Code.RESERVE_RULE_BROKEN, message, _place(event))
+
+    def _cap_lowered(self, event: Event) -> None:
+        if not 0 < event.args["cap"] < self.state.token.cap:
+            self._minter_broken(event, "the token's cap was raised")
+        self.state.token.cap = event.args["cap"]
+
+    # ---- freezing and pausing --------------------------------------------------------------------
+
+    def _frozen(self, event: Event) -> None:
+        self.state.token.frozen.add(event.args["account"])
+
+    def _unfrozen(self, event: Event) -> None:
+        self.state.token.frozen.discard(event.args["account"])
+
+    def _transfers_paused(self, _event: Event) -> None:
+        self.state.token.transfers_paused = True
+
+    def _transfers_unpaused(self, event: Event) -> None:
+        self.officers.prove_action(event, Claim(Contract.TOKEN, "UnpauseTransfers", ()))
+        self.state.token.transfers_paused = False
+
+    # ---- minters ---------------------------------------------------------------------------------
+
+    def _minter_scheduled(self, event: Event) -> None:
+        args, token = event.args, self.state.token
+        facts = (args["minter"], args["cap"])
+        self.officers.prove_action(event, Claim(Contract.TOKEN, "MinterAddition", facts))
+        if args["minter"] in token.minters:
+            self._minter_broken(event, f"{address_text(args['minter'])} was a minter already")
+        if args["activeFrom"] != event.timestamp + MINTER_DELAY_S:
+            self._minter_broken(event, "a minter is in force before its 14 days are over")
+        token.pending_minters[args["minter"]] = (args["cap"], args["activeFrom"])
+
+    def _minter_activated(self, event: Event) -> None:
+        args, token = event.args, self.state.token
+        account, cap = args["minter"], args["cap"]
+        if not token.minters and account == self.vault:
+            token.cap = cap  # the vault, set once by the constructor with the token's own cap
+        else:
+            planned = token.pending_minters.pop(account, None)
+            if planned is None or planned[0] != cap or event.timestamp < planned[1]:
+                self._minter_broken(event, f"{address_text(account)} became a minter unplanned")
+        token.minters[account] = Minter(cap)
+
+    def _minter_removed(self, event: Event) -> None:
+        account = event.args["minter"]
+        self.officers.prove_action(event, Claim(Contract.TOKEN, "MinterRemoval", (account,)))
+        token = self.state.token
+        planned = token.pending_minters.pop(account, None)
+        minter = token.minters.get(account)
+        if planned is None and (minter is None or not minter.active):
+            self._minter_broken(event, f"{address_text(account)}, no minter, was removed")
+        if minter is not None:
+            minter.active = False
+
+    def _minter_broken(self, event: Event, message: str) -> None:
+        self.findings.error(Code.MINTER_RULE_BROKEN, message, _place(event))
+
+    # ---- for the vault ---------------------------------------------------------------------------
+
+    def post(
+        self,
+        event: Event,
+        source: str,
+        target: str,
+        amount: int,
+        *,
+        first_index: int | None = None,
+        payouts: int = 0,
+    ) -> None:
+        """Note what the ledger must say of an event."""
+        if amount:
+            self.state.postings.append(
+                Posting(
+                    event.block,
+                    event.block_hash,
+                    event.log_index,
+                    event.tx,
+                    event.name,
+                    source,
+                    target,
+                    amount,
+                    event.args.get("batchId"),
+                    first_index,
+                    payouts,
+                )
+            )
+
+    def unpayable_reason(self, payee: bytes, token: bytes) -> int:
+        """Why a payee cannot be minted to by the vault (``unpayableReason``), 0 if it can."""
+        if payee == ZERO_ADDRESS:
+            return 1
+        if payee == token:
+            return 2
+        if payee == self.vault:
+            return 3
+        return 4 if payee in self.state.token.frozen else 0
+
+
+def _place(event: Event) -> Place:
+    return Place(block=event.block, tx=hex_text(event.tx))

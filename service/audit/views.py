@@ -1,0 +1,341 @@
+"""The contracts' own views at the last block, held against the rebuilt state.
+
+Views are asked in batches. One that reverts is a difference like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+from eth_hash.auto import keccak
+
+from service.audit.abi import Contract
+from service.audit.arithmetic import entry_at, vested
+from service.audit.blocks import Progress
+from service.audit.decode import address_text, hex_text
+from service.audit.findings import NOWHERE, Code, Findings, Place
+from service.audit.rpc import Node, NodeRefused
+from service.audit.signatures import word
+from service.audit.state import Batch, Chunk, State
+
+CALLS_A_TIME = 1_000
+REVERTED = 3
+"""JSON-RPC error code of a call that reverted."""
+
+Value = int | bytes
+T = TypeVar("T")
+
+
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield lists of at most `size` items (``itertools.batched`` of Python 3.12)."""
+    rest = iter(items)
+    while group := list(islice(rest, size)):
+        yield group
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One call and what it must answer.
+
+    Attributes
+    ----------
+    call
+        Signature, such as ``batch(bytes32)``.
+    arguments
+        Static ones.
+    members
+        Name and value of each word of the answer.
+    about
+        Whom or what it is about, for messages.
+    """
+
+    contract: Contract
+    call: str
+    arguments: tuple[Value, ...]
+    members: tuple[tuple[str, Value], ...]
+    about: str = ""
+    place: Place = NOWHERE
+
+    @property
+    def data(self) -> bytes:
+        """Call data."""
+        return calldata(self.call, *self.arguments)
+
+
+def calldata(signature: str, *arguments: Value) -> bytes:
+    """Encode a call with static arguments."""
+    return keccak(signature.encode())[:4] + b"".join(word(argument) for argument in arguments)
+
+
+def as_address(value: bytes) -> bytes:
+    """Read an address from one word."""
+    return value[-20:]
+
+
+@dataclass
+class ViewCheck:
+    """Compares every view with the state at one block."""
+
+    node: Node
+    addresses: dict[Contract, str]
+    state: State
+    findings: Findings
+    block: int
+    timestamp: int
+
+    def run(self, progress: Progress) -> int:
+        """Ask all views and return how many there were.
+
+        Raises
+        ------
+        ChainUnavailable, NodeRefused
+            When the node does not answer, or no longer has the block's state.
+        """
+        done = 0
+        for group in batched(self._all(), CALLS_A_TIME):
+            for view, answer in zip(group, self._ask(group), strict=True):
+                self._compare(view, answer)
+            done += len(group)
+            progress("views", done, None)
+        self._check_pointers()
+        return done
+
+    def _ask(self, views: Sequence[View]) -> list[bytes | None]:
+        calls = [(self.addresses[view.contract], view.data) for view in views]
+        try:
+            return list(self.node.views(calls, self.block))
+        except NodeRefused:
+            return [self._ask_alone(to, data) for to, data in calls]
+
+    def _ask_alone(self, to: str, data: bytes) -> bytes | None:
+        try:
+            return self.node.view(to, data, self.block)
+        except NodeRefused as error:
+            if error.rpc_code == REVERTED or "revert" in str(error):
+                return None
+            raise
+
+    def _compare(self, view: View, answer: bytes | None) -> None:
+        expected = b"".join(word(value) for _, value in view.members)
+        if answer == expected:
+            return
+        about = f" of {view.about}" if view.about else ""
+        for at, (name, value) in enumerate(view.members):
+            given = None if answer is None else answer[at * 32 : at * 32 + 32]
+            if given == word(value):
+                continue
+            self.findings.error(
+                Code.VIEW_MISMATCH,
+                f"the {view.contract}'s {view.call.split('(')[0]}(){about} says another "
+                f"{name} than its events",
+                view.place,
+                expected=value,
+                found=_shown(given, value),
+            )
+
+    # ---- what is asked ---------------------------------------------------------------------------
+
+    def _all(self) -> Iterator[View]:
+        yield from self._token()
+        yield from self._registry()
+        yield from self._vault()
+        for _, batch in sorted(self.state.batches.items()):
+            yield self._batch(batch)
+            for _, chunk in sorted(batch.chunks.items()):
+                yield from self._chunk(batch, chunk)
+
+    def _token(self) -> Iterator[View]:
+        token = self.state.token
+        single = {
+            "totalSupply": token.supply,
+            "committed": token.committed,
+            "cap": token.cap,
+            "redeemedTotal": token.redeemed,
+            "reserve": token.reserve,
+            "transfersPaused": int(token.transfers_paused),
+        }
+        for name, value in single.items():
+            yield View(Contract.TOKEN, f"{name}()", (), ((name, value),))
+        yield View(
+            Contract.TOKEN,
+            "attestation()",
+            (),
+            (
+                ("amount", token.attested),
+                ("redemptionsIncluded", token.attested_redemptions),
+                ("asOf", token.attested_as_of),
+            ),
+        )
+        for account, minter in sorted(token.minters.items()):
+            members = (
+                ("cap", minter.cap),
+                ("committed", minter.committed),
+                ("minted", minter.minted),
+                ("active", int(minter.active)),
+            )
+            about = address_text(account)
+            yield View(Contract.TOKEN, "minter(address)", (account,), members, about)
+        for account in sorted({*token.balances, *token.frozen}):
+            about = address_text(account)
+            balance = (("balance", token.balances.get(account, 0)),)
+            frozen = (("frozen", int(account in token.frozen)),)
+            yield View(Contract.TOKEN, "balanceOf(address)", (account,), balance, about)
+            yield View(Contract.TOKEN, "isFrozen(address)", (account,), frozen, about)
+
+    def _registry(self) -> Iterator[View]:
+        registry = self.state.registry
+        yield View(Contract.REGISTRY, "seq()", (), (("seq", registry.seq),))
+        governors = (("governors", registry.governors()),)
+        yield View(Contract.REGISTRY, "governorCount()", (), governors)
+        for number, officer in sorted(registry.officers.items()):
+            members = (
+                ("roles", officer.roles),
+                ("region", officer.region[0]),
+                ("region digits", officer.region[1]),
+                ("activeFrom", officer.active_from),
+                ("removed", int(officer.removed)),
+            )
+            about = f"officer {number}"
+            yield View(Contract.REGISTRY, "officer(uint32)", (number,), members, about)
+
+    def _vault(self) -> Iterator[View]:
+        state = self.state
+        paused = state.paused_operations(self.timestamp)
+        yield View(Contract.VAULT, "seq()", (), (("seq", state.vault_seq),))
+        yield View(Contract.VAULT, "pausedOperations()", (), (("operations", paused),))
+        for number, programme in sorted(state.programmes.items()):
+            members: tuple[tuple[str, Value], ...] = (
+                ("budget", programme.budget),
+                ("allocated", programme.allocated),
+                ("nextNumber", programme.next_number),
+                ("activeFrom", programme.active_from),
+                ("region digits", programme.region[1]),
+                ("region", programme.region[0]),
+                ("version", programme.version),
+                ("payoutCap", programme.payout_cap),
+                ("pendingBudget", programme.pending_budget),
+                ("pendingBudgetFrom", programme.pending_budget_from),
+            )
+            about = f"programme {number}"
+            yield View(Contract.VAULT, "programme(uint32)", (number,), members, about)
+            tiers: list[tuple[str, Value]] = [("offset", 32), ("tiers", len(programme.tiers))]
+            for tier in programme.tiers:
+                tiers += tier.items()
+            yield View(Contract.VAULT, "tiers(uint32)", (number,), tuple(tiers), about)
+        for (number, code, digits), rolling in sorted(state.rolling.items()):
+            yield View(
+                Contract.VAULT,
+                "rollingSum(uint32,uint24,uint8)",
+                (number, code, digits),
+                (("sum", rolling.at(self.timestamp)),),
+                f"programme {number} in region {code}",
+            )
+
+    def _batch(self, batch: Batch) -> View:
+        signed = batch.approval
+        executed = sum(1 << index for index in batch.chunks)
+        return View(
+            Contract.VAULT,
+            "batch(bytes32)",
+            (batch.id,),
+            (
+                ("chunksRoot", signed["chunksRoot"]),
+                ("programme", batch.programme),
+                ("status", 2 if batch.cancelled else 1),
+                *((name, signed[name]) for name in ("kind", "regionCode", "regionDigits")),
+                *((name, signed[name]) for name in ("chunkSize", "count")),
+                ("firstNumber", batch.first_number),
+                ("executeFrom", batch.execute_from),
+                *((name, signed[name]) for name in ("start", "executeBefore", "expiresAt")),
+                *((name, signed[name]) for name in ("cliff", "duration", "cadence")),
+                ("unexecuted", batch.unexecuted),
+                ("executedChunks", executed),
+            ),
+            f"batch {hex_text(batch.id)}",
+            batch.place(),
+        )
+
+    def _chunk(self, batch: Batch, chunk: Chunk) -> Iterator[View]:
+        first = batch.first_index(chunk.index)
+        if not batch.is_stream:
+            for position in sorted(chunk.skipped):
+                payout = entry_at(chunk.entries, position)
+                waiting = position not in chunk.retried
+                members = (
+                    ("payee", payout[0] if waiting else 0),
+                    ("amount", payout[1] if waiting else 0),
+                )
+                yield View(
+                    Contract.VAULT,
+                    "skippedPayout(bytes32,uint256)",
+                    (batch.id, first + position),
+                    members,
+                    f"payout {first + position} of batch {hex_text(batch.id)}",
+                    batch.place(None, first + position),
+                )
+            return
+        yield View(
+            Contract.VAULT,
+            "streamChunk(bytes32,uint256)",
+            (batch.id, chunk.index),
+            (
+                ("pointer", chunk.pointer),
+                ("watermark", chunk.watermark),
+                ("flags", chunk.flags),
+            ),
+            f"chunk {chunk.index} of batch {hex_text(batch.id)}",
+            batch.place(None, first),
+        )
+        for position in range(chunk.count):
+            yield self._stream(batch, chunk, position)
+
+    def _stream(self, batch: Batch, chunk: Chunk, position: int) -> View:
+        payee, total = entry_at(chunk.entries, position)
+        duration = batch.terms.duration
+        cancel = chunk.cancelled.get(position, 0)
+        through = cancel - 1 if cancel else batch.terms.step(self.timestamp)
+        index = batch.first_index(chunk.index) + position
+        return View(
+            Contract.VAULT,
+            "stream(bytes32,uint256)",
+            (batch.id, index),
+            (
+                ("payee", payee),
+                ("total", total),
+                ("accrued", vested(total, through, duration)),
+                ("withdrawn", vested(total, chunk.paid_through(position), duration)),
+                ("cancelled", cancel),
+            ),
+            f"payout {index} of batch {hex_text(batch.id)}",
+            batch.place(None, index),
+        )
+
+    def _check_pointers(self) -> None:
+        """The code that holds a chunk's streams is the entries, after one STOP byte."""
+        opened = [
+            (batch, chunk)
+            for batch in self.state.batches.values()
+            if batch.is_stream
+            for chunk in batch.chunks.values()
+        ]
+        for group in batched(opened, CALLS_A_TIME):
+            params = [(hex_text(chunk.pointer), hex(self.block)) for _, chunk in group]
+            codes = self.node.batch("eth_getCode", params)
+            for (batch, chunk), code in zip(group, codes, strict=True):
+                if code != "0x00" + chunk.entries.hex():
+                    self.findings.error(
+                        Code.VIEW_MISMATCH,
+                        f"the stored entries of chunk {chunk.index} are not those of its event",
+                        batch.place(None, batch.first_index(chunk.index)),
+                    )
+
+
+def _shown(given: bytes | None, like: Value) -> object:
+    if given is None:
+        return "the call reverts"
+    if isinstance(like, int):
+        return int.from_bytes(given, "big") if given else "nothing"
+    return given[-len(like) :] if like else given
