@@ -166,7 +166,9 @@ class Application:
             for method in ("close", "dispose"):
                 if callable(end := getattr(part, method, None)):
                     end()
-        self.__dict__.pop("sessions", None)
+        for name in ("sessions", "keyring", "passphrase"):
+            self.__dict__.pop(name, None)
+        self._signers.clear()
 
     def __enter__(self) -> Self:
         return self

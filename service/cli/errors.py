@@ -56,8 +56,8 @@ def as_relief_error(error: exc.DBAPIError) -> ReliefError:
 
 
 def report(run: Run, error: ReliefError) -> None:
-    """Print an error: a message and its problems on stderr; with ``--json`` as data too."""
-    if run.as_json:
+    """Print an error on stderr; with ``--json`` as data too, unless a result was printed."""
+    if run.as_json and not run.printed:
         run.json({"error": as_data(error)})
     run.stderr.print(Text(f"{error.title}: {error.detail}", style="bold red"))
     if error.problems:

@@ -8,8 +8,8 @@ import typer
 
 from service.cli.run import Json, start
 from service.cli.values import read_duration, read_hash, read_region, read_total, show_time
-from service.cli.waiting import Wait, show_request
-from service.errors import ChainUnavailable, ConfigurationError, InvalidInput
+from service.cli.waiting import Wait, settled, show_request
+from service.errors import ChainRefused, ChainUnavailable, ConfigurationError, InvalidInput
 
 if TYPE_CHECKING:
     from service.payouts.programmes import Tier
@@ -51,7 +51,7 @@ def create(
     It comes into force two days after its block; the contract shortens that for nobody.
     """
     from service.application.programmes import programme_view
-    from service.payouts.programmes import ask_to_create, create_programme
+    from service.payouts.programmes import ask_to_create, create_programme, get_programme
 
     run = start(ctx, as_json)
     code_and_digits = (0, 0)
@@ -73,12 +73,15 @@ def create(
             metadata_hash=read_hash(metadata_hash) if metadata_hash else None,
         )
         request_id = ask_to_create(session, programme, actor=run.actor).id  # the one just asked
-        data = programme_view(programme) | {"request_id": request_id}
-    if wait:
-        show_request(run, request_id, wait)
-        return
-    run.record(data)
-    run.note("asked for; `relief worker run` sends it, and it is in force two days later")
+        number = programme.id
+    (request,) = settled(run, [request_id], wait)
+    if request["state"] == "failed":
+        raise ChainRefused(request["last_error"] or f"request {request_id} failed")
+    with run.app.transaction() as session:
+        data = programme_view(get_programme(session, number))
+    run.record(data | {"request": request} if run.as_json else _readable(data | {"chain": None}))
+    if data["state"] == "proposed":
+        run.note("asked for; `relief worker run` sends it, and it is in force two days later")
 
 
 def read_tier(text: str) -> Tier:

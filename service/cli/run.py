@@ -49,6 +49,8 @@ class Run:
         Whether notes and progress are left out.
     owns_app
         Whether this run made the context and closes it.
+    printed
+        Whether the JSON document was printed.
     """
 
     app: Application
@@ -56,11 +58,13 @@ class Run:
     quiet: bool = False
     owns_app: bool = True
     as_json: bool = field(default=False, init=False)
+    printed: bool = field(default=False, init=False)
 
     # ---- stdout: data ------------------------------------------------------------------------
 
     def json(self, data: Any) -> None:
-        """Print one JSON document."""
+        """Print one JSON document; a run prints one at most."""
+        self.printed = True
         text = orjson.dumps(data, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str)
         sys.stdout.write(text.decode() + "\n")
 

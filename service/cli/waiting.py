@@ -32,7 +32,7 @@ def show_request(run: Run, request_id: int, wait_s: float) -> None:
     ChainRefused
         When the chain refused it meanwhile.
     """
-    (shown,) = _settled(run, [request_id], wait_s)
+    shown = settled(run, [request_id], wait_s)[0]
     if shown["state"] == "failed":
         raise ChainRefused(shown["last_error"] or f"request {request_id} failed")
     run.record(shown)
@@ -48,7 +48,7 @@ def show_requests(run: Run, request_ids: Sequence[int], wait_s: float) -> None:
     ChainRefused
         When the chain refused one meanwhile; the others are printed first.
     """
-    items = _settled(run, request_ids, wait_s)
+    items = settled(run, request_ids, wait_s)
     columns = {
         "id": "request",
         "kind": "kind",
@@ -64,7 +64,8 @@ def show_requests(run: Run, request_ids: Sequence[int], wait_s: float) -> None:
         run.note("asked for; `relief worker run` sends them")
 
 
-def _settled(run: Run, request_ids: Sequence[int], wait_s: float) -> list[dict[str, Any]]:
+def settled(run: Run, request_ids: Sequence[int], wait_s: float) -> list[dict[str, Any]]:
+    """Return requests as they are once all are done or failed, or the time is over."""
     from service.application.requests import get_request, request_view
 
     end = time.monotonic() + wait_s

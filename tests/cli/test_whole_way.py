@@ -158,6 +158,7 @@ def test_one_officer_alone_releases_nothing(ready: Cli) -> None:
     built = ready.ok("batch", "build", "flood", "--kind", "one_off", "--maker", "1")
     batch_id = built["batches"][0]["id"]
     assert built["budget"]["left"] == "98799.00"
+    assert built["total"] == "1201.00"
     ready.ok("batch", "approve", batch_id, "-k", "officer-1")
     assert ready("batch", "release", batch_id).code == 1
     assert ready("batch", "approve", batch_id, "-k", "officer-1").code == 1
@@ -202,3 +203,32 @@ def test_a_holder_redeems_gaslessly(ready: Cli) -> None:
     assert shown["balance"] == "500.00"
     assert shown["history"][0]["kind"] == "redeemed"
     assert ready.ok("reserve", "show")["redeemed_total"] == "100.00"
+
+
+def test_the_doctor_misses_a_manifest(ready: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    from service.application.doctor import machine
+
+    monkeypatch.setattr(machine, "head_revision", lambda _url: "newest")
+    monkeypatch.setattr(machine, "current_revision", lambda _engine: "newest")
+    batch_id = pay(ready, "one_off")
+    assert ready.ok("doctor")["healthy"]
+    (ready.app.settings.resolved_manifests_dir / f"{batch_id}.jsonl").unlink()
+    ran = ready("doctor", "--json")
+    assert ran.code == 1
+    failed = [check for check in ran.json["checks"] if check["status"] == "failed"]
+    assert [check["area"] for check in failed] == ["manifests"]
+    assert batch_id in failed[0]["detail"]
+
+
+def test_a_failed_request_leaves_one_document_on_stdout(ready: Cli) -> None:
+    from service.payouts.models import ChainRequest
+
+    wallet = account("one-off 0").address
+    ready.ok("wallet", "freeze", wallet, "--wait", "10")
+    batch_id = pay(ready, "one_off")
+    asked = ready.ok("payout", "retry", "--skipped-of", batch_id)
+    with ready.app.transaction() as session:
+        session.get_one(ChainRequest, asked["items"][0]["id"]).state = "failed"
+    ran = ready("payout", "retry", "--skipped-of", batch_id, "--json")
+    assert ran.code == 0, "a failed request may be asked for again"
+    assert ran.json["items"][0]["id"] != asked["items"][0]["id"]

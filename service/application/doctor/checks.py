@@ -25,7 +25,8 @@ class Check:
     Attributes
     ----------
     area
-        ``chain``, ``contracts``, ``roles``, ``database``, ``keys``, ``clock``, ``worker``.
+        ``chain``, ``contracts``, ``roles``, ``database``, ``keys``, ``manifests``,
+        ``clock``, ``worker``.
     name
         What was looked at.
     status

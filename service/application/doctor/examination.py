@@ -20,6 +20,7 @@ EXAMINERS: Final[dict[str, Examiner]] = {
     "roles": contracts.examine_roles,
     "database": machine.examine_database,
     "keys": machine.examine_keys,
+    "manifests": machine.examine_manifests,
     "clock": machine.examine_clock,
     "worker": machine.examine_worker,
 }

@@ -14,6 +14,8 @@ from service.application.database import current_revision, head_revision
 from service.application.doctor.checks import Check, failed, passed, warned
 from service.clock import SYSTEM_CLOCK
 from service.confirmations.models import ChainAlarm, Cursor
+from service.payouts.manifests import file_hash, manifest_path
+from service.payouts.models import Batch
 from service.transactions.models import Lane, Transaction
 
 CLOCK_TOLERANCE_S = 60
@@ -24,6 +26,9 @@ IDLE_CHAIN_S = 3600
 
 EVENTS_LAG_BLOCKS = 100
 """So many unread blocks are worth a look: no worker may be running."""
+
+MAX_NAMED = 3
+"""Batches named in one finding."""
 
 LOW_TRANSACTIONS = 100
 """Gas money for fewer transactions of the largest size is a warning."""
@@ -88,6 +93,28 @@ def examine_clock(app: Application) -> Iterator[Check]:
         yield warned("clock", "block time", f"{shown}, {-ahead / 3600:.1f} h ago: is the chain on?")
     else:
         yield passed("clock", "block time", shown)
+
+
+def examine_manifests(app: Application) -> Iterator[Check]:
+    """Look for the second copy of each batch's manifest that may be signed or on chain."""
+    folder = app.settings.resolved_manifests_dir
+    with app.sessions() as session:
+        batches = session.execute(
+            select(Batch.id, Batch.manifest_hash).where(Batch.signing_opened_at.is_not(None))
+        ).all()
+    missing, changed = [], []
+    for batch_id, manifest_hash in batches:
+        path = manifest_path(folder, batch_id)
+        if not path.exists():
+            missing.append(batch_id)
+        elif file_hash(path) != manifest_hash:
+            changed.append(batch_id)
+    for name, found in (("missing", missing), ("changed", changed)):
+        if found:
+            named = ", ".join(found[:MAX_NAMED])
+            yield failed("manifests", name, f"{len(found)} of {len(batches)}, such as {named}")
+    if not missing and not changed:
+        yield passed("manifests", "second copies", f"{len(batches)} in {folder}")
 
 
 def examine_worker(app: Application) -> Iterator[Check]:
