@@ -237,6 +237,7 @@ def submit_action_signature(
         As :func:`action_typed_data`.
     """
     action = get_action(session, action_id)
+    session.flush()  # refreshing drops changes that were not written
     session.refresh(action, with_for_update=True)
     now = clock.now()
     if action.state not in (ActionState.COLLECTING, ActionState.READY):

@@ -195,6 +195,7 @@ def submit_signature(
         When the batch's rows are not those it was built from.
     """
     batch = get_batch(session, batch_id)
+    session.flush()  # refreshing drops changes that were not written
     session.refresh(batch, with_for_update=True)
     _require_signable(batch)
     now = clock.now()

@@ -297,6 +297,12 @@ def _json_value(parameter: dict[str, Any], value: Any) -> Any:
     return as_json(value)
 
 
+@lru_cache(maxsize=8192)
+def _eip55(address: str) -> str:
+    """Spell an address; each spelling costs a hash, and most addresses come again."""
+    return str(to_checksum_address(address))
+
+
 def _prepare(entry: dict[str, Any]) -> _Entry:
     inputs = tuple(
         {**parameter, "name": parameter.get("name") or f"arg{position}"}
@@ -338,5 +344,5 @@ def _named(parameter: dict[str, Any], value: Any) -> Any:
         components = parameter["components"]
         return {c["name"]: _named(c, item) for c, item in zip(components, value, strict=True)}
     if kind == "address":
-        return to_checksum_address(value)
+        return _eip55(value)
     return value

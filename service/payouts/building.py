@@ -162,7 +162,9 @@ def build_batches(
         Case.kind == kind,
         covered_by(region),
         *case_filter.conditions(),
-        ~exists().where(Payout.case_id == Case.id, Payout.state.in_(LIVE_PAYOUT_STATES)),
+        ~exists()
+        .where(Payout.case_id == Case.id, Payout.state.in_(LIVE_PAYOUT_STATES))
+        .correlate(Case),
     ]
     _refuse_live_commitments(session, wanted)
     _refuse_above_cap(session, programme, wanted)

@@ -282,6 +282,7 @@ def request_retry(
 def _locked(session: Session, batch_id: str) -> Batch:
     """Return the batch as it is now, locked against other commands (on SQLite, BEGIN did that)."""
     batch = get_batch(session, batch_id)
+    session.flush()  # refreshing drops changes that were not written
     session.refresh(batch, with_for_update=True)
     return batch
 

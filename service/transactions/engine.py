@@ -61,6 +61,9 @@ CHUNK_GAS_AN_ENTRY = 27_000
 
 ENTRY_BYTES = 28
 
+USUAL_GAS = 1_000_000
+"""Put down for a call before it is estimated."""
+
 FIRST_RETRY_MS = 2_000
 LAST_RETRY_MS = 300_000
 
@@ -77,6 +80,9 @@ class EngineOptions:
         No transaction offers more.
     max_in_flight
         Transactions of one lane signed and not mined.
+    max_in_flight_blocks
+        How many blocks' worth of gas all lanes together may have in flight. A node that mines only
+        when a transaction arrives (anvil) leaves lying what did not fit into the block, so 1.
     replace_after_s
         A transaction that is next to be mined and was not for so long gets a higher offer.
     resend_after_s
@@ -86,6 +92,7 @@ class EngineOptions:
     lease_seconds: int = 15
     max_fee_per_gas_cap_wei: int = 500 * 10**9
     max_in_flight: int = 32
+    max_in_flight_blocks: float = 1.0
     replace_after_s: float = 60.0
     resend_after_s: float = 10.0
 
@@ -238,13 +245,33 @@ class SubmissionEngine:
                 .select_from(Transaction)
                 .where(_of(lease), Transaction.state.in_(_values(IN_FLIGHT)))
             ).one()
-            return session.scalars(
+            rows = session.scalars(
                 select(Transaction)
                 .where(_of(lease), Transaction.state == State.BUILT)
                 .where(Transaction.retry_at_unix_ms <= now_ms())
                 .order_by(Transaction.id)
                 .limit(max(0, self._options.max_in_flight - in_flight))
             ).all()
+            gas_in_flight = session.scalars(
+                select(func.coalesce(func.sum(Transaction.gas_limit), 0)).where(
+                    Transaction.chain_id == lease.chain_id,
+                    Transaction.state.in_(_values(IN_FLIGHT)),
+                )
+            ).one()
+        return self._fitting(rows, int(gas_in_flight)) if rows else rows
+
+    def _fitting(self, rows: Sequence[Transaction], gas_in_flight: int) -> Sequence[Transaction]:
+        """The first rows whose gas may be in flight beside what is; one, where nothing is."""
+        header = self._rpc.header("latest")
+        block_gas = int(header["gasLimit"], 16) if header is not None else TRANSACTION_GAS_CAP
+        room = int(block_gas * self._options.max_in_flight_blocks) - gas_in_flight
+        fitting: list[Transaction] = []
+        for row in rows:
+            room -= _known_gas(row) or USUAL_GAS
+            if room < 0 and (fitting or gas_in_flight):
+                break
+            fitting.append(row)
+        return fitting
 
     def _simulate(
         self, lease: Lease, rows: Sequence[Transaction]

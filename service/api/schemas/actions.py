@@ -147,7 +147,7 @@ class ActionShown(Shown):
 
     model_config = example(
         {
-            "action_id": ACTION_ID,
+            "id": ACTION_ID,
             "kind": "batch_cancellation",
             "state": "collecting",
             "contract": "vault",
@@ -164,7 +164,7 @@ class ActionShown(Shown):
         }
     )
 
-    action_id: str
+    id: str
     kind: str
     state: str = Field(description="`collecting`, `ready`, `submitted`, `done` or `expired`.")
     contract: str
@@ -184,7 +184,7 @@ class ActionShown(Shown):
         """Return the document of a row and those who signed."""
         return cls.model_validate(
             {
-                "action_id": row.id,
+                "id": row.id,
                 "kind": row.kind,
                 "state": row.state,
                 "contract": row.contract,

@@ -32,7 +32,7 @@ from service.payouts.directory import region_of
 from service.payouts.models import Batch, JournalEntry
 
 _BATCH: dict[str, Any] = {
-    "batch_id": BATCH_ID,
+    "id": BATCH_ID,
     "state": "draft",
     "paused": False,
     "programme": 1,
@@ -96,7 +96,7 @@ class BatchShown(Shown):
 
     model_config = example(_BATCH)
 
-    batch_id: str
+    id: str
     state: str = Field(
         description="`draft`, `approved`, `released`, `onchain`, `done` or `cancelled`."
     )
@@ -232,7 +232,7 @@ class BatchStatusShown(BatchShown):
 def batch_members(row: Batch) -> dict[str, Any]:
     """Return the members of a batch's document."""
     return {
-        "batch_id": row.id,
+        "id": row.id,
         "state": row.state,
         "paused": row.paused,
         "programme": row.programme_id,

@@ -99,7 +99,7 @@ class ImportShown(Shown):
 
     model_config = example(
         {
-            "import_id": UUID,
+            "id": UUID,
             "filename": "cases.csv",
             "sha256": HASH[2:],
             "actor": "Chen Wei",
@@ -111,7 +111,7 @@ class ImportShown(Shown):
         }
     )
 
-    import_id: str
+    id: str
     filename: str
     sha256: str
     actor: str
@@ -125,7 +125,7 @@ class ImportShown(Shown):
     def of(cls, row: Import, problems: list[ImportProblem]) -> ImportShown:
         """Return the document of a row and its problems."""
         return cls(
-            import_id=row.id,
+            id=row.id,
             filename=row.filename,
             sha256=row.sha256,
             actor=row.actor,

@@ -34,7 +34,7 @@ from service.payouts.streams import StreamView
 
 _SUM = {"amount": "600.00", "amount_base_units": "600000000"}
 _PAYOUT: dict[str, Any] = {
-    "payout_id": f"{BATCH_ID}:17",
+    "id": f"{BATCH_ID}:17",
     "batch_id": BATCH_ID,
     "index": 17,
     "number": 18,
@@ -59,7 +59,7 @@ _STREAM_AMOUNTS = amounts(
     returned=0,
 )
 _STREAM: dict[str, Any] = {
-    "stream_id": f"{BATCH_ID}:17",
+    "id": f"{BATCH_ID}:17",
     "batch_id": BATCH_ID,
     "index": 17,
     "chunk_index": 0,
@@ -81,7 +81,7 @@ class PayoutShown(Shown):
 
     model_config = example(_PAYOUT)
 
-    payout_id: str = Field(description="Batch id, a colon, the index in the batch.")
+    id: str = Field(description="Batch id, a colon, the index in the batch.")
     batch_id: str
     index: int
     number: int | None = Field(description="The contract's number, once the batch is on chain.")
@@ -106,7 +106,7 @@ class PayoutShown(Shown):
     def of(cls, row: Payout) -> PayoutShown:
         """Return the document of a row."""
         return cls(
-            payout_id=f"{row.batch_id}:{row.index}",
+            id=f"{row.batch_id}:{row.index}",
             batch_id=row.batch_id,
             index=row.index,
             number=row.number,
@@ -136,7 +136,7 @@ class StreamShown(Shown):
 
     model_config = example(_STREAM)
 
-    stream_id: str = Field(description="Batch id, a colon, the index in the batch.")
+    id: str = Field(description="Batch id, a colon, the index in the batch.")
     batch_id: str
     index: int
     chunk_index: int
@@ -167,7 +167,7 @@ class StreamShown(Shown):
         cut = row.cancelled_cut_s
         return cls.model_validate(
             {
-                "stream_id": f"{row.batch_id}:{row.index}",
+                "id": f"{row.batch_id}:{row.index}",
                 "batch_id": row.batch_id,
                 "index": row.index,
                 "chunk_index": row.chunk_index,

@@ -11,7 +11,7 @@ from service.api.schemas.base import BATCH_ID, TIME, Page, Shown, example, page_
 from service.payouts.models import ChainRequest
 
 _REQUEST: dict[str, Any] = {
-    "request_id": 7,
+    "id": 7,
     "kind": "withdraw_stream",
     "state": "requested",
     "args": {"batchId": BATCH_ID, "index": 17},
@@ -27,7 +27,7 @@ class ChainRequestShown(Shown):
 
     model_config = example(_REQUEST)
 
-    request_id: int
+    id: int
     kind: str
     state: str = Field(description="`requested`, `planned`, `done` or `failed`.")
     args: dict[str, Any] = Field(description="Arguments of the contract's function, by name.")
@@ -40,7 +40,7 @@ class ChainRequestShown(Shown):
     def of(cls, row: ChainRequest) -> ChainRequestShown:
         """Return the document of a row."""
         return cls(
-            request_id=row.id,
+            id=row.id,
             kind=row.kind,
             state=row.state,
             args=row.args,

@@ -1,0 +1,74 @@
+"""Serve the demo's data until stopped: ``make up``.
+
+Runs the demo first where it has not run. Then: the embedded chain with its saved state on
+127.0.0.1:8545, a worker, and the REST API on 127.0.0.1:8000. Ctrl-C ends all three.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(PROJECT_ROOT))
+
+from scripts.demo_parts import DemoChain, WorkerProcess, read_environment
+from service.errors import ChainUnavailable
+
+FOLDER = PROJECT_ROOT / "var" / "demo"
+CHAIN_PORT = 8545
+API_PORT = 8000
+
+
+def main() -> int:
+    """Serve until interrupted."""
+    if not (FOLDER / "summary.json").exists():
+        ran = subprocess.run([sys.executable, str(PROJECT_ROOT / "scripts" / "demo.py")], check=False)  # noqa: S603
+        if ran.returncode:
+            return ran.returncode
+    os.environ.update(read_environment(FOLDER))
+    os.environ["RELIEF_RPC_URL"] = f"http://127.0.0.1:{CHAIN_PORT}"
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        with DemoChain(FOLDER / "chain.json", port=CHAIN_PORT), WorkerProcess(FOLDER) as worker:
+            return _serve(worker)
+    except ChainUnavailable as error:
+        print(f"The chain did not start: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+
+
+def _serve(worker: WorkerProcess) -> int:
+    relief = Path(sys.executable).parent / "relief"
+    vault = json.loads((FOLDER / "deployment.json").read_text())["contracts"]["vault"]["address"]
+    api = subprocess.Popen([str(relief), "serve", "--port", str(API_PORT)])  # noqa: S603 - our own program
+    print(
+        f"""
+Serving the demo's data until you press Ctrl-C.
+
+  REST API      http://127.0.0.1:{API_PORT}/docs
+  chain         http://127.0.0.1:{CHAIN_PORT}   vault {vault}
+  command line  set -a; . {os.path.relpath(FOLDER)}/environment; set +a; .venv/bin/relief batch list
+  audit         .venv/bin/relief audit replay --rpc http://127.0.0.1:{CHAIN_PORT} --vault {vault}
+""",
+        flush=True,
+    )
+    try:
+        while api.poll() is None:
+            worker.keep_alive()
+            time.sleep(1)
+        return api.returncode
+    finally:
+        if api.poll() is None:
+            api.terminate()
+            api.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,245 @@
+"""The API served by a real server in this process, on a real database and, where asked, a chain."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from service.api.app import create_app
+from service.application.context import Application
+from service.clock import SystemClock
+from service.config import PROJECT_ROOT, Settings
+from service.identity.tokens import issue_token
+from service.payouts.models import Programme
+from service.privacy.keyring import Keyring
+from tests.support.deployed import Deployed, account
+from tests.support.world import (  # noqa: F401  # fixtures
+    World,
+    deployed,
+    deployed_once,
+    make_world,
+    world,
+)
+
+PASSPHRASE = "correct horse battery staple"
+CHEAP = 2
+PEOPLE = ("51072219800101001X", "510722197503150026")
+HEADER = (
+    "case_ref,name,id_number,phone,region_code,wallet_address,programme,kind,amount,start_date,"
+    "duration_days,cause\n"
+)
+START_TIMEOUT_S = 10
+
+
+class Api(httpx.Client):
+    """A client of one actor; a POST gets a new idempotency key unless it brings one."""
+
+    def __init__(self, url: str, token: str, application: Application) -> None:
+        super().__init__(
+            base_url=url,
+            headers={"Authorization": f"Bearer {token}"},
+            trust_env=False,
+            timeout=60,
+        )
+        self.url = url
+        self.token = token
+        self.application = application
+
+    def post(self, url: Any, *, key: str | None = None, **options: Any) -> httpx.Response:
+        headers = {"Idempotency-Key": key or str(uuid4()), **options.pop("headers", {})}
+        return super().post(url, headers=headers, **options)
+
+    def ok(self, method: str, path: str, **options: Any) -> Any:
+        """Call, expect success, return the document."""
+        call = self.post if method == "POST" else self.get
+        reply = call(path, **options)
+        assert reply.is_success, reply.text
+        return reply.json()
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """Serve an application on a free port; yields its URL."""
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=0, log_level="warning", ws="none", lifespan="on")
+    )
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while not server.started:
+        assert thread.is_alive(), "the server did not start"
+        assert time.monotonic() < deadline, "the server did not start in time"
+        time.sleep(0.002)
+    try:
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def new_token(application: Application, name: str = "Chen Wei") -> str:
+    with application.transaction() as session:
+        return issue_token(session, name).token
+
+
+def with_keys(settings: Settings, folder: Path) -> Settings:
+    """Give a deployment a passphrase and a keyring that costs nothing to open."""
+    passphrase_file = folder / "passphrase"
+    passphrase_file.write_text(PASSPHRASE)
+    passphrase_file.chmod(0o600)
+    settings.key_passphrase_file = passphrase_file
+    path = Application(settings).keyring_path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Keyring.create(path, PASSPHRASE, scrypt_n=CHEAP)
+    return settings
+
+
+@pytest.fixture
+def application(database_url: str, tmp_path: Path) -> Iterator[Application]:
+    """A deployment without a chain."""
+    settings = Settings(
+        data_dir=tmp_path,
+        database_url=database_url,
+        rpc_url="http://127.0.0.1:1",
+        artifacts_dir=PROJECT_ROOT / "build" / "contracts",
+    )
+    with Application(with_keys(settings, tmp_path)) as made:
+        yield made
+
+
+@pytest.fixture
+def api(application: Application) -> Iterator[Api]:
+    """A client of the API without a chain."""
+    with (
+        serving(create_app(application)) as url,
+        Api(url, new_token(application), application) as client,
+    ):
+        yield client
+
+
+@dataclass
+class Office:
+    """The API on a deployed chain, with a programme in force and approved cases."""
+
+    api: Api
+    world: World
+    deployed: Deployed
+
+    def work(self) -> None:
+        """Let a worker do all there is to do."""
+        self.world.run()
+
+    def build(self, kind: str = "one_off") -> str:
+        """Build one batch; returns its id."""
+        order = {"programme": "P1", "kind": kind, "region": "51", "maker_officer_id": 1}
+        (batch,) = self.api.ok("POST", "/v1/batches", json=order)["batches"]
+        batch_id: str = batch["id"]
+        return batch_id
+
+    def sign(self, path: str, *officers: int) -> Any:
+        """Sign the typed data of a batch or an action; returns the last answer."""
+        document = self.api.ok("GET", f"{path}/typed-data")
+        answer = None
+        for number in officers:
+            signed = self.deployed.officers[number].sign_typed_data(full_message=document)
+            given = {"signature": "0x" + bytes(signed.signature).hex(), "officer_id": number}
+            answer = self.api.ok("POST", f"{path}/signatures", json=given)
+        return answer
+
+    def pay(self, kind: str = "one_off") -> str:
+        """Build, sign, release and pay one batch; returns its id."""
+        batch_id = self.build(kind)
+        assert self.sign(f"/v1/batches/{batch_id}", 1, 2)["approved"]
+        self.api.ok("POST", f"/v1/batches/{batch_id}/release")
+        self.work()
+        return batch_id
+
+
+@pytest.fixture
+def cases_file() -> bytes:
+    """Two one-off cases and two streams."""
+    today = SystemClock().now().date() + timedelta(days=2)
+    rows = [
+        f"A-{n},王芳,{person},,510722,{account(f'one-off {n}').address},P1,one_off,60{n},"
+        f"{today},,房屋倒塌 {n}"
+        for n, person in enumerate(PEOPLE)
+    ] + [
+        f"B-{n},王芳,{person},,510722,{account(f'stream {n}').address},P1,stream,90,"
+        f"{today},90,生活补贴"
+        for n, person in enumerate(PEOPLE)
+    ]
+    return (HEADER + "\n".join(rows) + "\n").encode()
+
+
+def add_programme(application: Application) -> None:
+    """Programme 1 of tests/support/world.py, as it was proposed; the worker finds it on chain."""
+    with application.transaction() as session:
+        session.add(
+            Programme(
+                id=1,
+                code="P1",
+                name="Relief",
+                region_code=0,
+                region_digits=0,
+                budget_base_units=10**13,
+                payout_cap_base_units=10**10,
+                tiers=[
+                    {
+                        "up_to_base_units": str(2**80 - 1),
+                        "reviewers": 1,
+                        "challenge_delay_s": 0,
+                    }
+                ],
+                metadata_hash="0x" + "00" * 32,
+                version=1,
+                state="proposed",
+                created_by="test",
+                created_at=SystemClock().now(),
+            )
+        )
+
+
+def import_cases(api: Api, content: bytes, **query: Any) -> httpx.Response:
+    return api.post("/v1/imports", files={"file": ("cases.csv", content)}, params=query)
+
+
+@pytest.fixture
+def office(
+    world: World,  # noqa: F811  # the fixture
+    cases_file: bytes,
+    tmp_path: Path,
+) -> Iterator[Office]:
+    with_keys(world.settings, tmp_path)
+    with Application(world.settings) as application, serving(create_app(application)) as url:
+        add_programme(application)
+        with Api(url, new_token(application), application) as client:
+            made = Office(client, world, world.deployed)
+            made.work()
+            assert import_cases(client, cases_file).status_code == 201
+            decision = {"decision": "approved", "filter": {}}
+            client.ok("POST", "/v1/cases/decisions", json=decision)
+            yield made
+
+
+@pytest.fixture
+def filed(api: Api, cases_file: bytes) -> Callable[[], Any]:
+    """A function that imports the cases of the file, where there is no chain."""
+
+    def file() -> Any:
+        add_programme(api.application)
+        return api.ok("POST", "/v1/imports", files={"file": ("cases.csv", cases_file)})
+
+    return file

@@ -1,0 +1,282 @@
+"""Every error is a problem document of one shape that says what to do and nothing of the inside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import exc
+
+from service.api import openapi
+from service.api.routes import programmes
+from service.chain.rpc import RpcError
+from service.errors import ChainUnavailable, ConfigurationError, IntegrityError
+from tests.api.conftest import Api, import_cases
+from tests.api.test_idempotency import order
+
+MEMBERS = {
+    "type",
+    "title",
+    "status",
+    "detail",
+    "instance",
+    "code",
+    "retryable",
+    "request_id",
+    "problems",
+}
+BATCH = "0x" + "ab" * 32
+
+
+def check(reply: httpx.Response, status: int, code: str) -> Any:
+    assert reply.status_code == status, reply.text
+    assert reply.headers["Content-Type"] == "application/problem+json"
+    document = reply.json()
+    assert set(document) == MEMBERS
+    assert (document["status"], document["code"]) == (status, code)
+    assert document["type"] == f"/docs#problem-{code}"
+    assert document["request_id"] == reply.headers["X-Request-Id"]
+    assert document["instance"] == reply.request.url.path
+    return document
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "options", "status", "code"),
+    [
+        ("GET", "/none", {}, 404, "not_found"),
+        ("GET", "/v1/none", {}, 404, "not_found"),
+        ("GET", "/v1/programmes/", {}, 404, "not_found"),
+        ("GET", "/v1/programmes/none", {}, 404, "not_found"),
+        ("GET", "/v1/cases/none", {}, 404, "not_found"),
+        ("GET", "/v1/cases?programme=none", {}, 404, "not_found"),
+        ("GET", f"/v1/batches/{BATCH}", {}, 404, "not_found"),
+        ("GET", f"/v1/actions/{BATCH}", {}, 404, "not_found"),
+        ("GET", f"/v1/payouts/{BATCH}/0", {}, 404, "not_found"),
+        ("GET", f"/v1/streams/{BATCH}/0", {}, 404, "not_found"),
+        ("GET", "/v1/imports/none", {}, 404, "not_found"),
+        ("GET", "/v1/requests/1", {}, 404, "not_found"),
+        ("DELETE", "/v1/programmes", {}, 405, "method_not_allowed"),
+        ("POST", "/healthz", {}, 405, "method_not_allowed"),
+        ("GET", "/v1/batches/0x12", {}, 400, "invalid_input"),
+        ("GET", "/v1/batches?state=lost", {}, 400, "invalid_input"),
+        ("GET", "/v1/cases?region=abc", {}, 400, "invalid_input"),
+        ("GET", "/v1/cases?region=0", {}, 400, "invalid_input"),
+        ("GET", "/v1/cases?wallet_address=0x12", {}, 400, "invalid_input"),
+        ("GET", "/v1/payouts?payee=0x12", {}, 400, "invalid_input"),
+        ("GET", "/v1/wallets/0x12", {}, 400, "invalid_input"),
+        ("GET", "/v1/requests/0", {}, 400, "invalid_input"),
+        ("GET", f"/v1/requests/{10**30}", {}, 400, "invalid_input"),
+        ("GET", f"/v1/payouts/{BATCH}/{10**10}", {}, 400, "invalid_input"),
+        ("POST", "/v1/programmes", {"content": b"{"}, 415, "unsupported_media_type"),
+        ("POST", "/v1/programmes", {"data": {"code": "a"}}, 415, "unsupported_media_type"),
+        ("POST", "/v1/programmes", {"files": {"a": b"b"}}, 415, "unsupported_media_type"),
+        ("POST", "/v1/imports", {"json": {}}, 415, "unsupported_media_type"),
+        ("POST", "/v1/imports", {"files": {"other": b"x"}}, 400, "invalid_input"),
+        ("POST", "/v1/programmes", {"json": {"x": "y" * 2**20}}, 413, "payload_too_large"),
+        ("POST", f"/v1/batches/{BATCH}/release", {}, 404, "not_found"),
+        ("POST", "/v1/cases/decisions", {"json": {"decision": "approved"}}, 400, "invalid_input"),
+        (
+            "POST",
+            "/v1/cases/decisions",
+            {"json": {"decision": "approved", "cases": ["none"]}},
+            404,
+            "not_found",
+        ),
+    ],
+)
+def test_each_wrong_call_gets_its_problem(
+    api: Api, method: str, path: str, options: dict[str, Any], status: int, code: str
+) -> None:
+    call = api.post if method == "POST" else api.request
+    reply = call(path, **options) if method == "POST" else call(method, path, **options)
+
+    check(reply, status, code)
+
+
+def test_a_body_that_streams_past_the_limit_is_refused(api: Api) -> None:
+    def body() -> Any:
+        for _ in range(40):
+            yield b" " * 2**16
+
+    headers = {"Content-Type": "application/json"}
+    check(api.post("/v1/programmes", content=body(), headers=headers), 413, "payload_too_large")
+
+
+def test_the_methods_that_a_path_has_are_named(api: Api) -> None:
+    assert api.delete("/v1/ledger/balances").headers["Allow"] == "GET"
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"code": None}, "code"),
+        ({"code": 7}, "code"),
+        ({"budget_base_units": 5}, "budget_base_units"),
+        ({"budget_base_units": "5.0"}, "budget_base_units"),
+        ({"budget_base_units": "-5"}, "budget_base_units"),
+        ({"budget_base_units": "05"}, "budget_base_units"),
+        ({"budget_base_units": "9" * 25}, "budget_base_units"),
+        ({"budget_base_units": "٥"}, "budget_base_units"),
+        ({"tiers": []}, "tiers"),
+        ({"tiers": [{"up_to_base_units": "1", "reviewers": 0}]}, "tiers.0.reviewers"),
+        ({"tiers": [{"up_to_base_units": "1", "reviewers": True}]}, "tiers.0.reviewers"),
+        ({"tiers": [{"reviewers": 1}]}, "tiers.0.up_to_base_units"),
+        ({"state": "onchain"}, "state"),
+        ({"region": "99999"}, "region"),
+        ({"metadata_hash": "0x12"}, "metadata_hash"),
+    ],
+)
+def test_a_field_that_does_not_fit_is_named(api: Api, change: dict[str, Any], field: str) -> None:
+    reply = api.post("/v1/programmes", json=order(**change))
+
+    document = check(reply, 400, "invalid_input")
+    assert [problem["field"] for problem in document["problems"]] == [field]
+
+
+def test_every_field_that_does_not_fit_is_named_at_once(api: Api) -> None:
+    reply = api.post("/v1/programmes", json={"code": "a", "extra": 1})
+
+    fields = {problem["field"] for problem in check(reply, 400, "invalid_input")["problems"]}
+    assert fields == {"name", "budget_base_units", "payout_cap_base_units", "tiers", "extra"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"{",
+        b"[]",
+        b"null",
+        b'"x"',
+        b"\xff",
+        b'{"code": "\\ud800"}',
+        b'{"code": NaN}',
+        b"[" * 50_000,
+        b'{"code":' + b"9" * 10_000 + b"}",
+    ],
+)
+def test_a_body_that_is_no_json_object_is_refused(api: Api, content: bytes) -> None:
+    reply = api.post(
+        "/v1/programmes", content=content, headers={"Content-Type": "application/json"}
+    )
+
+    check(reply, 400, "invalid_input")
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "\ud800"])
+def test_text_that_no_database_stores_is_refused_or_stored_but_never_an_error_of_ours(
+    api: Api, text: str
+) -> None:
+    reply = api.post("/v1/programmes", json=order(name=text))
+
+    assert reply.status_code in (201, 400)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (RuntimeError("secret"), 500, "internal_error"),
+        (ConfigurationError("secret"), 500, "configuration_error"),
+        (IntegrityError("secret"), 500, "integrity_error"),
+        (ChainUnavailable("secret"), 503, "chain_unavailable"),
+        (RpcError(-32000, "secret"), 502, "rpc_error"),
+        (exc.OperationalError("secret", {}, Exception("secret")), 503, "database_unavailable"),
+        (exc.TimeoutError("secret"), 503, "database_unavailable"),
+        (exc.IntegrityError("secret", {}, Exception("secret")), 409, "concurrent_change"),
+    ],
+)
+def test_an_error_of_the_service_tells_nothing_of_its_inside(
+    api: Api,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    status: int,
+    code: str,
+) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(programmes, "create_programme", fail)
+    reply = api.post("/v1/programmes", json=order())
+
+    document = check(reply, status, code)
+    assert "secret" not in reply.text
+    assert document["retryable"] == ("Retry-After" in reply.headers)
+
+
+def test_an_id_that_the_caller_gives_is_kept_when_it_is_harmless(api: Api) -> None:
+    given = api.get("/v1/none", headers={"X-Request-Id": "trace-7.a"})
+    assert given.headers["X-Request-Id"] == given.json()["request_id"] == "trace-7.a"
+    bad = api.get("/v1/none", headers={"X-Request-Id": "a b<script>"})
+    assert bad.headers["X-Request-Id"] != "a b<script>"
+
+
+def test_each_reply_carries_the_security_headers(api: Api) -> None:
+    for path in ("/v1/programmes", "/v1/none", "/healthz", "/docs", "/none"):
+        headers = api.get(path).headers
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Cache-Control"] == "no-store"
+        assert headers["Content-Security-Policy"].startswith("default-src 'none'")
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+
+
+def test_health_answers_without_parts_and_readiness_names_what_is_missing(api: Api) -> None:
+    assert api.ok("GET", "/healthz") == {"status": "alive", "checks": []}
+    document = check(api.get("/readyz"), 503, "not_ready")
+    assert [problem["field"] for problem in document["problems"]] == ["chain"]
+
+
+def test_every_kind_of_error_is_on_the_page_of_documentation(api: Api) -> None:
+    page = api.get("/docs").text
+    assert len(openapi.error_kinds()) > 20
+    for kind in openapi.error_kinds():
+        assert f"id='problem-{kind.code}'" in page
+
+
+def test_a_bad_file_gives_every_problem_and_nothing_of_it_is_imported(
+    api: Api, filed: Callable[[], Any], cases_file: bytes
+) -> None:
+    filed()
+    header, *lines = cases_file.decode().splitlines()
+    bad = [
+        lines[0].replace("A-0", "Z-1").replace("600", "6.0000001").replace("房屋倒塌 0", "x"),
+        lines[1].replace("A-1", "Z-2").replace("510722,", "999999,").replace("房屋倒塌 1", "y"),
+        lines[2].replace("51072219800101001X", "510722198001010011").replace("P1", "P9"),
+    ]
+    content = "\n".join([header, *bad]).encode()
+    before = api.ok("GET", "/v1/cases")
+
+    document = check(import_cases(api, content), 422, "invalid_import")
+
+    found = {(p["row"], p["field"]) for p in document["problems"]}
+    assert {
+        (2, "amount"),
+        (3, "region_code"),
+        (4, "id_number"),
+        (4, "programme"),
+        (4, "case_ref"),
+    } <= found
+    assert all(problem["message"] and problem["code"] for problem in document["problems"])
+    assert any(problem["value"] == "6.0000001" for problem in document["problems"])
+    assert api.ok("GET", "/v1/cases") == before
+    dry = import_cases(api, content, dry_run=True)
+    assert (dry.status_code, dry.json()["problems"]) == (200, document["problems"])
+    both = import_cases(api, content, dry_run=True, skip_bad_rows=True)
+    check(both, 400, "invalid_input")
+
+
+def test_bad_rows_are_skipped_on_demand_and_their_values_kept_masked(
+    api: Api, filed: Callable[[], Any], cases_file: bytes
+) -> None:
+    filed()
+    header, *lines = cases_file.decode().splitlines()
+    good = lines[0].replace("A-0", "Z-1").replace("房屋倒塌 0", "水灾")
+    bad = lines[1].replace("A-1", "Z-2").replace("510722197503150026", "510722197503150027")
+    reply = import_cases(api, "\n".join([header, good, bad]).encode(), skip_bad_rows=True)
+
+    report = reply.json()
+    assert (reply.status_code, report["accepted"], report["rejected"]) == (201, 1, 1)
+    assert "510722197503150027" not in reply.text
+    shown = api.ok("GET", reply.headers["Location"])
+    assert shown["problems"] == report["problems"]
+    assert (shown["id"], shown["actor"]) == (report["import_id"], "Chen Wei")

@@ -1,0 +1,59 @@
+"""The scenario, lived once a session on a chain of its own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from service.audit.replay import Options, replay
+from service.audit.report import ReplayReport
+from service.audit.rpc import Node
+from service.chain.devnode import DevNode, start_anvil
+from tests.audit.scenario import Scenario, live
+from tests.support.deployed import deploy
+from tests.support.world import World
+
+OFFICERS = {1: (1 | 8, 0, 0), 2: (2 | 8, 0, 0), 3: (2 | 8, 0, 0), 4: (2 | 8, 51, 2)}
+"""Officer → roles and region: 1 makes, 2 and 3 review anywhere, 4 (who leaves) in one province."""
+
+
+@pytest.fixture(scope="session")
+def own_chain(anvil: DevNode) -> Iterator[DevNode]:
+    """A chain that nobody else resets; asking for `anvil` marks the tests."""
+    with start_anvil() as node:
+        yield node
+
+
+@pytest.fixture(scope="session")
+def scenario(
+    own_chain: DevNode, sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Scenario:
+    folder = tmp_path_factory.mktemp("audit")
+    shutil.copyfile(sqlite_template, folder / "relief.db")
+    deployed = deploy(own_chain, officers=OFFICERS)
+    world = World(deployed, f"sqlite:///{folder / 'relief.db'}", folder, 0)
+    return live(deployed, world, folder)
+
+
+@pytest.fixture
+def audit(scenario: Scenario) -> Callable[..., ReplayReport]:
+    """A function that replays the scenario."""
+
+    def run(
+        *,
+        node: Node | None = None,
+        database: str | None = None,
+        manifests: Path | None = None,
+        **options: int,
+    ) -> ReplayReport:
+        vault = bytes.fromhex(scenario.deployed.vault[2:])
+        chosen = Options(vault, database=database, manifests=manifests, **options)
+        if node is not None:
+            return replay(node, chosen)
+        with Node(scenario.deployed.node.rpc_url) as honest:
+            return replay(honest, chosen)
+
+    return run

@@ -1,0 +1,390 @@
+"""A programme's life on a real chain, with the service's database beside it.
+
+One-off batches (one payee frozen, skipped, retried; one still skipped; one cancelled), streams
+(a range withdrawal past a frozen one, own withdrawals, a cut), redemptions, an officer who leaves
+and one who comes, pauses, budgets. Everything is sent by hand; the worker only reads.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from eth_account.signers.local import LocalAccount
+from eth_utils.crypto import keccak
+from sqlalchemy import create_engine, text
+from sqlalchemy.orm import Session
+
+from service.db import session_factory, transaction
+from service.payouts.chunk_tree import chunk_leaf, chunks_root
+from service.payouts.entries import pack_entries
+from service.payouts.manifests import ManifestLine, hash_of, manifest_bytes, manifest_path
+from service.payouts.models import Batch, Chunk, Payout
+from tests.support.deployed import Deployed, account
+from tests.support.rows import NOW, add_officers, add_programme
+from tests.support.world import World
+
+DAY_S = 86_400
+UNIT = 10**6
+ACTION = [("actionId", "bytes32"), ("deadline", "uint40")]
+QUORUM = (2, 3)
+
+
+def payee(number: int) -> LocalAccount:
+    return account(f"payee {number}")
+
+
+@dataclass
+class Planned:
+    """A batch with its rows and its manifest, not yet signed."""
+
+    id: bytes
+    approval: dict[str, Any]
+    pieces: list[bytes]
+    leaves: list[bytes]
+
+    @property
+    def hex(self) -> str:
+        return "0x" + self.id.hex()
+
+    def proof(self, index: int) -> list[bytes]:
+        """Siblings of a chunk's leaf, lowest first."""
+        node_type = keccak(text="Node(bytes32 left,bytes32 right)")
+        level = [*self.leaves, *[bytes(32)] * (256 - len(self.leaves))]
+        proof = []
+        while len(level) > 1:
+            proof.append(level[index ^ 1])
+            level = [keccak(node_type + a + b) for a, b in zip(level[::2], level[1::2], strict=True)]
+            index //= 2
+        return proof
+
+
+@dataclass
+class Scenario:
+    """The chain after all of it.
+
+    Attributes
+    ----------
+    database
+        SQLite file that the worker kept.
+    manifests
+        Folder of manifests.
+    """
+
+    deployed: Deployed
+    database: Path
+    manifests: Path
+    batches: dict[str, Planned] = field(default_factory=dict)
+
+    @property
+    def database_url(self) -> str:
+        return f"sqlite:///{self.database}"
+
+    def copy_of_database(self, folder: Path, *statements: str) -> str:
+        """A copy with edits made by hand; returns its URL."""
+        path = folder / "edited.db"
+        shutil.copyfile(self.database, path)
+        engine = create_engine(f"sqlite:///{path}")
+        with engine.begin() as connection:
+            connection.execute(text("PRAGMA foreign_keys = OFF"))
+            for statement in statements:
+                assert connection.execute(text(statement)).rowcount > 0, statement
+        engine.dispose()
+        return f"sqlite:///{path}"
+
+    # ---- officers' doings ------------------------------------------------------------------------
+
+    def quorum(self, key: str, primary_type: str, members: Any, message: dict[str, Any]) -> Any:
+        """Action id, deadline and signatures of a quorum action."""
+        action = keccak(text=f"{primary_type} {sorted(map(str, message.items()))}")
+        deadline = self.deployed.now() + DAY_S
+        full = {**message, "actionId": action, "deadline": deadline}
+        signatures = self.deployed.sign_action(key, primary_type, [*members, *ACTION], full, QUORUM)
+        return action, deadline, signatures
+
+    def plan(
+        self,
+        session: Session,
+        name: str,
+        payouts: Sequence[tuple[str, int]],
+        *,
+        chunk_size: int,
+        region: tuple[int, int] = (51, 2),
+        stream_days: int = 0,
+        commitments: Sequence[str] = (),
+        paid_by_now: int = 0,
+    ) -> Planned:
+        now = self.deployed.now()
+        batch_id = keccak(text=f"audit {name}")
+        pieces = [
+            pack_entries(payouts[at : at + chunk_size])
+            for at in range(0, len(payouts), chunk_size)
+        ]
+        leaves = [chunk_leaf(batch_id, index, piece) for index, piece in enumerate(pieces)]
+        execute_before = now + 30 * DAY_S
+        duration = stream_days * DAY_S
+        expires = max(execute_before, now + duration) + 90 * DAY_S
+        kind = "stream" if stream_days else "one_off"
+        row = Batch(
+            id="0x" + batch_id.hex(),
+            programme_id=1,
+            programme_version=1,
+            kind=kind,
+            region_code=region[0],
+            region_digits=region[1],
+            maker_officer_id=1,
+            chunk_size=chunk_size,
+            chunks_root="0x" + chunks_root(leaves).hex(),
+            manifest_hash="",
+            count=len(payouts),
+            total_base_units=sum(amount for _, amount in payouts),
+            start_unix_s=now if stream_days else 0,
+            cliff_s=2 * DAY_S if stream_days else 0,
+            duration_s=duration,
+            cadence_s=DAY_S if stream_days else 0,
+            execute_before_unix_s=execute_before,
+            expires_at_unix_s=expires,
+            state="released",
+            created_by="test",
+            created_at=NOW,
+            released_at=NOW,
+        )
+        lines = [
+            ManifestLine(
+                index,
+                commitments[index] if index < len(commitments) else keccak(
+                    text=f"{name} {index}"
+                ).hex(),
+                address,
+                amount,
+            )
+            for index, (address, amount) in enumerate(payouts)
+        ]
+        manifest = b"".join(manifest_bytes(_header(row), lines))
+        row.manifest_hash = hash_of([manifest])
+        manifest_path(self.manifests, row.id).write_bytes(manifest)
+        session.add(row)
+        session.flush()
+        for index, piece in enumerate(pieces):
+            part = payouts[index * chunk_size : (index + 1) * chunk_size]
+            session.add(
+                Chunk(
+                    batch_id=row.id,
+                    chunk_index=index,
+                    entries=piece,
+                    leaf_hash="0x" + leaves[index].hex(),
+                    count=len(part),
+                    total_base_units=sum(amount for _, amount in part),
+                )
+            )
+        session.flush()
+        for line in lines:
+            session.add(
+                Payout(
+                    batch_id=row.id,
+                    index=line.index,
+                    chunk_index=line.index // chunk_size,
+                    commitment=line.commitment,
+                    programme_id=1,
+                    payee=line.payee,
+                    amount_base_units=line.amount_base_units,
+                    kind=kind,
+                    state="queued",
+                    updated_at=NOW,
+                )
+            )
+        approval = {
+            "programme": 1,
+            "programmeVersion": 1,
+            "batchId": batch_id,
+            "maker": 1,
+            "kind": int(kind == "stream"),
+            "regionCode": region[0],
+            "regionDigits": region[1],
+            "chunkSize": chunk_size,
+            "chunksRoot": chunks_root(leaves),
+            "manifestHash": bytes.fromhex(row.manifest_hash[2:]),
+            "count": row.count,
+            "total": row.total_base_units,
+            "start": row.start_unix_s,
+            "cliff": row.cliff_s,
+            "duration": row.duration_s,
+            "cadence": row.cadence_s,
+            "executeBefore": execute_before,
+            "expiresAt": expires,
+        }
+        self.batches[name] = Planned(batch_id, approval, pieces, leaves)
+        return self.batches[name]
+
+    def approve(self, batch: Planned, reviewers: Sequence[int] = (2,)) -> None:
+        deployed = self.deployed
+        signatures = deployed.sign_batch(batch.approval, maker=1, reviewers=reviewers)
+        self.send("vault", "approveBatch", deployed.approval_tuple(batch.approval), signatures)
+
+    def execute(self, batch: Planned, chunk: int) -> None:
+        proof = batch.proof(chunk)
+        self.send("vault", "executeChunk", batch.id, chunk, batch.pieces[chunk], proof)
+
+    def send(self, key: str, function: str, *args: Any) -> None:
+        self.deployed.send(self.deployed.deployer, key, function, *args)
+
+
+def _header(batch: Batch) -> dict[str, Any]:
+    from service.payouts.manifests import header_of
+
+    return header_of(batch)
+
+
+def live(deployed: Deployed, world: World, folder: Path) -> Scenario:
+    """Live the whole life; returns the scenario with the worker's database at the head."""
+    manifests = folder / "manifests"
+    manifests.mkdir()
+    scenario = Scenario(deployed, folder / "relief.db", manifests)
+    tiers = [(3_000 * UNIT, 1, 0), (10**13, 2, 3600)]
+    deployed.create_programme(1, budget=10**12, payout_cap=10**10, tiers=tiers)
+    deployed.attest(10**12)
+    with transaction(world.sessions) as session:
+        add_programme(session)
+        add_officers(session, deployed)
+        _one_off(scenario, session)
+        _streams(scenario, session)
+    _housekeeping(scenario)
+    world.run(signers=[])
+    with world.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    world.engine.dispose()
+    return scenario
+
+
+def _one_off(scenario: Scenario, session: Session) -> None:
+    deployed = scenario.deployed
+    plain = scenario.plan(
+        session,
+        "plain",
+        [(payee(i).address, (600 + i) * UNIT + i) for i in range(5)],
+        chunk_size=2,
+        region=(5107, 4),
+    )
+    # Payee 3 is frozen when its chunk runs, and paid by a retry later.
+    deployed.freeze(payee(3).address)
+    scenario.approve(plain, reviewers=(2, 3))
+    deployed.advance(3600)
+    for chunk in (2, 0, 1):
+        scenario.execute(plain, chunk)
+    deployed.unfreeze(payee(3).address)
+    scenario.send("vault", "retryPayout", plain.id, 3)
+    # The next batch counts the first one through the rolling sum: two reviewers and a delay.
+    waiting = scenario.plan(
+        session,
+        "waiting",
+        [(payee(i).address, 700 * UNIT) for i in range(10, 14)],
+        chunk_size=3,
+    )
+    scenario.approve(waiting, reviewers=(2, 3))
+    deployed.advance(3600)
+    deployed.freeze(payee(11).address)
+    scenario.execute(waiting, 0)
+    cancelled = scenario.plan(
+        session, "cancelled", [(payee(20).address, 50 * UNIT)], chunk_size=500, region=(32, 2)
+    )
+    scenario.approve(cancelled)
+    action = scenario.quorum(
+        "vault", "BatchCancellation", [("batchId", "bytes32")], {"batchId": cancelled.id}
+    )
+    scenario.send("vault", "cancelBatch", cancelled.id, *action)
+
+
+def _streams(scenario: Scenario, session: Session) -> None:
+    deployed = scenario.deployed
+    streams = scenario.plan(
+        session,
+        "streams",
+        [(payee(30 + i).address, 90 * UNIT + 7 * i) for i in range(12)],
+        chunk_size=10,
+        region=(110101, 6),
+        stream_days=90,
+    )
+    scenario.approve(streams)
+    scenario.execute(streams, 0)
+    scenario.execute(streams, 1)
+    deployed.advance(10 * DAY_S)
+    # Stream 4 is frozen and stands alone; stream 2 goes ahead by itself.
+    deployed.freeze(payee(34).address)
+    scenario.send("vault", "withdraw", streams.id, 2)
+    scenario.send("vault", "withdrawChunk", streams.id, 0)
+    deployed.advance(5 * DAY_S)
+    deployed.unfreeze(payee(34).address)
+    _cut(scenario, streams, 1 << 3 | 1 << 4)
+    scenario.send("vault", "withdraw", streams.id, 4)
+    deployed.advance(3 * DAY_S)
+    deployed.freeze(payee(35).address)
+    scenario.send("vault", "withdrawChunk", streams.id, 0)
+    scenario.send("vault", "withdrawChunk", streams.id, 1)
+    deployed.unfreeze(payee(35).address)
+    deployed.advance(2 * DAY_S)
+    scenario.send("vault", "withdrawChunk", streams.id, 0)
+
+
+def _cut(scenario: Scenario, batch: Planned, mask: int) -> None:
+    members = [
+        ("batchId", "bytes32"),
+        ("chunkIndex", "uint256"),
+        ("maskLow", "uint256"),
+        ("maskHigh", "uint256"),
+    ]
+    message = {"batchId": batch.id, "chunkIndex": 0, "maskLow": mask, "maskHigh": 0}
+    action = scenario.quorum("vault", "StreamCancellation", members, message)
+    scenario.send("vault", "cancelStreams", batch.id, 0, mask, 0, *action)
+
+
+def _housekeeping(scenario: Scenario) -> None:
+    deployed = scenario.deployed
+    holder = payee(0)
+    deployed.fund(holder.address)
+    deployed.send(holder, "token", "redeem", 100 * UNIT, keccak(text="paid out"))
+    deployed.send(holder, "token", "transfer", payee(99).address, 5 * UNIT)
+    # Anybody can have a transfer of nothing from the zero address logged.
+    deployed.send(holder, "token", "transferFrom", "0x" + "00" * 20, payee(98).address, 0)
+    members = [("officerId", "uint32")]
+    leaving = scenario.quorum("registry", "OfficerRemoval", members, {"officerId": 4})
+    scenario.send("registry", "removeOfficer", 4, *leaving)
+    new = account("officer 9")
+    added: dict[str, Any] = {
+        "officerId": 9,
+        "roles": 2,
+        "regionCode": 51,
+        "regionDigits": 2,
+        "signerType": 1,
+        "signer": bytes.fromhex(new.address[2:]),
+    }
+    kinds = ("uint32", "uint16", "uint24", "uint8", "uint8", "bytes")
+    coming = scenario.quorum(
+        "registry", "OfficerAddition", list(zip(added, kinds, strict=True)), added
+    )
+    scenario.send("registry", "addOfficer", tuple(added.values()), *coming)
+    deployed.send(deployed.roles["guardian"], "vault", "pause", 7)
+    members = [("operations", "uint8")]
+    unpause = scenario.quorum("vault", "Unpause", members, {"operations": 7})
+    scenario.send("vault", "unpause", 7, *unpause)
+    deployed.send(deployed.roles["guardian"], "token", "pauseTransfers")
+    scenario.send(
+        "token", "unpauseTransfers", *scenario.quorum("token", "UnpauseTransfers", [], {})
+    )
+    manager = deployed.roles["programme_manager"]
+    deployed.send(manager, "vault", "scheduleBudgetIncrease", 1, 2 * 10**12)
+    deployed.advance(2 * DAY_S)
+    scenario.send("vault", "applyBudgetIncrease", 1)
+    deployed.send(manager, "vault", "decreaseBudget", 1, 10**12 + 1)
+    deployed.attest(10**12 - 100 * UNIT)
+    members = [("minter", "address"), ("cap", "uint80")]
+    message = {"minter": payee(50).address, "cap": UNIT}
+    minter = scenario.quorum("token", "MinterAddition", members, message)
+    scenario.send("token", "scheduleMinter", payee(50).address, UNIT, *minter)
+    stopped = scenario.quorum(
+        "token", "MinterRemoval", members[:1], {"minter": payee(50).address}
+    )
+    scenario.send("token", "removeMinter", payee(50).address, *stopped)
+    deployed.send(deployed.roles["treasurer"], "token", "lowerCap", 2**78)

@@ -1,0 +1,333 @@
+"""The four contracts deployed as scripts/deploy.py does it, with officers, roles and programmes."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from approvals import (
+    GOVERNOR,
+    MAKER,
+    REVIEWER,
+    Officer,
+    account_named,
+    approval_tuple,
+    sign_action,
+    sign_batch,
+)
+from chunk_tree import Entry, levels, pack_entries, packed_chunks, proof, root
+from clock import DAY, now
+
+TOKEN_CAP = 2 * 10**16
+RESERVE = 10**16
+
+# Programme 1: Sichuan (51), with tiers. Programme 2: the whole country, one reviewer, no delay.
+TIERED, SIMPLE = 1, 2
+TIERED_BUDGET = 10**12
+TIERED_PAYOUT_CAP = 5 * 10**9
+TIERED_TIERS = [(10**11, 1, 0), (5 * 10**11, 2, DAY)]
+SIMPLE_BUDGET = 5 * 10**15
+SIMPLE_PAYOUT_CAP = 10**13
+SIMPLE_TIERS = [(10**16, 1, 0)]
+
+COUNTY = (510722, 6)
+"""Santai county in Mianyang (5107), Sichuan (51)."""
+
+OFFICERS = [
+    Officer(1, MAKER, 51, 2),
+    Officer(2, REVIEWER, 51, 2),
+    Officer(3, REVIEWER, 5107, 4),
+    Officer(4, MAKER | REVIEWER, 0, 0),
+    Officer(5, REVIEWER, 44, 2),
+    Officer(6, GOVERNOR, 0, 0),
+    Officer(7, GOVERNOR, 0, 0),
+    Officer(8, GOVERNOR, 0, 0),
+]
+
+ROLES: dict[str, tuple[int, list[tuple[str, str]]]] = {
+    "guardian": (1, [("vault", "pause"), ("token", "pauseTransfers")]),
+    "freezer": (2, [("token", "freeze"), ("token", "unfreeze")]),
+    "attestor": (3, [("token", "attestReserve")]),
+    "treasurer": (4, [("token", "lowerCap")]),
+    "planner": (
+        5,
+        [
+            ("vault", "createProgramme"),
+            ("vault", "scheduleBudgetIncrease"),
+            ("vault", "decreaseBudget"),
+        ],
+    ),
+}
+
+
+@dataclass
+class Batch:
+    """A batch as its maker prepared it, with what is needed to send it."""
+
+    approval: dict[str, Any]
+    entries: list[Entry]
+    chunks: list[bytes]
+    tree: list[list[bytes]]
+
+    @property
+    def id(self) -> bytes:
+        """The batch id."""
+        batch_id: bytes = self.approval["batchId"]
+        return batch_id
+
+    def proof(self, chunk_index: int) -> list[bytes]:
+        """Siblings of a chunk."""
+        return proof(self.tree, chunk_index)
+
+
+@dataclass
+class Relief:
+    """The deployed contracts and who acts on them.
+
+    Attributes
+    ----------
+    guardian, freezer, attestor, treasurer, planner
+        Holders of one housekeeping role each.
+    anyone
+        An account without any role, which sends what anybody may send.
+    """
+
+    manager: Any
+    registry: Any
+    token: Any
+    vault: Any
+    deployer: Any
+    guardian: Any
+    freezer: Any
+    attestor: Any
+    treasurer: Any
+    planner: Any
+    anyone: Any
+    ids: Any = field(default_factory=itertools.count)
+
+    def officers(self, *ids: int) -> list[Officer]:
+        """The officers with these ids, in this order."""
+        return [next(officer for officer in OFFICERS if officer.officer_id == i) for i in ids]
+
+    def payees(self, count: int, first: int = 0) -> list[str]:
+        """Addresses that hold nothing yet, the same ones each time."""
+        return [f"0x{0xBE0000 + first + i:040x}" for i in range(count)]
+
+    def holder(self, name: str, amount: int) -> Any:
+        """A key pair whose address was paid `amount` base units."""
+        key = account_named(name)
+        self.pay([(key.address, amount)])
+        return key
+
+    # ---- batches ---------------------------------------------------------------------------------
+
+    def batch(self, entries: Sequence[Entry], *, chunk_size: int = 500, **changed: Any) -> Batch:
+        """Prepare a batch; `changed` replaces members of what officers sign."""
+        batch_id = changed.get("batchId") or next(self.ids).to_bytes(32, "big")
+        chunks = packed_chunks(entries, chunk_size)
+        tree = levels(batch_id, chunks)
+        execute_before = changed.get("executeBefore", now() + 10 * DAY)
+        last_due = max(execute_before, changed.get("start", 0) + changed.get("duration", 0))
+        approval = {
+            "programme": SIMPLE,
+            "programmeVersion": 1,
+            "batchId": batch_id,
+            "maker": 1,
+            "kind": 0,
+            "regionCode": COUNTY[0],
+            "regionDigits": COUNTY[1],
+            "chunkSize": chunk_size,
+            "chunksRoot": root(tree),
+            "manifestHash": bytes(31) + b"\x01",
+            "count": len(entries),
+            "total": sum(amount for _, amount in entries),
+            "start": 0,
+            "cliff": 0,
+            "duration": 0,
+            "cadence": 0,
+            "executeBefore": execute_before,
+            "expiresAt": last_due + 90 * DAY,
+            **changed,
+        }
+        return Batch(approval, list(entries), chunks, tree)
+
+    def stream_batch(
+        self,
+        entries: Sequence[Entry],
+        *,
+        start: int | None = None,
+        duration: int = 90 * DAY,
+        cliff: int = 0,
+        cadence: int = DAY,
+        **changed: Any,
+    ) -> Batch:
+        """Prepare a batch of streams, by default of 90 days in steps of a day from now on."""
+        return self.batch(
+            entries,
+            kind=1,
+            start=now() if start is None else start,
+            duration=duration,
+            cliff=cliff,
+            cadence=cadence,
+            **changed,
+        )
+
+    def approve(self, batch: Batch, officers: Sequence[int] = (1, 2)) -> Any:
+        """Have officers sign a batch and send the approval."""
+        signatures = sign_batch(self.vault, batch.approval, self.officers(*officers))
+        return self.send_approval(batch.approval, signatures)
+
+    def send_approval(self, approval: Mapping[str, Any], signatures: bytes) -> Any:
+        """Send an approval with signatures as they are."""
+        return self.vault.approveBatch(
+            approval_tuple(approval), signatures, {"from": self.anyone}
+        )
+
+    def execute(self, batch: Batch, chunk_index: int = 0) -> Any:
+        """Run one chunk of an approved batch."""
+        return self.vault.executeChunk(
+            batch.id,
+            chunk_index,
+            batch.chunks[chunk_index],
+            batch.proof(chunk_index),
+            {"from": self.anyone},
+        )
+
+    def pay(self, entries: Sequence[Entry], *, chunk_size: int = 500) -> Batch:
+        """Pay a list at once: prepared, approved, each chunk run."""
+        batch = self.batch(entries, chunk_size=chunk_size)
+        self.approve(batch)
+        for chunk_index in range(len(batch.chunks)):
+            self.execute(batch, chunk_index)
+        return batch
+
+    def open_streams(self, entries: Sequence[Entry], **terms: Any) -> Batch:
+        """Open streams at once: prepared, approved, each chunk run."""
+        batch = self.stream_batch(entries, **terms)
+        self.approve(batch)
+        for chunk_index in range(len(batch.chunks)):
+            self.execute(batch, chunk_index)
+        return batch
+
+    # ---- quorum actions --------------------------------------------------------------------------
+
+    def action_id(self) -> bytes:
+        """An action id not used before."""
+        return (2**128 + next(self.ids)).to_bytes(32, "big")
+
+    def signed_action(
+        self,
+        contract: Any,
+        action: str,
+        message: Mapping[str, Any],
+        officers: Sequence[int],
+        *,
+        deadline: int | None = None,
+        action_id: bytes | None = None,
+    ) -> tuple[bytes, int, bytes]:
+        """Have officers sign a quorum action; the last three arguments of the contract's function.
+
+        Returns
+        -------
+        tuple
+            Action id, deadline (Unix seconds, an hour from now by default), packed signatures.
+        """
+        action_id = action_id or self.action_id()
+        deadline = now() + 3_600 if deadline is None else deadline
+        signatures = sign_action(
+            contract,
+            action,
+            {**message, "actionId": action_id, "deadline": deadline},
+            self.officers(*officers),
+        )
+        return action_id, deadline, signatures
+
+    def cancel_streams(
+        self,
+        batch: Batch,
+        positions: Sequence[int],
+        *,
+        chunk_index: int = 0,
+        officers: Sequence[int] = (2, 3),
+    ) -> Any:
+        """Cut the streams at these positions of a chunk."""
+        mask = sum(1 << position for position in positions)
+        low, high = mask & (2**256 - 1), mask >> 256
+        message = {
+            "batchId": batch.id,
+            "chunkIndex": chunk_index,
+            "maskLow": low,
+            "maskHigh": high,
+        }
+        signed = self.signed_action(self.vault, "StreamCancellation", message, officers)
+        return self.vault.cancelStreams(
+            batch.id, chunk_index, low, high, *signed, {"from": self.anyone}
+        )
+
+    def cancel_batch(self, batch: Batch, officers: Sequence[int] = (2, 3)) -> Any:
+        """Cancel what was not run of a batch."""
+        signed = self.signed_action(
+            self.vault, "BatchCancellation", {"batchId": batch.id}, officers
+        )
+        return self.vault.cancelBatch(batch.id, *signed, {"from": self.anyone})
+
+    def unpause(self, operations: int, officers: Sequence[int] = (6, 7)) -> Any:
+        """Lift a pause of the vault."""
+        signed = self.signed_action(self.vault, "Unpause", {"operations": operations}, officers)
+        return self.vault.unpause(operations, *signed, {"from": self.anyone})
+
+    def freeze(self, account: Any) -> Any:
+        """Freeze a wallet."""
+        return self.token.freeze(account, {"from": self.freezer})
+
+    def unfreeze(self, account: Any) -> Any:
+        """Unfreeze a wallet."""
+        return self.token.unfreeze(account, {"from": self.freezer})
+
+    def attest(self, amount: int) -> Any:
+        """Attest a reserve as of the newest block, all redemptions included."""
+        return self.token.attestReserve(
+            amount, self.token.redeemedTotal(), now(), bytes(32), {"from": self.attestor}
+        )
+
+
+def deploy(contracts: Mapping[str, Any], accounts: Any) -> Relief:
+    """Deploy everything, hand administration to the registry, plan the two programmes.
+
+    The programmes are not in force yet: `RAISE_DELAY` is still to pass.
+    """
+    deployer = accounts[0]
+    sender = {"from": deployer}
+    manager = contracts["RoleManager"].deploy(deployer, sender)
+    registry = contracts["OfficerRegistry"].deploy(
+        manager, 2, [officer.as_new_officer() for officer in OFFICERS], sender
+    )
+    vault_address = deployer.get_deployment_address(deployer.nonce + 1)
+    token = contracts["BenefitToken"].deploy(manager, registry, vault_address, TOKEN_CAP, sender)
+    vault = contracts["AllowanceVault"].deploy(manager, token, registry, sender)
+    assert vault.address == vault_address
+
+    holders = {name: accounts[i] for i, name in enumerate(ROLES, start=1)}
+    targets = {"vault": vault, "token": token}
+    for name, (number, functions) in ROLES.items():
+        for target, function in functions:
+            selector = getattr(targets[target], function).signature
+            manager.setTargetFunctionRole(targets[target], [selector], number, sender)
+        manager.grantRole(number, holders[name], 0, sender)
+    manager.grantRole(0, registry, 0, sender)
+    manager.renounceRole(0, deployer, sender)
+
+    relief = Relief(
+        manager, registry, token, vault, deployer=deployer, anyone=accounts[9], **holders
+    )
+    planner = {"from": relief.planner}
+    vault.createProgramme(
+        TIERED, 51, 2, TIERED_BUDGET, TIERED_PAYOUT_CAP, TIERED_TIERS, bytes(32), planner
+    )
+    vault.createProgramme(
+        SIMPLE, 0, 0, SIMPLE_BUDGET, SIMPLE_PAYOUT_CAP, SIMPLE_TIERS, bytes(32), planner
+    )
+    return relief
+
+
+__all__ = ["Batch", "Relief", "deploy", "pack_entries"]
