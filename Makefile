@@ -85,10 +85,10 @@ compile: .stamps/compile  ## compile the contracts into build/contracts
 # ---- Using it --------------------------------------------------------------------------------
 
 demo: .stamps/compile  ## run the main job once, on an embedded chain and SQLite
-	@$(RUN) scripts/demo.py
+	@$(RUN) -m scripts.demo
 
 up: .stamps/compile  ## run the service with its embedded chain until interrupted
-	@$(RUN) scripts/up.py
+	@$(RUN) -m scripts.up
 
 # ---- Checking it -----------------------------------------------------------------------------
 

@@ -22,12 +22,8 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(PROJECT_ROOT))
 
 from rich.console import Console
 from rich.table import Table
@@ -41,6 +37,7 @@ from scripts.demo_parts import (
     read_environment,
     write_environment,
 )
+from service.config import PROJECT_ROOT
 from service.errors import ReliefError
 from service.units import format_amount
 
@@ -111,7 +108,7 @@ class Demo:
             officers = (f"officer-{MAKER}", f"officer-{REVIEWER}")
             names = (*officers, "relayer-1", *sorted(set(ROLE_KEYS.values())))
             addresses = {name: self.relief("keys", "create", name)["address"] for name in names}
-            subprocess.run(  # noqa: S603 - our own script
+            subprocess.run(
                 [
                     sys.executable,
                     str(PROJECT_ROOT / "scripts" / "demo_cases.py"),
@@ -150,7 +147,9 @@ class Demo:
             bad = refused["error"]
             kinds = {problem["code"] for problem in bad["problems"]}
             rows = {
-                problem[row] for problem in bad["problems"] for row in ("row", "other_row")
+                problem[row]
+                for problem in bad["problems"]
+                for row in ("row", "other_row")
                 if row in problem
             }
             self.summary["rows_rejected"] = len(rows)
@@ -297,7 +296,7 @@ class Demo:
             "redemptions": counted["redemptions"],
             "total_minted_base_units": str(counted["minted_base_units"]),
             "replay": {
-                "events": counted["events"],
+                "events": self.replay["events"],
                 "differences": self.replay["differences"],
                 "state_digest": self.replay["state_digest"],
             },
@@ -340,7 +339,11 @@ def _wait(item: Any, items: Sequence[Any]) -> tuple[str, ...]:
 
 def main() -> int:
     """Run the demo; 0 only if everything was paid or skipped and the replay found no difference."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.demo",
+        description=__doc__,
+        formatter_class=argparse.RawTextHelpFormatter,
+    )
     parser.add_argument("--cases", type=int, default=3000, help="how many cases")
     parser.add_argument("--folder", type=Path, default=PROJECT_ROOT / "var" / "demo")
     arguments = parser.parse_args()

@@ -74,7 +74,7 @@ class DemoChain:
 
     def now(self) -> datetime:
         """Time of the newest block."""
-        block = self._node.rpc("eth_getBlockByNumber", "latest", False)  # noqa: FBT003
+        block = self._node.rpc("eth_getBlockByNumber", "latest", False)
         return datetime.fromtimestamp(int(block["timestamp"], 16), UTC)
 
     def advance(self, seconds: int) -> None:
@@ -102,7 +102,7 @@ class DemoChain:
         }
         config_file = folder / "deploy-config.json"
         config_file.write_text(json.dumps(config, indent=2) + "\n")
-        deployed = subprocess.run(  # noqa: S603 - our own script
+        deployed = subprocess.run(
             [
                 sys.executable,
                 str(PROJECT_ROOT / "scripts" / "brownie.py"),
@@ -200,7 +200,7 @@ class WorkerProcess:
             self._start()
 
     def _start(self) -> None:
-        self._process = subprocess.Popen(  # noqa: S603 - our own program
+        self._process = subprocess.Popen(
             self._command, cwd=PROJECT_ROOT, stdout=self._log, stderr=self._log
         )
         (self._folder / "worker.pid").write_text(str(self._process.pid))

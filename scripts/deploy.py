@@ -9,6 +9,7 @@ local chain, else the Brownie account named by ``RELIEF_DEPLOYER``; it ends with
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from brownie import (  # type: ignore[import-not-found]
     AllowanceVault,
@@ -80,12 +81,12 @@ def main() -> None:
     print(f"Deployed to chain {chain.id}; addresses are in {target}")
 
 
-def _deployer():  # type: ignore[no-untyped-def]
+def _deployer() -> Any:
     name = os.environ.get("RELIEF_DEPLOYER")
     return accounts.load(name) if name else accounts[0]
 
 
-def _new_officer(officer: dict) -> tuple:  # type: ignore[type-arg]
+def _new_officer(officer: dict[str, Any]) -> tuple[Any, ...]:
     roles = 0
     for role in officer["roles"]:
         roles |= ROLE_BITS[role]
@@ -99,7 +100,12 @@ def _new_officer(officer: dict) -> tuple:  # type: ignore[type-arg]
     )
 
 
-def _hand_over_roles(contracts, holders, deployer, sender):  # type: ignore[no-untyped-def]
+def _hand_over_roles(
+    contracts: dict[str, Any],
+    holders: dict[str, list[str]],
+    deployer: Any,
+    sender: dict[str, Any],
+) -> dict[str, Any]:
     """Set which role may call what, grant the roles, and give administration to the registry."""
     manager = contracts["manager"]
     written = {}
@@ -115,10 +121,10 @@ def _hand_over_roles(contracts, holders, deployer, sender):  # type: ignore[no-u
     return written
 
 
-def _described(contract) -> dict:  # type: ignore[no-untyped-def,type-arg]
+def _described(contract: Any) -> dict[str, str]:
     code = web3.eth.get_code(contract.address)
     return {
-        "name": contract._name,
+        "name": contract._name,  # noqa: SLF001 - a Brownie contract tells its name nowhere else
         "address": contract.address,
         "runtime_code_hash": "0x" + web3.keccak(code).hex().removeprefix("0x"),
     }

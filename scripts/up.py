@@ -14,10 +14,8 @@ import sys
 import time
 from pathlib import Path
 
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(PROJECT_ROOT))
-
 from scripts.demo_parts import DemoChain, WorkerProcess, read_environment
+from service.config import PROJECT_ROOT
 from service.errors import ChainUnavailable
 
 FOLDER = PROJECT_ROOT / "var" / "demo"
@@ -28,7 +26,7 @@ API_PORT = 8000
 def main() -> int:
     """Serve until interrupted."""
     if not (FOLDER / "summary.json").exists():
-        ran = subprocess.run([sys.executable, str(PROJECT_ROOT / "scripts" / "demo.py")], check=False)  # noqa: S603
+        ran = subprocess.run([sys.executable, "-m", "scripts.demo"], cwd=PROJECT_ROOT, check=False)
         if ran.returncode:
             return ran.returncode
     os.environ.update(read_environment(FOLDER))
@@ -47,7 +45,7 @@ def main() -> int:
 def _serve(worker: WorkerProcess) -> int:
     relief = Path(sys.executable).parent / "relief"
     vault = json.loads((FOLDER / "deployment.json").read_text())["contracts"]["vault"]["address"]
-    api = subprocess.Popen([str(relief), "serve", "--port", str(API_PORT)])  # noqa: S603 - our own program
+    api = subprocess.Popen([str(relief), "serve", "--port", str(API_PORT)])
     print(
         f"""
 Serving the demo's data until you press Ctrl-C.

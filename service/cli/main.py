@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from service.application.context import Application
+from service.audit.command import audit_app
 from service.cli import (
     actions,
     batches,
@@ -96,6 +97,7 @@ app.add_typer(wallet.app, name="wallet")
 app.command("redeem")(redeem)
 app.add_typer(reserve.app, name="reserve")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(audit_app, name="audit")
 app.add_typer(worker.app, name="worker")
 app.command("serve")(serve)
 app.command("doctor")(doctor)

@@ -32,7 +32,7 @@ def worker_pid(folder: Path) -> int | None:
 
 def kill_at_random_moments(demo: subprocess.Popen[str], folder: Path, seed: int) -> int:
     """Kill the worker (SIGKILL) up to ten times while the demo runs; return how often."""
-    moments = random.Random(seed)  # noqa: S311 - moments, not secrets
+    moments = random.Random(seed)
     killed = 0
     while demo.poll() is None and killed < KILLS:
         # The worker opens its keystores for some seconds; a kill may fall into that too.
@@ -47,15 +47,14 @@ def kill_at_random_moments(demo: subprocess.Popen[str], folder: Path, seed: int)
 @pytest.mark.chain
 def test_ten_kills_at_random_moments_leave_the_same_end_state(tmp_path: Path) -> None:
     seed = random.SystemRandom().randrange(2**32)
-    print(f"seed {seed}")
     folder = tmp_path / "demo"
     with (tmp_path / "output").open("w+") as output:
-        demo = subprocess.Popen(  # noqa: S603 - our own script
+        demo = subprocess.Popen(
             [
-                sys.executable,
-                str(PROJECT_ROOT / "scripts" / "demo.py"),
+                *(sys.executable, "-m", "scripts.demo"),
                 *("--cases", str(CASES), "--folder", str(folder)),
             ],
+            cwd=PROJECT_ROOT,
             stdout=output,
             stderr=output,
             text=True,
