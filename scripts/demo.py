@@ -31,6 +31,8 @@ from rich.table import Table
 from scripts.demo_cases import ALLOWANCE, FLOOD, demo_wallet_key
 from scripts.demo_parts import (
     ROLE_KEYS,
+    SEED,
+    CaseFiles,
     DemoChain,
     ReliefCommand,
     WorkerProcess,
@@ -47,7 +49,6 @@ FROZEN_WALLETS = 3
 CANCELLED_STREAMS = 3
 REDEEMING_WALLETS = 5
 MAKER, REVIEWER = 1, 2
-SEED = "relief-demo"
 
 
 class Demo:
@@ -103,21 +104,12 @@ class Demo:
     # ---- Stages -----------------------------------------------------------------------------
 
     def _set_up(self, chain: DemoChain) -> None:
-        with self.stage("set_up", "Keys, database, case files"):
+        with self.stage("set_up", "Keys and database; case files are made alongside"):
+            self.case_files = CaseFiles(self.folder, self.cases, chain.now().date())
             self.relief("init")
             officers = (f"officer-{MAKER}", f"officer-{REVIEWER}")
             names = (*officers, "relayer-1", *sorted(set(ROLE_KEYS.values())))
             addresses = {name: self.relief("keys", "create", name)["address"] for name in names}
-            subprocess.run(
-                [
-                    sys.executable,
-                    str(PROJECT_ROOT / "scripts" / "demo_cases.py"),
-                    *("--cases", str(self.cases), "--seed", SEED, "--out", str(self.folder)),
-                    *("--start-date", chain.now().date().isoformat()),
-                ],
-                check=True,
-                stdout=subprocess.DEVNULL,
-            )
         with self.stage("deploy", "Contracts, deployed with Brownie"):
             chain.deploy(self.folder, addresses)
             self.console.print("  token, registry, vault and role manager are on the chain")
@@ -143,6 +135,7 @@ class Demo:
 
     def _take_in_cases(self, chain: DemoChain) -> None:
         with self.stage("import", "Case files"):
+            self.case_files.wait()
             refused = self.relief("cases", "import", str(self.folder / "bad_cases.csv"), expect=2)
             bad = refused["error"]
             kinds = {problem["code"] for problem in bad["problems"]}

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,6 +24,8 @@ from service.config import PROJECT_ROOT, Settings
 
 BLOCK_TIME_S = 1
 FINALITY_DEPTH_BLOCKS = 2
+SEED = "relief-demo"
+"""Of the case files and of the wallets in them."""
 
 ROLE_KEYS = {
     "guardian": "guardian",
@@ -123,6 +125,31 @@ class DemoChain:
         if deployed.returncode or not (folder / "deployment.json").exists():
             sys.stderr.write(deployed.stdout[-2000:] + deployed.stderr[-2000:])
             raise subprocess.CalledProcessError(deployed.returncode or 1, "brownie run deploy")
+
+
+class CaseFiles:
+    """The demo's two case files, made by a process of its own while other things are set up."""
+
+    def __init__(self, folder: Path, cases: int, start: date) -> None:
+        self._making = subprocess.Popen(
+            [
+                *(sys.executable, str(PROJECT_ROOT / "scripts" / "demo_cases.py")),
+                *("--cases", str(cases), "--seed", SEED, "--out", str(folder)),
+                *("--start-date", start.isoformat()),
+            ],
+            stdout=subprocess.DEVNULL,
+        )
+
+    def wait(self) -> None:
+        """Wait until both files are there.
+
+        Raises
+        ------
+        subprocess.CalledProcessError
+            When they could not be made; the reason is on stderr.
+        """
+        if code := self._making.wait():
+            raise subprocess.CalledProcessError(code, "scripts/demo_cases.py")
 
 
 class ReliefCommand:

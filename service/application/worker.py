@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from service.application.context import Application
 from service.chain.signers import Signer, list_keystores
@@ -46,4 +48,6 @@ def worker_signers(
         roles = set(REQUEST_ROLES.values())
         holders = {a for role in roles for a in app.deployment.roles.get(role, ())}
         names += [k.name for k in stored if k.address in holders and k.name not in names]
-    return [app.signer(name) for name in names]
+    app.passphrase  # noqa: B018  # asked for once, before several threads want it
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as openers:
+        return list(openers.map(app.signer, names))

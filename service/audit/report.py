@@ -149,7 +149,9 @@ class ReplayReport:
     def as_json(self) -> dict[str, Any]:
         """Return everything but the state, amounts as strings."""
         counted = {
-            name: str(value) if name in AMOUNTS else value
+            (f"{name}_base_units" if name in AMOUNTS else name): (
+                str(value) if name in AMOUNTS else value
+            )
             for name, value in asdict(self.totals).items()
         }
         return {

@@ -27,7 +27,8 @@ from sqlalchemy.orm import Session, sessionmaker
 from service.chain.contracts import Contracts
 from service.chain.deployment import load_deployment
 from service.chain.rpc import Rpc
-from service.chain.signers import KeystoreSigner, Signer, list_keystores
+from service.chain.signers import Signer
+from service.clock import SYSTEM_CLOCK
 from service.config import Settings
 from service.confirmations.finality import finalise
 from service.confirmations.ingest import FINAL_CURSOR, Ingestor
@@ -326,20 +327,6 @@ class Worker:
             ).one()
 
 
-def load_signers(settings: Settings, passphrase: str) -> list[Signer]:
-    """Open the service's own keystores: every V3 keystore in the folder of keys.
-
-    Raises
-    ------
-    ConfigurationError
-        If the passphrase does not open one of them.
-    """
-    return [
-        KeystoreSigner(keystore.path, passphrase)
-        for keystore in list_keystores(settings.resolved_keys_dir)
-    ]
-
-
 def stop_on_signals() -> threading.Event:
     """Return an event that SIGTERM or SIGINT sets."""
     stop = threading.Event()
@@ -350,7 +337,8 @@ def stop_on_signals() -> threading.Event:
 
 def say(event: str, **facts: Any) -> None:
     """Log one structured line."""
-    log.info("%s", json.dumps({"event": event, **facts}))
+    time_utc = SYSTEM_CLOCK.now().isoformat(timespec="milliseconds")
+    log.info("%s", json.dumps({"time": time_utc, "event": event, **facts}))
 
 
 def _shown(report: StepReport) -> dict[str, Any]:
