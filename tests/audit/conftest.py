@@ -30,12 +30,13 @@ def own_chain(anvil: DevNode) -> Iterator[DevNode]:
 @pytest.fixture(scope="session")
 def scenario(
     own_chain: DevNode, sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Scenario:
+) -> Iterator[Scenario]:
     folder = tmp_path_factory.mktemp("audit")
     shutil.copyfile(sqlite_template, folder / "relief.db")
     deployed = deploy(own_chain, officers=OFFICERS)
     world = World(deployed, f"sqlite:///{folder / 'relief.db'}", folder, 0)
-    return live(deployed, world, folder)
+    yield live(deployed, world, folder)
+    deployed.rpc.close()
 
 
 @pytest.fixture

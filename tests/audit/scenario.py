@@ -2,7 +2,8 @@
 
 One-off batches (one payee frozen, skipped, retried; one still skipped; one cancelled), streams
 (a range withdrawal past a frozen one, own withdrawals, a cut), redemptions, an officer who leaves
-and one who comes, pauses, budgets. Everything is sent by hand; the worker only reads.
+and one who comes, pauses, budgets. All of it is sent by hand, but for one batch whose chunk the
+worker runs.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from eth_utils.crypto import keccak
 from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
+from service.chain.signers import LocalSigner
 from service.db import session_factory, transaction
 from service.payouts.chunk_tree import chunk_leaf, chunks_root
 from service.payouts.entries import pack_entries
-from service.payouts.manifests import ManifestLine, hash_of, manifest_bytes, manifest_path
+from service.payouts.manifests import ManifestLine, hash_of, header_of, manifest_bytes, manifest_path
 from service.payouts.models import Batch, Chunk, Payout
 from tests.support.deployed import Deployed, account
 from tests.support.rows import NOW, add_officers, add_programme
@@ -114,9 +116,9 @@ class Scenario:
         chunk_size: int,
         region: tuple[int, int] = (51, 2),
         stream_days: int = 0,
-        commitments: Sequence[str] = (),
-        paid_by_now: int = 0,
+        paused: bool = False,
     ) -> Planned:
+        """Rows and manifest of a batch; the worker leaves a paused one alone."""
         now = self.deployed.now()
         batch_id = keccak(text=f"audit {name}")
         pieces = [
@@ -148,6 +150,7 @@ class Scenario:
             execute_before_unix_s=execute_before,
             expires_at_unix_s=expires,
             state="released",
+            paused=paused,
             created_by="test",
             created_at=NOW,
             released_at=NOW,
@@ -155,15 +158,13 @@ class Scenario:
         lines = [
             ManifestLine(
                 index,
-                commitments[index] if index < len(commitments) else keccak(
-                    text=f"{name} {index}"
-                ).hex(),
+                keccak(text=f"{name} {index}").hex(),
                 address,
                 amount,
             )
             for index, (address, amount) in enumerate(payouts)
         ]
-        manifest = b"".join(manifest_bytes(_header(row), lines))
+        manifest = b"".join(manifest_bytes(header_of(row), lines))
         row.manifest_hash = hash_of([manifest])
         manifest_path(self.manifests, row.id).write_bytes(manifest)
         session.add(row)
@@ -232,12 +233,6 @@ class Scenario:
         self.deployed.send(self.deployed.deployer, key, function, *args)
 
 
-def _header(batch: Batch) -> dict[str, Any]:
-    from service.payouts.manifests import header_of
-
-    return header_of(batch)
-
-
 def live(deployed: Deployed, world: World, folder: Path) -> Scenario:
     """Live the whole life; returns the scenario with the worker's database at the head."""
     manifests = folder / "manifests"
@@ -252,10 +247,10 @@ def live(deployed: Deployed, world: World, folder: Path) -> Scenario:
         _one_off(scenario, session)
         _streams(scenario, session)
     _housekeeping(scenario)
-    world.run(signers=[])
-    with world.engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    world.engine.dispose()
+    relayer = LocalSigner(account("relayer"))
+    deployed.fund(relayer.address)
+    world.run(signers=[relayer])
+    world.engine.dispose()  # the last connection writes the log back: the file can be copied
     return scenario
 
 
@@ -282,11 +277,20 @@ def _one_off(scenario: Scenario, session: Session) -> None:
         "waiting",
         [(payee(i).address, 700 * UNIT) for i in range(10, 14)],
         chunk_size=3,
+        paused=True,
     )
     scenario.approve(waiting, reviewers=(2, 3))
     deployed.advance(3600)
     deployed.freeze(payee(11).address)
     scenario.execute(waiting, 0)
+    served = scenario.plan(
+        session,
+        "served",
+        [(payee(i).address, 10 * UNIT) for i in (15, 16)],
+        chunk_size=500,
+        region=(33, 2),
+    )
+    scenario.approve(served)
     cancelled = scenario.plan(
         session, "cancelled", [(payee(20).address, 50 * UNIT)], chunk_size=500, region=(32, 2)
     )

@@ -18,6 +18,6 @@ def test_an_honest_chain_database_and_manifests_have_no_finding(
     assert report.findings == []
     assert report.notes == []
     assert report.views > 100
-    assert report.manifests_checked == 4
+    assert report.manifests_checked == 5
     assert report.database_rows is not None
     assert report.database_rows > 60
