@@ -51,7 +51,10 @@ ACTIONS: dict[str, tuple[str, list[tuple[str, str]]]] = {
     ),
     "Unpause": ("Relief AllowanceVault", [("operations", "uint8"), *_ACTION]),
     "UnpauseTransfers": ("Relief Benefit Token", _ACTION),
-    "MinterAddition": ("Relief Benefit Token", [("minter", "address"), ("cap", "uint80"), *_ACTION]),
+    "MinterAddition": (
+        "Relief Benefit Token",
+        [("minter", "address"), ("cap", "uint80"), *_ACTION],
+    ),
     "MinterRemoval": ("Relief Benefit Token", [("minter", "address"), *_ACTION]),
     "OfficerAddition": (
         "Relief OfficerRegistry",
@@ -113,11 +116,11 @@ class Officer:
 def sign_typed(
     key: Any,
     contract: Any,
+    message: Mapping[str, Any],
+    *,
     domain_name: str,
     primary_type: str,
     members: Sequence[tuple[str, str]],
-    message: Mapping[str, Any],
-    *,
     chain_id: int | None = None,
 ) -> bytes:
     """Sign EIP-712 data in the domain of `contract` (or of another chain): 65 bytes."""
@@ -159,10 +162,10 @@ def sign_batch(
             sign_typed(
                 officer.key,
                 vault,
-                "Relief AllowanceVault",
-                "BatchApproval",
-                BATCH_APPROVAL,
                 approval,
+                domain_name="Relief AllowanceVault",
+                primary_type="BatchApproval",
+                members=BATCH_APPROVAL,
                 chain_id=chain_id,
             ),
         )
@@ -185,7 +188,13 @@ def sign_action(
             officer.officer_id,
             officer.key.address,
             sign_typed(
-                officer.key, contract, domain_name, action, members, message, chain_id=chain_id
+                officer.key,
+                contract,
+                message,
+                domain_name=domain_name,
+                primary_type=action,
+                members=members,
+                chain_id=chain_id,
             ),
         )
         for officer in officers

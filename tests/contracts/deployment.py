@@ -179,9 +179,7 @@ class Relief:
 
     def send_approval(self, approval: Mapping[str, Any], signatures: bytes) -> Any:
         """Send an approval with signatures as they are."""
-        return self.vault.approveBatch(
-            approval_tuple(approval), signatures, {"from": self.anyone}
-        )
+        return self.vault.approveBatch(approval_tuple(approval), signatures, {"from": self.anyone})
 
     def execute(self, batch: Batch, chunk_index: int = 0) -> Any:
         """Run one chunk of an approved batch."""
