@@ -307,11 +307,11 @@ class Demo:
             "… paid": self.summary["payouts_paid"],
             "… skipped (wallet frozen; can be retried)": self.summary["payouts_skipped"],
             "streams opened": self.summary["streams_opened"],
-            "withdrawals relayed": self.summary["withdrawals"],
+            "withdrawals (payments of a stream)": self.summary["withdrawals"],
             "streams cancelled": self.summary["streams_cancelled"],
             "redemptions": self.summary["redemptions"],
             "bad rows refused": self.summary["rows_rejected"],
-            "minted in all": format_amount(int(self.summary["total_minted_base_units"])),
+            "minted in all": _grouped(int(self.summary["total_minted_base_units"])),
             "chain events replayed": self.summary["replay"]["events"],
             "differences found": self.summary["replay"]["differences"],
             "seconds": round(sum(self.seconds_by_stage.values()), 1),
@@ -323,6 +323,11 @@ class Demo:
         where = os.path.relpath(self.folder)
         self.console.print(f"\nWhere to look next: {where}/summary.json; the worker's log in")
         self.console.print(f"{where}/worker.log; `make up` serves this data with the API.")
+
+
+def _grouped(base_units: int) -> str:
+    whole, _, fraction = format_amount(base_units).partition(".")
+    return f"{int(whole):,}.{fraction}"
 
 
 def _wait(item: Any, items: Sequence[Any]) -> tuple[str, ...]:

@@ -64,9 +64,7 @@ def totals(state: State) -> Totals:
         streams_approved=approved[1],
         streams_opened=counts[PayoutStatus.OPENED],
         streams_cancelled=cut,
-        withdrawals=sum(
-            posting.event in ("StreamWithdrawn", "StreamsWithdrawn") for posting in state.postings
-        ),
+        withdrawals=state.withdrawals,
         redemptions=token.redemptions,
         wallets=sum(bool(balance) for balance in token.balances.values()),
         supply=token.supply,

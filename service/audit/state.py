@@ -330,6 +330,8 @@ class State:
         Bits 1 approvals and 2 execution; withdrawals are paused until a time.
     roles
         Housekeeping role → accounts.
+    withdrawals
+        Payments of a stream, alone or in a range.
     postings
         What the ledger must say, in order.
     """
@@ -343,6 +345,7 @@ class State:
     rolling: dict[tuple[int, int, int], RollingSum] = field(default_factory=dict)
     batches: dict[bytes, Batch] = field(default_factory=dict)
     roles: dict[int, set[bytes]] = field(default_factory=dict)
+    withdrawals: int = 0
     postings: list[Posting] = field(default_factory=list)
 
     def paused_operations(self, time: int) -> int:

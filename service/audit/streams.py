@@ -81,6 +81,7 @@ class StreamReplay:
             )
         chunk.own[position] = through
         chunk.flags |= HAS_OWN
+        self.vault.state.withdrawals += 1
         self.vault.explain_mints(event, batch, [(index, payee, due)] if due > 0 else [])
         self.vault.post_payment(event, batch, args["amount"], index, 1)
 
@@ -123,6 +124,7 @@ class StreamReplay:
                 found=f"{args['paid']} through second {args['watermark']}",
             )
         self._mark(chunk, step, dues, skipped)
+        self.vault.state.withdrawals += len(owed)
         self.vault.explain_mints(event, batch, owed)
         self.vault.post_payment(event, batch, args["paid"], first, chunk.count)
 
