@@ -9,7 +9,7 @@ import base64
 import hashlib
 from collections.abc import Iterator
 from html import escape
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -17,7 +17,10 @@ from fastapi.responses import HTMLResponse
 
 from service.api.answers import examples
 from service.api.problems import ProblemDocument, one_line
+from service.api.schemas.base import Given, Shown
 from service.errors import ReliefError
+
+Kind = TypeVar("Kind")
 
 TITLE = "Relief"
 VERSION = "1.0.0"
@@ -75,10 +78,19 @@ def describe_api(app: FastAPI) -> dict[str, Any]:
     schemas.update(described.pop("$defs", {}))
     schemas["ProblemDocument"] = described
     document["components"]["examples"] = examples(error_kinds())
+    _put_examples_back(schemas)
     for path, method, operation in operations(document):
         _complete(path, method, operation)
     app.openapi_schema = document
     return document
+
+
+def _put_examples_back(schemas: dict[str, Any]) -> None:
+    """Set each document's examples again: FastAPI drops the members of them that are null."""
+    for kind in (*_subclasses(Given), *_subclasses(Shown)):
+        extra = kind.model_config.get("json_schema_extra")
+        if kind.__name__ in schemas and isinstance(extra, dict) and "examples" in extra:
+            schemas[kind.__name__]["examples"] = extra["examples"]
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -110,13 +122,15 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
 def error_kinds() -> list[type[ReliefError]]:
     """Return every kind of error that was declared by now, by code."""
     found: dict[str, type[ReliefError]] = {}
-    waiting: list[type[ReliefError]] = [ReliefError]
-    while waiting:
-        kind = waiting.pop()
-        waiting += kind.__subclasses__()
+    for kind in _subclasses(ReliefError):  # one without a code of its own comes after its base
         found.setdefault(kind.code, kind)
-    found.pop(ReliefError.code)
     return [found[code] for code in sorted(found)]
+
+
+def _subclasses(base: type[Kind]) -> Iterator[type[Kind]]:
+    for kind in base.__subclasses__():
+        yield kind
+        yield from _subclasses(kind)
 
 
 def docs_page(document: dict[str, Any]) -> HTMLResponse:

@@ -96,6 +96,11 @@ class ProblemItem(BaseModel):
     field: str | None = Field(None, description="Column, or path of the field: `tiers.0.up_to`.")
     value: str | None = Field(None, description="The offending value as given.")
 
+    @classmethod
+    def of(cls, problem: Problem) -> ProblemItem:
+        """Return the document of a problem."""
+        return cls.model_validate(problem.as_dict())
+
 
 class ProblemDocument(BaseModel):
     """An error (RFC 9457, `application/problem+json`)."""
@@ -158,7 +163,7 @@ def describe(
         "code": kind.code,
         "retryable": kind.retryable,
         "request_id": request_id,
-        "problems": [problem.as_dict() for problem in problems],
+        "problems": [ProblemItem.of(problem).model_dump() for problem in problems],
     }
 
 

@@ -12,7 +12,6 @@ from service.application.programmes import find_programme
 from service.errors import InvalidInput, Problem
 from service.payouts.models import Programme
 from service.regions import Region, parse_region
-from service.regions.region import WHOLE_COUNTRY
 
 _ADDRESS: TypeAdapter[str] = TypeAdapter(Address)
 
@@ -24,20 +23,6 @@ def invalid(field: str, message: str, value: str) -> InvalidInput:
 
 
 def read_region(text: str, *, field: str = "region") -> Region:
-    """Read a GB/T 2260 code.
-
-    Raises
-    ------
-    InvalidInput
-        When it is none.
-    """
-    try:
-        return parse_region(text)
-    except ValueError as error:
-        raise invalid(field, str(error), text) from None
-
-
-def read_scope(text: str) -> Region:
     """Read a GB/T 2260 code, or ``0`` for the whole country.
 
     Raises
@@ -45,7 +30,10 @@ def read_scope(text: str) -> Region:
     InvalidInput
         When it is neither.
     """
-    return WHOLE_COUNTRY if text == "0" else read_region(text)
+    try:
+        return parse_region(text)
+    except ValueError as error:
+        raise invalid(field, str(error), text) from None
 
 
 def read_address(text: str, *, field: str) -> str:

@@ -60,17 +60,17 @@ def ask(
         reason=reason,
         created_at=now,
     )
+    session.add(asked)
+    session.flush()
     journal.record(
         session,
         at=now,
         actor=actor,
         action=f"request_{kind.value}",
         object_type="chain_request",
-        object_id=dedupe_key,
+        object_id=str(asked.id),
         reason=reason,
     )
-    session.add(asked)
-    session.flush()
     return asked
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,14 +17,17 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from sqlalchemy import Engine, text
 
 from service.api.app import create_app
 from service.application.context import Application
 from service.clock import SystemClock
 from service.config import PROJECT_ROOT, Settings
+from service.db import Base
 from service.identity.tokens import issue_token
 from service.payouts.models import Programme
 from service.privacy.keyring import Keyring
+from tests.conftest import BOTH_DATABASES, PostgresServer
 from tests.support.deployed import Deployed, account
 from tests.support.world import (  # noqa: F401  # fixtures
     World,
@@ -107,26 +111,68 @@ def with_keys(settings: Settings, folder: Path) -> Settings:
     return settings
 
 
-@pytest.fixture
-def application(database_url: str, tmp_path: Path) -> Iterator[Application]:
-    """A deployment without a chain."""
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A deployment without a chain, and where its API is served."""
+
+    application: Application
+    url: str
+
+
+@contextmanager
+def served_without_chain(database_url: str, folder: Path) -> Iterator[Served]:
     settings = Settings(
-        data_dir=tmp_path,
+        data_dir=folder,
         database_url=database_url,
         rpc_url="http://127.0.0.1:1",
         artifacts_dir=PROJECT_ROOT / "build" / "contracts",
     )
-    with Application(with_keys(settings, tmp_path)) as made:
-        yield made
-
-
-@pytest.fixture
-def api(application: Application) -> Iterator[Api]:
-    """A client of the API without a chain."""
     with (
+        Application(with_keys(settings, folder)) as application,
         serving(create_app(application)) as url,
-        Api(url, new_token(application), application) as client,
     ):
+        yield Served(application, url)
+
+
+@pytest.fixture(scope="session")
+def served_on_sqlite(
+    sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("api")
+    shutil.copyfile(sqlite_template, folder / "relief.db")
+    with served_without_chain(f"sqlite:///{folder / 'relief.db'}", folder) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def served_on_postgresql(
+    postgres_server: PostgresServer,
+    postgres_template: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Served]:
+    url = postgres_server.create_database("api", template=postgres_template)
+    with served_without_chain(url, tmp_path_factory.mktemp("api")) as served:
+        yield served
+
+
+def empty(engine: Engine) -> None:
+    """Delete every row, so that a test finds the tables as new ones."""
+    tables = Base.metadata.sorted_tables
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            names = ", ".join(table.name for table in tables)
+            connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY"))
+            return
+        for table in reversed(tables):
+            connection.execute(table.delete())
+
+
+@pytest.fixture(params=BOTH_DATABASES)
+def api(request: pytest.FixtureRequest) -> Iterator[Api]:
+    """A client of the API without a chain, served once a session, on empty tables."""
+    served: Served = request.getfixturevalue(f"served_on_{request.param}")
+    empty(served.application.engine)
+    with Api(served.url, new_token(served.application), served.application) as client:
         yield client
 
 

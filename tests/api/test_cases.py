@@ -23,6 +23,7 @@ def test_cases_are_found_by_what_they_are(api: Api, filed: Callable[[], Any]) ->
     assert refs(api, kind="stream") == ["B-0", "B-1"]
     assert refs(api, region="51", programme="P1", state="received") == refs(api)
     assert refs(api, region="44") == []
+    assert refs(api, region="0") == refs(api)
     assert refs(api, import_id=report["import_id"]) == refs(api)
     assert refs(api, wallet_address=account("stream 1").address) == ["B-1"]
 

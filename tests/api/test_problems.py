@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -62,7 +63,7 @@ def check(reply: httpx.Response, status: int, code: str) -> Any:
         ("GET", "/v1/batches/0x12", {}, 400, "invalid_input"),
         ("GET", "/v1/batches?state=lost", {}, 400, "invalid_input"),
         ("GET", "/v1/cases?region=abc", {}, 400, "invalid_input"),
-        ("GET", "/v1/cases?region=0", {}, 400, "invalid_input"),
+        ("GET", "/v1/cases?region=999", {}, 400, "invalid_input"),
         ("GET", "/v1/cases?wallet_address=0x12", {}, 400, "invalid_input"),
         ("GET", "/v1/payouts?payee=0x12", {}, 400, "invalid_input"),
         ("GET", "/v1/wallets/0x12", {}, 400, "invalid_input"),
@@ -87,10 +88,9 @@ def check(reply: httpx.Response, status: int, code: str) -> Any:
     ],
 )
 def test_each_wrong_call_gets_its_problem(
-    api: Api, method: str, path: str, options: dict[str, Any], status: int, code: str
+    api: Api, *, method: str, path: str, options: dict[str, Any], status: int, code: str
 ) -> None:
-    call = api.post if method == "POST" else api.request
-    reply = call(path, **options) if method == "POST" else call(method, path, **options)
+    reply = api.post(path, **options) if method == "POST" else api.request(method, path)
 
     check(reply, status, code)
 
@@ -168,7 +168,12 @@ def test_a_body_that_is_no_json_object_is_refused(api: Api, content: bytes) -> N
 def test_text_that_no_database_stores_is_refused_or_stored_but_never_an_error_of_ours(
     api: Api, text: str
 ) -> None:
-    reply = api.post("/v1/programmes", json=order(name=text))
+    # Escaped by json.dumps: the client's own encoder refuses half a surrogate pair.
+    reply = api.post(
+        "/v1/programmes",
+        content=json.dumps(order(name=text)),
+        headers={"Content-Type": "application/json"},
+    )
 
     assert reply.status_code in (201, 400)
 
@@ -272,7 +277,7 @@ def test_bad_rows_are_skipped_on_demand_and_their_values_kept_masked(
     header, *lines = cases_file.decode().splitlines()
     good = lines[0].replace("A-0", "Z-1").replace("房屋倒塌 0", "水灾")
     bad = lines[1].replace("A-1", "Z-2").replace("510722197503150026", "510722197503150027")
-    reply = import_cases(api, "\n".join([header, good, bad]).encode(), skip_bad_rows=True)
+    reply = import_cases(api, f"{header}\n{good}\n{bad}".encode(), skip_bad_rows=True)
 
     report = reply.json()
     assert (reply.status_code, report["accepted"], report["rejected"]) == (201, 1, 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from eth_utils.crypto import keccak
 
 from tests.api.conftest import Office
@@ -141,8 +143,6 @@ def test_a_holder_redeems_by_a_relayed_signature(office: Office) -> None:
             "nonce": nonce,
         },
     )
-    from datetime import UTC, datetime
-
     given = {
         "holder": holder.address,
         "amount_base_units": "250000000",

@@ -20,7 +20,7 @@ from service.api.schemas.actions import (
     OfficerShown,
     Proposal,
 )
-from service.api.values import read_scope, unix_s
+from service.api.values import read_region, unix_s
 from service.application.approvals import parse_roles, propose
 from service.approvals.models import SIGNER_EOA, ActionKind, QuorumAction
 from service.approvals.officers import get_officer, list_officers, signers_of
@@ -43,7 +43,7 @@ def list_all_officers(call: CallDep, paging: PagingQuery) -> OfficerPage:
 @router.post("/officers", status_code=201, response_model=ActionShown, responses=writes(*CHAIN))
 def add_officer(given: OfficerAdditionGiven, command: CommandDep) -> Response:
     """Propose an officer. Governors sign the action; two days after its block they may sign."""
-    scope = read_scope(given.region)
+    scope = read_region(given.region)
     message = {
         "officerId": given.officer_id,
         "roles": parse_roles(",".join(given.roles)),

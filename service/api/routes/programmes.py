@@ -12,7 +12,7 @@ from service.api.calls import CallDep
 from service.api.idempotency import CommandDep, Reply
 from service.api.pagination import PagingQuery, by_number
 from service.api.schemas.programmes import ProgrammeGiven, ProgrammePage, ProgrammeShown
-from service.api.values import named_programme, read_scope
+from service.api.values import named_programme, read_region
 from service.errors import AlreadyExists, NotFound
 from service.payouts.programmes import Tier, create_programme, list_programmes
 
@@ -29,7 +29,7 @@ def propose_programme(given: ProgrammeGiven, command: CommandDep) -> Response:
     """Propose a programme; the worker sends it, and it is in force two days later."""
 
     def work(session: Session) -> Reply:
-        scope = read_scope(given.region)
+        scope = read_region(given.region)
         row = create_programme(
             session,
             code=given.code,

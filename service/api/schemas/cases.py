@@ -22,7 +22,6 @@ from service.api.schemas.base import (
     page_example,
 )
 from service.cases import Case, Person
-from service.errors import Problem
 from service.intake.models import Import, ImportProblem
 from service.intake.report import ImportReport, masked
 
@@ -86,12 +85,8 @@ class ImportReportShown(Shown):
             one_off=report.one_off,
             stream=report.stream,
             **amounts(amount=report.amount_base_units),
-            problems=[_item(problem) for problem in problems],
+            problems=[ProblemItem.of(problem) for problem in problems],
         )
-
-
-def _item(problem: Problem) -> ProblemItem:
-    return ProblemItem.model_validate(problem.as_dict())
 
 
 class ImportShown(Shown):
