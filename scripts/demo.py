@@ -79,8 +79,7 @@ class Demo:
             os.environ["RELIEF_RPC_URL"] = chain.rpc_url
             self.relief = ReliefCommand(self.console)
             self._set_up(chain)
-            with WorkerProcess(self.folder) as worker:
-                self.worker = worker
+            with WorkerProcess(self.folder):
                 self._open_programmes(chain)
                 self._take_in_cases(chain)
                 batches = self._approve()
@@ -254,7 +253,6 @@ class Demo:
 
     def _is_done(self, batch_id: str) -> bool:
         status = self.relief("batch", "show", batch_id, quiet=True)
-        self.worker.keep_alive()
         settled = {row["state"] for row in status["payouts"]} <= {"paid", "skipped"}
         return bool(status["batch"]["state"] == "done") and settled
 
@@ -266,7 +264,6 @@ class Demo:
     def _wait_until(self, condition: Any, seconds: float = 120) -> None:
         end = time.monotonic() + seconds
         while not condition():
-            self.worker.keep_alive()
             if time.monotonic() > end:
                 raise TimeoutError(f"not done within {seconds:.0f} s; see {self.folder}/worker.log")
             time.sleep(0.3)

@@ -7,9 +7,9 @@ import io
 import json
 import os
 import shlex
-import signal
 import subprocess
 import sys
+import threading
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -24,6 +24,8 @@ from service.config import PROJECT_ROOT, Settings
 
 BLOCK_TIME_S = 1
 FINALITY_DEPTH_BLOCKS = 2
+STOP_TIMEOUT_S = 20
+SUPERVISOR_PAUSE_S = 0.2
 SEED = "relief-demo"
 """Of the case files and of the wallets in them."""
 
@@ -195,15 +197,21 @@ class ReliefCommand:
 
 
 class WorkerProcess:
-    """``relief worker run`` as a child process, started again when it died."""
+    """``relief worker run`` as a child process, started again when it died, as a supervisor would.
+
+    The process id that runs now is in ``worker.pid`` in the demo's folder.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._command = [str(Path(sys.executable).parent / "relief"), "worker", "run"]
+        self._stopping = threading.Event()
 
     def __enter__(self) -> Self:
         self._log = (self._folder / "worker.log").open("ab")
         self._start()
+        self._supervisor = threading.Thread(target=self._supervise)
+        self._supervisor.start()
         return self
 
     def __exit__(
@@ -212,25 +220,27 @@ class WorkerProcess:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-            try:
-                self._process.wait(20)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+        self._stopping.set()
+        self._supervisor.join()
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        (self._folder / "worker.pid").unlink()
         self._log.close()
-
-    def keep_alive(self) -> None:
-        """Start the worker again if it died, as a process supervisor would."""
-        if self._process.poll() is not None:
-            self._start()
 
     def _start(self) -> None:
         self._process = subprocess.Popen(
             self._command, cwd=PROJECT_ROOT, stdout=self._log, stderr=self._log
         )
         (self._folder / "worker.pid").write_text(str(self._process.pid))
+
+    def _supervise(self) -> None:
+        while not self._stopping.wait(SUPERVISOR_PAUSE_S):
+            if self._process.poll() is not None:
+                self._start()
 
 
 def read_environment(folder: Path) -> dict[str, str]:

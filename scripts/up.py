@@ -11,7 +11,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from scripts.demo_parts import DemoChain, WorkerProcess, read_environment
@@ -33,8 +32,8 @@ def main() -> int:
     os.environ["RELIEF_RPC_URL"] = f"http://127.0.0.1:{CHAIN_PORT}"
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        with DemoChain(FOLDER / "chain.json", port=CHAIN_PORT), WorkerProcess(FOLDER) as worker:
-            return _serve(worker)
+        with DemoChain(FOLDER / "chain.json", port=CHAIN_PORT), WorkerProcess(FOLDER):
+            return _serve()
     except ChainUnavailable as error:
         print(f"The chain did not start: {error}", file=sys.stderr)
         return 1
@@ -42,7 +41,7 @@ def main() -> int:
         return 0
 
 
-def _serve(worker: WorkerProcess) -> int:
+def _serve() -> int:
     relief = Path(sys.executable).parent / "relief"
     vault = json.loads((FOLDER / "deployment.json").read_text())["contracts"]["vault"]["address"]
     api = subprocess.Popen([str(relief), "serve", "--port", str(API_PORT)])
@@ -58,10 +57,7 @@ Serving the demo's data until you press Ctrl-C.
         flush=True,
     )
     try:
-        while api.poll() is None:
-            worker.keep_alive()
-            time.sleep(1)
-        return api.returncode
+        return api.wait()
     finally:
         if api.poll() is None:
             api.terminate()
