@@ -20,6 +20,7 @@ from service.cli import (
     programmes,
     reserve,
     streams,
+    tokens,
     wallet,
     worker,
 )
@@ -99,5 +100,6 @@ app.add_typer(reserve.app, name="reserve")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(audit_app, name="audit")
 app.add_typer(worker.app, name="worker")
+app.add_typer(tokens.app, name="token")
 app.command("serve")(serve)
 app.command("doctor")(doctor)
