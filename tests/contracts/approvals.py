@@ -3,6 +3,7 @@
 The keys are derived from fixed words; they must never hold anything of value.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -82,6 +83,7 @@ ACTIONS: dict[str, tuple[str, list[tuple[str, str]]]] = {
 """Each quorum action: the name of the EIP-712 domain it is signed in, and its members."""
 
 
+@functools.cache
 def account_named(name: str) -> Any:
     """A throw-away key derived from a name."""
     return Account.from_key(keccak(text=f"relief contract test key: {name}"))
