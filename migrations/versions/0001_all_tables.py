@@ -563,10 +563,10 @@ def upgrade() -> None:
             ["chain_id", "dedupe_key"],
             unique=True,
             sqlite_where=sa.text(
-                "state IN ('built', 'signed', 'sent', 'included', 'final', 'replaced', 'reorged')"
+                "state IN ('built', 'signed', 'sent', 'included', 'replaced', 'reorged')"
             ),
             postgresql_where=sa.text(
-                "state IN ('built', 'signed', 'sent', 'included', 'final', 'replaced', 'reorged')"
+                "state IN ('built', 'signed', 'sent', 'included', 'replaced', 'reorged')"
             ),
         )
 
@@ -938,10 +938,10 @@ def downgrade() -> None:
         batch_op.drop_index(
             "uq_transactions_live_dedupe_key",
             sqlite_where=sa.text(
-                "state IN ('built', 'signed', 'sent', 'included', 'final', 'replaced', 'reorged')"
+                "state IN ('built', 'signed', 'sent', 'included', 'replaced', 'reorged')"
             ),
             postgresql_where=sa.text(
-                "state IN ('built', 'signed', 'sent', 'included', 'final', 'replaced', 'reorged')"
+                "state IN ('built', 'signed', 'sent', 'included', 'replaced', 'reorged')"
             ),
         )
         batch_op.drop_index(

@@ -9,6 +9,7 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -296,10 +297,16 @@ def action_signatures(session: Session, action_id: str) -> Sequence[QuorumSignat
     ).all()
 
 
-def packed_action(session: Session, action_id: str, *, clock: Clock = SYSTEM_CLOCK) -> bytes:
-    """Return the signatures in force over an action, packed for its contract."""
+def packed_action(session: Session, action_id: str, now: datetime) -> bytes:
+    """Return the signatures in force over an action, packed for its contract.
+
+    Raises
+    ------
+    ValueError
+        When a stored signature does not fit its field.
+    """
     rows = action_signatures(session, action_id)
-    return pack_signatures(officers.in_force(session, rows, clock.now()))
+    return pack_signatures(officers.in_force(session, rows, now))
 
 
 def _record(

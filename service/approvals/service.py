@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -274,10 +275,16 @@ def signatures_of(session: Session, batch_id: str) -> Sequence[ApprovalSignature
     ).all()
 
 
-def packed_approval(session: Session, batch_id: str, *, clock: Clock = SYSTEM_CLOCK) -> bytes:
-    """Return the signatures in force over a batch, packed for ``approveBatch``."""
+def packed_approval(session: Session, batch_id: str, now: datetime) -> bytes:
+    """Return the signatures in force over a batch, packed for ``approveBatch``.
+
+    Raises
+    ------
+    ValueError
+        When a stored signature does not fit its field.
+    """
     rows = signatures_of(session, batch_id)
-    return pack_signatures(officers.in_force(session, rows, clock.now()))
+    return pack_signatures(officers.in_force(session, rows, now))
 
 
 def reviewers_for(programme: Programme, rolling_sum_base_units: int) -> int:

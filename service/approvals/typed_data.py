@@ -116,6 +116,11 @@ _WORD = 32
 _ADDRESS_BYTES = 20
 
 
+def member_names(primary_type: str) -> list[str]:
+    """Return the names of a type's members, in the type's order."""
+    return [member.split()[1] for member in TYPES[primary_type][1]]
+
+
 def make_typed_data(
     domain: SigningDomain, primary_type: str, message: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -139,7 +144,7 @@ def make_typed_data(
         When a member is missing, unknown or does not fit its type.
     """
     contract, members = TYPES[primary_type]
-    names = [member.split()[1] for member in members]
+    names = member_names(primary_type)
     if set(message) != set(names):
         raise ValueError(f"{primary_type} has the members {', '.join(names)}")
     return {

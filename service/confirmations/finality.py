@@ -16,6 +16,7 @@ from service.confirmations.ingest import EVENTS_CURSOR, FINAL_CURSOR
 from service.confirmations.models import Block, Cursor, Event
 from service.payouts.models import ChainRequest, Chunk, Payout
 from service.payouts.states import ChunkState, PayoutState, RequestState, move, move_all
+from service.transactions import reorgs
 from service.transactions.models import Transaction
 from service.transactions.states import State
 
@@ -26,13 +27,14 @@ class FinalityResult:
 
     Attributes
     ----------
-    block_number
-        Newest final block.
+    block_number, timestamp_unix_s
+        Newest final block and its time.
     rows
         Events, payouts, chunks, transactions and requests that settled.
     """
 
     block_number: int
+    timestamp_unix_s: int
     rows: int
 
 
@@ -70,7 +72,7 @@ def finalise(session: Session, chain_id: int, depth_blocks: int) -> FinalityResu
     rows += move_all(session, Chunk, ChunkState.FINAL, Chunk.executed_block_number <= block.number)
     rows += _transactions(session, chain_id, block.number)
     rows += _requests(session, block.number)
-    return FinalityResult(block.number, rows)
+    return FinalityResult(block.number, block.timestamp_unix_s, rows)
 
 
 def _advance(session: Session, chain_id: int, block: Block) -> None:
@@ -91,31 +93,20 @@ def _advance(session: Session, chain_id: int, block: Block) -> None:
 def _transactions(session: Session, chain_id: int, final_block: int) -> int:
     """Settle the included ones whose block is on the chain; send the others back as re-orged.
 
-    A receipt can come from a block that was gone before its events were read.
+    A receipt can come from a block that was gone before its events were read: of those that failed
+    there too the nonce may be free again, and would hold up all later ones.
     """
-    due = (
-        Transaction.chain_id == chain_id,
-        Transaction.state == State.INCLUDED,
-        Transaction.block_number <= final_block,
-    )
     on_chain = select(Block.hash).where(Block.number == Transaction.block_number).scalar_subquery()
+    ours = (Transaction.chain_id == chain_id, Transaction.block_number <= final_block)
     settled = _count(
         session.execute(
             update(Transaction)
-            .where(*due, Transaction.block_hash == on_chain)
+            .where(*ours, Transaction.state == State.INCLUDED, Transaction.block_hash == on_chain)
             .values(state=State.FINAL.value)
             .execution_options(synchronize_session=False)
         )
     )
-    lost = _count(
-        session.execute(
-            update(Transaction)
-            .where(*due)
-            .values(state=State.REORGED.value, block_number=None, block_hash=None)
-            .execution_options(synchronize_session=False)
-        )
-    )
-    return settled + lost
+    return settled + reorgs.take_back(session, *ours, Transaction.block_hash != on_chain)
 
 
 def _requests(session: Session, final_block: int) -> int:

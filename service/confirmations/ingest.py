@@ -22,6 +22,7 @@ from service.confirmations.models import Block, Cursor, Event, Transfer
 from service.db import transaction
 from service.errors import ChainUnavailable, IntegrityError
 from service.transactions import reorgs
+from service.transactions.models import Transaction
 
 log = logging.getLogger(__name__)
 
@@ -256,7 +257,9 @@ class Ingestor:
             for event in gone:
                 session.expunge(event)
             projections.take_back(session, gone)
-            reorgs.take_back(session, self._chain_id, number + 1)
+            reorgs.take_back(
+                session, Transaction.chain_id == self._chain_id, Transaction.block_number > number
+            )
             row = session.get_one(Cursor, (self._chain_id, EVENTS_CURSOR))
             row.block_number, row.block_hash = number, block_hash
         depth = cursor.block_number - number

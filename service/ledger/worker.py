@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from service.chain.contracts import Contracts
 from service.chain.deployment import load_deployment
-from service.chain.rpc import Rpc
+from service.chain.rpc import Rpc, RpcError
 from service.chain.signers import Signer
 from service.clock import SYSTEM_CLOCK
 from service.config import Settings
@@ -36,6 +36,7 @@ from service.confirmations.models import ChainAlarm, Cursor
 from service.db import create_database_engine, session_factory, transaction
 from service.errors import ChainUnavailable, ConfigurationError, Conflict, IntegrityError
 from service.ledger.posting import post_final
+from service.payouts.service import free_overdue
 from service.transactions.dbclock import now_ms
 from service.transactions.engine import EngineOptions, SubmissionEngine, no_hook
 from service.transactions.models import Transaction
@@ -186,7 +187,7 @@ class Worker:
         while not stop.is_set():
             try:
                 report = self.step()
-            except ChainUnavailable as error:
+            except (ChainUnavailable, RpcError) as error:  # no answer, or a refusal to answer
                 say("chain_unavailable", detail=error.detail)
                 stop.wait(OUTAGE_PAUSE_S)
                 continue
@@ -254,6 +255,8 @@ class Worker:
             final = finalise(
                 session, self._deployment.chain_id, self._deployment.finality_depth_blocks
             )
+            if final is not None:
+                free_overdue(session, final.timestamp_unix_s)
         self._hook("finalised")
         with transaction(self._sessions) as session:
             posted = post_final(session, self._deployment.chain_id)

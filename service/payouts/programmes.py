@@ -158,7 +158,7 @@ def ask_to_create(
             "regionDigits": programme.region_digits,
             "budget": str(programme.budget_base_units),
             "payoutCap": str(programme.payout_cap_base_units),
-            "tiers": [
+            "tiers_": [
                 {
                     "upTo": tier["up_to_base_units"],
                     "reviewers": tier["reviewers"],

@@ -34,7 +34,7 @@ from service.payouts.queries import (
     list_batches,
     list_payouts,
 )
-from service.payouts.requests import ask, request_attestation
+from service.payouts.requests import ask
 from service.payouts.states import BatchState, PayoutState, move, move_all
 from service.payouts.streams import (
     cancellation_masks,
@@ -56,7 +56,7 @@ __all__ = [
     "cancel_draft",
     "cancellation_masks",
     "create_programme",
-    "free_cancelled",
+    "free_overdue",
     "get_batch",
     "get_payout",
     "get_programme",
@@ -67,7 +67,6 @@ __all__ = [
     "list_streams",
     "pause",
     "release",
-    "request_attestation",
     "request_budget_application",
     "request_budget_change",
     "request_retry",
@@ -188,7 +187,7 @@ def cancel_draft(
     """Give up a batch that was not released.
 
     Its cases are free at once when nobody was asked to sign; otherwise its payouts are held until
-    no signature can be used any more (decision 0021, :func:`free_cancelled`).
+    no signature can be used any more (decision 0021, :func:`free_overdue`).
 
     Raises
     ------
@@ -214,10 +213,11 @@ def cancel_draft(
     return batch
 
 
-def free_cancelled(
-    session: Session, final_block_unix_s: int, *, clock: Clock = SYSTEM_CLOCK
-) -> int:
-    """Free the cases of cancelled batches that no signature can bring on chain any more.
+def free_overdue(session: Session, final_block_unix_s: int, *, clock: Clock = SYSTEM_CLOCK) -> int:
+    """Free the cases of batches that no signature can bring on chain any more.
+
+    Of cancelled ones the payouts that waited for this are let go; one that was released and is not
+    on chain by its ``executeBefore`` is cancelled.
 
     Parameters
     ----------
@@ -230,17 +230,24 @@ def free_cancelled(
     int
         How many payouts are ``cancelled`` now.
     """
-    over = select(Batch.id).where(
-        Batch.state == BatchState.CANCELLED.value,
-        Batch.execute_before_unix_s <= final_block_unix_s,
-    )
+    now = clock.now()
+    over = Batch.execute_before_unix_s <= final_block_unix_s
+    late = session.scalars(
+        select(Batch).where(Batch.state == BatchState.RELEASED.value, over).with_for_update()
+    ).all()
+    for batch in late:
+        batch.state = move(batch.state, BatchState.CANCELLED).value
+        batch.last_error = "its time to execute is over, and it is not on chain"
+        _record(session, batch, "cancel_overdue", "worker", now, reason=batch.last_error)
+    session.flush()
+    waiting = [PayoutState.HELD.value, PayoutState.QUEUED.value]
     freed = move_all(
         session,
         Payout,
         PayoutState.CANCELLED,
-        Payout.batch_id.in_(over),
-        Payout.state == PayoutState.HELD.value,
-        updated_at=clock.now(),
+        Payout.batch_id.in_(select(Batch.id).where(Batch.state == BatchState.CANCELLED, over)),
+        Payout.state.in_(waiting),
+        updated_at=now,
     )
     _forget_payouts(session)
     return freed

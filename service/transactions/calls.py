@@ -6,16 +6,20 @@ call that the contract refuses.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from service.approvals.models import ActionKind, QuorumAction
-from service.chain.contracts import Contracts
-from service.payouts.models import Batch, ChainRequest, RequestKind
+from eth_abi.exceptions import EncodingError
 
-KIND_NUMBER = {"one_off": 0, "stream": 1}
-"""``IAllowanceVault.Kind``."""
+from service.approvals.actions import PRIMARY_TYPES
+from service.approvals.models import ActionKind, QuorumAction
+from service.approvals.service import approval_message
+from service.approvals.typed_data import member_names
+from service.chain.contracts import Contracts
+from service.errors import IntegrityError
+from service.payouts.models import Batch, ChainRequest, RequestKind
 
 ACTION_FUNCTIONS: dict[ActionKind, tuple[str, str]] = {
     ActionKind.BATCH_CANCELLATION: ("vault", "cancelBatch"),
@@ -51,8 +55,11 @@ REQUEST_ROLES: dict[RequestKind, str] = {
 }
 """Requests that only the holder of a housekeeping role may send; the rest anybody may."""
 
-_SIGNED_NAMES = {"account": "minter", "minterCap": "cap"}
-"""Arguments that the signed message calls otherwise (``MinterAddition``, ``MinterRemoval``)."""
+
+class BrokenRows(IntegrityError):
+    """Rows that no call can be made of: somebody changed them past the service."""
+
+    code, title = "broken_rows", "The rows cannot be turned into a contract call"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,94 +71,89 @@ class Call:
     calldata: bytes
 
 
-def approval_struct(batch: Batch) -> tuple[Any, ...]:
-    """Return the batch as the contract's ``BatchApproval``, members in the type's order."""
-    return (
-        batch.programme_id,
-        batch.programme_version,
-        bytes.fromhex(batch.id[2:]),
-        batch.maker_officer_id or 0,
-        KIND_NUMBER[batch.kind],
-        batch.region_code,
-        batch.region_digits,
-        batch.chunk_size,
-        bytes.fromhex(batch.chunks_root[2:]),
-        bytes.fromhex(batch.manifest_hash[2:]),
-        batch.count,
-        batch.total_base_units,
-        batch.start_unix_s,
-        batch.cliff_s,
-        batch.duration_s,
-        batch.cadence_s,
-        batch.execute_before_unix_s,
-        batch.expires_at_unix_s,
-    )
-
-
 def approve_batch(contracts: Contracts, batch: Batch, signatures: bytes) -> Call:
-    """Approve a batch with its officers' packed signatures."""
-    data = contracts.encode_call("vault", "approveBatch", approval_struct(batch), signatures)
-    return Call("vault", "approveBatch", data)
+    """Approve a batch with its officers' packed signatures.
+
+    Raises
+    ------
+    BrokenRows
+        If the batch does not fit the contract's types.
+    """
+    return _call(contracts, "vault", "approveBatch", approval_message(batch), signatures)
 
 
 def execute_chunk(
     contracts: Contracts, batch_id: str, chunk_index: int, entries: bytes, proof: list[bytes]
 ) -> Call:
-    """Run one chunk of an approved batch."""
-    data = contracts.encode_call(
-        "vault", "executeChunk", bytes.fromhex(batch_id[2:]), chunk_index, entries, proof
-    )
-    return Call("vault", "executeChunk", data)
-
-
-def quorum_action(contracts: Contracts, action: QuorumAction, signatures: bytes) -> Call:
-    """Carry out what a quorum of officers signed."""
-    contract, function = ACTION_FUNCTIONS[ActionKind(action.kind)]
-    values = {
-        **action.message,
-        "actionId": action.id,
-        "deadline": action.deadline_unix_s,
-        "signatures": signatures,
-    }
-    return _call(contracts, contract, function, values)
-
-
-def request(contracts: Contracts, row: ChainRequest) -> Call:
-    """Carry out what somebody asked for.
+    """Run one chunk of an approved batch.
 
     Raises
     ------
-    KeyError
-        If the row lacks an argument of the call.
+    BrokenRows
+        If the values do not fit the contract's types.
+    """
+    return _call(contracts, "vault", "executeChunk", batch_id, chunk_index, entries, proof)
+
+
+def quorum_action(contracts: Contracts, action: QuorumAction, signatures: bytes) -> Call:
+    """Carry out what a quorum of officers signed.
+
+    The function takes the members of the signed type in the type's order, then the signatures.
+
+    Raises
+    ------
+    BrokenRows
+        If the message lacks a member, or one does not fit its type.
+    """
+    kind = ActionKind(action.kind)
+    contract, function = ACTION_FUNCTIONS[kind]
+    with _as_broken_rows(function):
+        signed = [action.message[name] for name in member_names(PRIMARY_TYPES[kind])]
+    if kind is ActionKind.OFFICER_ADDITION:
+        # The contract takes the officer's members as one struct, by the same names.
+        signed = [action.message, *signed[-2:]]
+    return _call(contracts, contract, function, *signed, signatures)
+
+
+def request(contracts: Contracts, row: ChainRequest) -> Call:
+    """Carry out what somebody asked for; the row has the function's arguments by name.
+
+    Raises
+    ------
+    BrokenRows
+        If the row lacks an argument, or one does not fit its type.
     """
     contract, function = REQUEST_FUNCTIONS[RequestKind(row.kind)]
-    return _call(contracts, contract, function, row.args)
+    with _as_broken_rows(function):
+        args = [row.args[parameter["name"]] for parameter in contracts.inputs(contract, function)]
+    return _call(contracts, contract, function, *args)
 
 
-def _call(contracts: Contracts, contract: str, function: str, values: Mapping[str, Any]) -> Call:
-    args = [_argument(parameter, values) for parameter in contracts.inputs(contract, function)]
-    return Call(contract, function, contracts.encode_call(contract, function, *args))
-
-
-def _argument(parameter: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
-    name: str = parameter["name"].removesuffix("_")
-    if parameter["type"] == "tuple" and name not in values:
-        # A struct whose members stand beside the other arguments, as in the signed message.
-        return tuple(_argument(component, values) for component in parameter["components"])
-    if name not in values:
-        name = _SIGNED_NAMES.get(name, name)
-    return _value(parameter, values[name])
+def _call(contracts: Contracts, contract: str, function: str, *args: Any) -> Call:
+    parameters = contracts.inputs(contract, function)
+    with _as_broken_rows(function):
+        values = [_value(*pair) for pair in zip(parameters, args, strict=True)]
+        return Call(contract, function, contracts.encode_call(contract, function, *values))
 
 
 def _value(parameter: Mapping[str, Any], value: Any) -> Any:
+    """Turn a value as rows have it (JSON) into one that the ABI encoder takes."""
     kind: str = parameter["type"]
     if kind.endswith("]"):
         element = {**parameter, "type": kind[: kind.rindex("[")]}
         return [_value(element, item) for item in value]
     if kind == "tuple":
-        return tuple(_argument(component, value) for component in parameter["components"])
-    if kind.startswith(("uint", "int")):
+        return tuple(_value(member, value[member["name"]]) for member in parameter["components"])
+    if isinstance(value, str) and kind.startswith("uint"):
         return int(value)
-    if kind.startswith("bytes") and isinstance(value, str):
+    if isinstance(value, str) and kind.startswith("bytes"):
         return bytes.fromhex(value.removeprefix("0x"))
     return value
+
+
+@contextmanager
+def _as_broken_rows(function: str) -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, EncodingError) as error:
+        raise BrokenRows(f"no call of {function} can be made of the rows: {error!r}") from error

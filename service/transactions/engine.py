@@ -34,10 +34,10 @@ from service.chain.signers import Signer
 from service.clock import SYSTEM_CLOCK
 from service.db import transaction
 from service.errors import LimitExceeded
-from service.payouts.models import Batch, ChainRequest, Chunk, Payout
+from service.payouts.models import ChainRequest, Chunk, Payout
 from service.payouts.states import ChunkState, PayoutState, RequestState, move_all
 from service.payouts.states import move as move_payout_stage
-from service.transactions import lanes
+from service.transactions import lanes, owners
 from service.transactions.dbclock import now_ms, read_now_ms
 from service.transactions.lanes import Lease
 from service.transactions.models import Lane, Transaction, TransactionAttempt
@@ -168,8 +168,7 @@ class SubmissionEngine:
                 lease = lanes.acquire(
                     session, self._chain_id, sender, self._owner, self._options.lease_seconds
                 )
-            if lease is not None:
-                self._close_gaps(lease)
+            if lease is not None and self._close_gaps(lease):
                 self._leases[sender] = lease
 
     def release(self) -> None:
@@ -215,10 +214,8 @@ class SubmissionEngine:
                     self._record_refusal(session, row.id, why)
         if not good:
             return len(bad)
-        try:
-            fees = suggest(self._rpc, cap_wei=self._options.max_fee_per_gas_cap_wei)
-        except LimitExceeded as error:
-            log.warning("lane %s waits: %s", lease.sender, error.detail)
+        fees = self._market(lease)
+        if fees is None:
             return len(bad)
         with self._write(lease) as session:
             nonce = self._lane(session, lease).next_nonce
@@ -252,13 +249,17 @@ class SubmissionEngine:
                 .order_by(Transaction.id)
                 .limit(max(0, self._options.max_in_flight - in_flight))
             ).all()
+            # What a lane without gas money has signed takes no room in the next block.
             gas_in_flight = session.scalars(
-                select(func.coalesce(func.sum(Transaction.gas_limit), 0)).where(
+                select(func.sum(Transaction.gas_limit))
+                .join(Lane)
+                .where(
                     Transaction.chain_id == lease.chain_id,
                     Transaction.state.in_(_values(IN_FLIGHT)),
+                    Lane.out_of_funds.is_(False),
                 )
             ).one()
-        return self._fitting(rows, int(gas_in_flight)) if rows else rows
+        return self._fitting(rows, int(gas_in_flight or 0)) if rows else rows
 
     def _fitting(self, rows: Sequence[Transaction], gas_in_flight: int) -> Sequence[Transaction]:
         """The first rows whose gas may be in flight beside what is; one, where nothing is."""
@@ -306,8 +307,12 @@ class SubmissionEngine:
         refusal = self._contracts.refusal(error)
         words = refusal.detail if refusal is not None else error.message
         row.error = words
-        if refusal is not None and refusal.name in ALREADY_DONE:
-            move(row, State.SUPERSEDED)
+        done = refusal is not None and refusal.name in ALREADY_DONE
+        if done and row.failures == 0:
+            # Somebody else did it: the events, read before the next try, will say so, and the row
+            # is dropped. If they do not, our rows are wrong, and whoever it is for must know.
+            row.failures = 1
+            row.retry_at_unix_ms = read_now_ms(session) + FIRST_RETRY_MS
             return
         log.warning("transaction %s (%s) is refused: %s", row.id, row.dedupe_key, words)
         if row.request_id is not None and refusal is not None:
@@ -357,15 +362,21 @@ class SubmissionEngine:
         with self._write(lease):
             pass  # still ours, and for another while; the bytes are committed anyhow
         self._hook("send:before")
-        answers = self._rpc.batch(
-            [("eth_sendRawTransaction", ("0x" + attempt.raw.hex(),)) for attempt in pending]
+        intact = [attempt for attempt in pending if _is_intact(attempt)]
+        answers: dict[int, Any] = {attempt.id: CHANGED_BYTES for attempt in pending}
+        answers |= zip(
+            [attempt.id for attempt in intact],
+            self._rpc.batch(
+                [("eth_sendRawTransaction", ("0x" + attempt.raw.hex(),)) for attempt in intact]
+            ),
+            strict=True,
         )
         self._hook("send:after")
         moved = 0
         with self._write(lease) as session:
             lane = self._lane(session, lease)
-            for attempt, answer in zip(pending, answers, strict=True):
-                moved += self._record_send(session, lane, attempt.id, answer)
+            for attempt in pending:
+                moved += self._record_send(session, lane, attempt.id, answers[attempt.id])
             self._hook("sent:before-commit")
         self._hook("sent:after-commit")
         return moved
@@ -549,7 +560,9 @@ class SubmissionEngine:
         stuck = self._stuck(lease)
         if not stuck:
             return 0
-        market = suggest(self._rpc, cap_wei=self._options.max_fee_per_gas_cap_wei)
+        market = self._market(lease)
+        if market is None:
+            return 0
         moved = 0
         with self._write(lease) as session:
             for row_id, purpose in stuck:
@@ -585,7 +598,7 @@ class SubmissionEngine:
             rows = session.execute(
                 select(Transaction, TransactionAttempt)
                 .join(TransactionAttempt, TransactionAttempt.transaction_id == Transaction.id)
-                .where(_of(lease), Transaction.state.in_(_values((State.SIGNED, State.SENT))))
+                .where(_of(lease), Transaction.state.in_(_values(IN_FLIGHT)))
                 .order_by(Transaction.nonce, TransactionAttempt.n)
             ).all()
             newest = {row.id: (row, attempt) for row, attempt in rows}
@@ -602,24 +615,32 @@ class SubmissionEngine:
                 refused = attempt.error is not None and attempt.first_sent_unix_ms is None
                 if refused and attempt.purpose == "call" and _is_invalid(attempt):
                     found.append((row.id, "fill"))
-                elif oldest and self._waited_long(attempt, now):
+                elif oldest and self._waited_long(row, attempt, now):
                     found.append((row.id, attempt.purpose))
                 oldest = False
             return found
 
-    def _waited_long(self, attempt: TransactionAttempt, now: int) -> bool:
+    def _waited_long(self, row: Transaction, attempt: TransactionAttempt, now: int) -> bool:
         underpriced = attempt.error is not None and (
             classify_send(RpcError(0, attempt.error)) is SendOutcome.UNDERPRICED
         )
         if underpriced:
             return True
+        if row.state == State.REORGED:
+            return False  # the same bytes go out first
         since = attempt.first_sent_unix_ms
         return since is not None and now - since > self._options.replace_after_s * 1000
 
     # ---- nonces --------------------------------------------------------------------------------
 
-    def _close_gaps(self, lease: Lease) -> None:
-        """Make nonces whole: never below the chain's, and none between without a row."""
+    def _close_gaps(self, lease: Lease) -> bool:
+        """Make nonces whole: never below the chain's, and none between without a row.
+
+        Returns
+        -------
+        bool
+            Whether they are; not while a fill would cost more than the cap.
+        """
         used = int(self._rpc.call("eth_getTransactionCount", lease.sender, "latest"), 16)
         with transaction(self._sessions) as session:
             next_nonce = self._lane(session, lease).next_nonce
@@ -630,8 +651,10 @@ class SubmissionEngine:
             )
         missing = [nonce for nonce in range(used, next_nonce) if nonce not in taken]
         if used <= next_nonce and not missing:
-            return
-        fees = suggest(self._rpc, cap_wei=self._options.max_fee_per_gas_cap_wei)
+            return True
+        fees = self._market(lease)
+        if fees is None:
+            return False
         with self._write(lease) as session:
             if used > next_nonce:
                 log.warning(
@@ -654,6 +677,15 @@ class SubmissionEngine:
                 session.add(row)
                 session.flush()
                 self._add_attempt(session, row, 0, "fill", fees)
+        return True
+
+    def _market(self, lease: Lease) -> Fees | None:
+        """What to offer now; None while gas costs more than the cap: the lane waits."""
+        try:
+            return suggest(self._rpc, cap_wei=self._options.max_fee_per_gas_cap_wei)
+        except LimitExceeded as error:
+            log.warning("lane %s waits: %s", lease.sender, error.detail)
+            return None
 
     # ---- database ------------------------------------------------------------------------------
 
@@ -700,6 +732,14 @@ class _Write:
         trace: TracebackType | None,
     ) -> None:
         self._context.__exit__(kind, error, trace)
+
+
+CHANGED_BYTES = RpcError(0, "the signed bytes were changed after they were committed")
+"""Stands for the node's answer: such bytes are not sent, their nonce is used up and signed anew."""
+
+
+def _is_intact(attempt: TransactionAttempt) -> bool:
+    return "0x" + keccak(attempt.raw).hex() == attempt.tx_hash
 
 
 _EXECUTED = (ChunkState.INCLUDED.value, ChunkState.FINAL.value)
@@ -752,19 +792,13 @@ def _mark_sent(session: Session, row: Transaction) -> None:
 
 
 def _tell_owner(session: Session, row: Transaction, words: str) -> None:
-    """Write why it did not go through on what it was for."""
-    if row.batch_id is not None:
-        batch = session.get(Batch, row.batch_id)
-        if batch is not None:
-            batch.last_error = words
-    if row.action_id is not None:
-        action = session.get(QuorumAction, row.action_id)
-        if action is not None:
-            action.last_error = words
-    if row.request_id is not None:
-        request = session.get(ChainRequest, int(row.request_id))
-        if request is not None:
-            request.last_error = words
+    owners.tell(
+        session,
+        words,
+        batch_id=row.batch_id,
+        action_id=row.action_id,
+        request_id=row.request_id,
+    )
 
 
 def _fail_request(session: Session, request_id: str, words: str) -> None:

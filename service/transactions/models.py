@@ -27,7 +27,7 @@ from service.db import Amount, Base
 RowId = BigInteger().with_variant(Integer, "sqlite")
 """SQLite counts rows up only in a column that is INTEGER by name."""
 
-LIVE_STATES_SQL = "state IN ('built', 'signed', 'sent', 'included', 'final', 'replaced', 'reorged')"
+LIVE_STATES_SQL = "state IN ('built', 'signed', 'sent', 'included', 'replaced', 'reorged')"
 """A dedupe key names one transaction at a time among these; the others are done with."""
 
 

@@ -7,23 +7,27 @@ again, or by two workers at once, makes nothing new.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, String, exists, func, select, text, update
+from sqlalchemy import ColumnElement, CursorResult, String, exists, func, or_, select, text, update
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from service.approvals.models import ApprovalSignature, QuorumAction, QuorumSignature
-from service.approvals.signatures import pack_signatures
+from service.approvals.actions import packed_action
+from service.approvals.models import QuorumAction
+from service.approvals.service import packed_approval
 from service.approvals.states import ActionState, move_action
 from service.chain.contracts import Contracts
+from service.errors import ReliefError
 from service.payouts.chunk_tree import chunk_proofs
 from service.payouts.models import Batch, ChainRequest, Chunk, RequestKind
 from service.payouts.states import BatchState, ChunkState, RequestState, move
-from service.transactions import calls
+from service.transactions import calls, owners
 from service.transactions.dbclock import now_ms
 from service.transactions.models import LIVE_STATES_SQL, Transaction
 from service.transactions.states import LIVE, Kind, State
@@ -44,12 +48,26 @@ class Head:
     number: int
     timestamp_unix_s: int
 
+    @property
+    def time(self) -> datetime:
+        """Its time, UTC."""
+        return datetime.fromtimestamp(self.timestamp_unix_s, UTC)
+
+
+_AWAITS_APPROVAL = (Batch.state == BatchState.RELEASED, Batch.paused.is_(False))
+_AWAITS_EXECUTION = (
+    Chunk.state.in_([ChunkState.WAITING, ChunkState.SENT]),
+    Batch.state == BatchState.ONCHAIN,
+    Batch.paused.is_(False),
+)
+_ACTION_OPEN = QuorumAction.state.in_([ActionState.READY, ActionState.SUBMITTED])
+
 
 @dataclass(frozen=True, slots=True)
 class _Planned:
     kind: Kind
     dedupe_key: str
-    call: calls.Call
+    call: Callable[[], calls.Call]
     batch_id: str | None = None
     chunk_index: int | None = None
     action_id: str | None = None
@@ -90,7 +108,7 @@ class Planner:
             for source in (self._approvals, self._chunks, self._actions):
                 for item in source(session, head):
                     self._turn += 1
-                    planned += self._insert(session, item, relayers[self._turn % len(relayers)])
+                    planned += self._add(session, item, relayers[self._turn % len(relayers)])
         return planned + self._requests(session, senders, relayers)
 
     # ---- sources -------------------------------------------------------------------------------
@@ -98,30 +116,24 @@ class Planner:
     def _approvals(self, session: Session, head: Head) -> Iterator[_Planned]:
         batches = session.scalars(
             select(Batch)
-            .where(Batch.state == BatchState.RELEASED, Batch.paused.is_(False))
+            .where(*_AWAITS_APPROVAL)
             .where(Batch.execute_before_unix_s > head.timestamp_unix_s)
             .where(*_wanted(Kind.APPROVE_BATCH, Transaction.batch_id == Batch.id))
             .order_by(Batch.released_at, Batch.id)
         ).all()
         for batch in batches:
-            signatures = pack_signatures(
-                session.scalars(
-                    select(ApprovalSignature).where(ApprovalSignature.batch_id == batch.id)
-                ).all()
-            )
-            yield _Planned(
-                Kind.APPROVE_BATCH,
-                f"approve:{batch.id}",
-                calls.approve_batch(self._contracts, batch, signatures),
-                batch_id=batch.id,
-            )
+
+            def call(batch: Batch = batch) -> calls.Call:
+                signatures = packed_approval(session, batch.id, head.time)
+                return calls.approve_batch(self._contracts, batch, signatures)
+
+            yield _Planned(Kind.APPROVE_BATCH, f"approve:{batch.id}", call, batch_id=batch.id)
 
     def _chunks(self, session: Session, head: Head) -> Iterator[_Planned]:
         due = session.execute(
             select(Chunk.batch_id, Chunk.chunk_index)
             .join(Batch, Batch.id == Chunk.batch_id)
-            .where(Chunk.state.in_([ChunkState.WAITING, ChunkState.SENT]))
-            .where(Batch.state == BatchState.ONCHAIN, Batch.paused.is_(False))
+            .where(*_AWAITS_EXECUTION)
             .where(Batch.execute_from_unix_s <= head.timestamp_unix_s)
             .where(Batch.execute_before_unix_s > head.timestamp_unix_s)
             .where(
@@ -136,24 +148,19 @@ class Planner:
         ).all()
         proofs: dict[str, list[list[bytes]]] = {}
         for batch_id, chunk_index in due:
-            if batch_id not in proofs:
-                leaves = session.scalars(
-                    select(Chunk.leaf_hash)
-                    .where(Chunk.batch_id == batch_id)
-                    .order_by(Chunk.chunk_index)
-                ).all()
-                proofs = {batch_id: chunk_proofs([bytes.fromhex(leaf[2:]) for leaf in leaves])}
-            entries = session.scalars(
-                select(Chunk.entries).where(
-                    Chunk.batch_id == batch_id, Chunk.chunk_index == chunk_index
-                )
-            ).one()
+
+            def call(batch_id: str = batch_id, chunk_index: int = chunk_index) -> calls.Call:
+                if batch_id not in proofs:
+                    proofs.clear()
+                    proofs[batch_id] = _proofs(session, batch_id)
+                entries = session.get_one(Chunk, (batch_id, chunk_index)).entries
+                proof = proofs[batch_id][chunk_index]
+                return calls.execute_chunk(self._contracts, batch_id, chunk_index, entries, proof)
+
             yield _Planned(
                 Kind.EXECUTE_CHUNK,
                 f"chunk:{batch_id}:{chunk_index}",
-                calls.execute_chunk(
-                    self._contracts, batch_id, chunk_index, entries, proofs[batch_id][chunk_index]
-                ),
+                call,
                 batch_id=batch_id,
                 chunk_index=chunk_index,
             )
@@ -161,28 +168,23 @@ class Planner:
     def _actions(self, session: Session, head: Head) -> Iterator[_Planned]:
         actions = session.scalars(
             select(QuorumAction)
-            .where(QuorumAction.state.in_([ActionState.READY, ActionState.SUBMITTED]))
+            .where(_ACTION_OPEN)
             .where(*_wanted(Kind.QUORUM_ACTION, Transaction.action_id == QuorumAction.id))
             .order_by(QuorumAction.created_at, QuorumAction.id)
         ).all()
         for action in actions:
-            signatures = pack_signatures(
-                session.scalars(
-                    select(QuorumSignature).where(QuorumSignature.action_id == action.id)
-                ).all()
-            )
-            yield _Planned(
-                Kind.QUORUM_ACTION,
-                f"action:{action.id}",
-                calls.quorum_action(self._contracts, action, signatures),
-                action_id=action.id,
-            )
+
+            def call(action: QuorumAction = action) -> calls.Call:
+                signatures = packed_action(session, action.id, head.time)
+                return calls.quorum_action(self._contracts, action, signatures)
+
+            yield _Planned(Kind.QUORUM_ACTION, f"action:{action.id}", call, action_id=action.id)
 
     def _expire_actions(self, session: Session, head: Head) -> None:
         """Give up actions whose deadline passed on chain and that no transaction carries."""
         for action in session.scalars(
             select(QuorumAction)
-            .where(QuorumAction.state.in_([ActionState.READY, ActionState.SUBMITTED]))
+            .where(_ACTION_OPEN)
             .where(QuorumAction.deadline_unix_s < head.timestamp_unix_s)
             .where(~_live(Kind.QUORUM_ACTION, Transaction.action_id == QuorumAction.id))
         ):
@@ -203,14 +205,14 @@ class Planner:
             sender = self._sender_of(row, senders, relayers)
             if sender is None:
                 continue
+            call = partial(calls.request, self._contracts, row)
+            item = _Planned(Kind.REQUEST, f"request:{row.id}", call, request_id=str(row.id))
             try:
-                call = calls.request(self._contracts, row)
-            except (KeyError, TypeError, ValueError) as error:
-                row.last_error = f"the request cannot be encoded: {error}"
+                planned += self._insert(session, item, sender)
+            except calls.BrokenRows as error:
+                row.last_error = error.detail
                 row.state = move(row.state, RequestState.FAILED).value
                 continue
-            item = _Planned(Kind.REQUEST, f"request:{row.id}", call, request_id=str(row.id))
-            planned += self._insert(session, item, sender)
             if row.state == RequestState.REQUESTED:
                 row.state = move(row.state, RequestState.PLANNED).value
         return planned
@@ -231,16 +233,31 @@ class Planner:
 
     # ---- writing -------------------------------------------------------------------------------
 
+    def _add(self, session: Session, item: _Planned, sender: str) -> int:
+        """Add the transaction; rows that make no call are told to whom they are for, no more."""
+        try:
+            return self._insert(session, item, sender)
+        except (ReliefError, ValueError) as error:
+            owners.tell(session, str(error), batch_id=item.batch_id, action_id=item.action_id)
+            return 0
+
     def _insert(self, session: Session, item: _Planned, sender: str) -> int:
-        """Add the transaction unless one with its dedupe key lives; returns 1 if it is work."""
+        """Add the transaction unless one with its dedupe key lives; returns 1 if it is work.
+
+        Raises
+        ------
+        ReliefError, ValueError
+            If no call can be made of the rows.
+        """
+        call = item.call()
         dialect = session.get_bind().dialect.name
         insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
         statement = cast(Any, insert)(Transaction).values(
             chain_id=self._chain_id,
             sender=sender,
             kind=item.kind.value,
-            target=self._contracts.address(item.call.contract),
-            calldata=item.call.calldata,
+            target=self._contracts.address(call.contract),
+            calldata=call.calldata,
             dedupe_key=item.dedupe_key,
             batch_id=item.batch_id,
             chunk_index=item.chunk_index,
@@ -262,13 +279,21 @@ class Planner:
 
 
 def drop_unwanted(session: Session) -> int:
-    """Close what is ``built`` and no longer wanted: its batch was paused, cancelled, or is done."""
-    unwanted = exists(
-        select(Batch.id).where(
-            Batch.id == Transaction.batch_id,
-            Batch.paused.is_(True) | Batch.state.in_([BatchState.CANCELLED, BatchState.DONE]),
-        )
-    )
+    """Close what is ``built`` and no longer wanted; returns how many.
+
+    Its batch was paused or cancelled, or events said that somebody else has done it.
+    """
+    wanted = {
+        Kind.APPROVE_BATCH: exists().where(Batch.id == Transaction.batch_id, *_AWAITS_APPROVAL),
+        Kind.EXECUTE_CHUNK: exists().where(
+            Chunk.batch_id == Transaction.batch_id,
+            Chunk.chunk_index == Transaction.chunk_index,
+            Batch.id == Chunk.batch_id,
+            *_AWAITS_EXECUTION,
+        ),
+        Kind.QUORUM_ACTION: exists().where(QuorumAction.id == Transaction.action_id, _ACTION_OPEN),
+    }
+    unwanted = or_(*((Transaction.kind == kind) & ~condition for kind, condition in wanted.items()))
     closed = session.execute(
         update(Transaction)
         .where(Transaction.state == State.BUILT, unwanted)
@@ -276,6 +301,13 @@ def drop_unwanted(session: Session) -> int:
         .execution_options(synchronize_session=False)
     )
     return cast("CursorResult[Any]", closed).rowcount
+
+
+def _proofs(session: Session, batch_id: str) -> list[list[bytes]]:
+    leaves = session.scalars(
+        select(Chunk.leaf_hash).where(Chunk.batch_id == batch_id).order_by(Chunk.chunk_index)
+    ).all()
+    return chunk_proofs([bytes.fromhex(leaf[2:]) for leaf in leaves])
 
 
 def _as_text(column: Any) -> ColumnElement[str]:

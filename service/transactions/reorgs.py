@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, String, case, literal, update
+from sqlalchemy import ColumnElement, CursorResult, String, case, literal, update
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Session
 
@@ -14,20 +14,21 @@ from service.transactions.states import State
 _DEAD = (State.REVERTED.value, State.SUPERSEDED.value, State.CLOSED.value)
 
 
-def take_back(session: Session, chain_id: int, from_block: int) -> int:
-    """Return transactions mined at or after a block to ``reorged``; returns how many.
+def take_back(session: Session, *lost: ColumnElement[bool]) -> int:
+    """Return transactions whose block left the chain to ``reorged``; returns how many.
 
     One that had failed only has a nonce left to use up: it keeps no claim on its effect, which may
     have been planned anew.
+
+    Parameters
+    ----------
+    lost
+        Conditions on :class:`Transaction` that say which blocks are gone.
     """
     mined = (State.INCLUDED.value, *_DEAD)
     result = session.execute(
         update(Transaction)
-        .where(
-            Transaction.chain_id == chain_id,
-            Transaction.block_number >= from_block,
-            Transaction.state.in_(mined),
-        )
+        .where(*lost, Transaction.state.in_(mined))
         .values(
             state=State.REORGED.value,
             dedupe_key=case(

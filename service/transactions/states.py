@@ -10,7 +10,7 @@
 ``replaced``: a replacement (higher fees, or a fill of an unwanted nonce) is signed and committed,
 not sent yet. ``reorged``: its block left the chain, the same bytes go out again. ``reverted``: the
 contract refused it on chain. ``superseded``: what it should do was done by somebody else.
-``closed``: given up, by a fill or because a foreign transaction took its nonce.
+``closed``: given up before it had a nonce, or because a foreign transaction took its nonce.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Kind(StrEnum):
 _MINED = frozenset({State.INCLUDED, State.REVERTED, State.SUPERSEDED, State.CLOSED})
 
 TRANSITIONS: dict[State, frozenset[State]] = {
-    State.BUILT: frozenset({State.SIGNED, State.SUPERSEDED, State.CLOSED}),
+    State.BUILT: frozenset({State.SIGNED, State.CLOSED}),
     State.SIGNED: frozenset({State.SENT, State.REPLACED}) | _MINED,
     State.SENT: frozenset({State.REPLACED, State.SENT}) | _MINED,
     State.REPLACED: frozenset({State.SENT, State.REPLACED}) | _MINED,
@@ -64,7 +64,8 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 IN_FLIGHT = (State.SIGNED, State.SENT, State.REPLACED, State.REORGED)
 """States that have a nonce which the chain has not used as far as we know."""
 
-LIVE = (State.BUILT, *IN_FLIGHT, State.INCLUDED, State.FINAL)
+LIVE = (State.BUILT, *IN_FLIGHT, State.INCLUDED)
+"""States in which a row claims its effect: it may still come to pass, or be taken back."""
 
 
 def move(row: Transaction, to: State) -> None:

@@ -47,7 +47,7 @@ def test_a_proposal_asks_for_the_transaction_with_the_contracts_own_arguments(
         "regionDigits": 2,
         "budget": "100000000000",
         "payoutCap": "2000000000",
-        "tiers": [
+        "tiers_": [
             {"upTo": "50000000000", "reviewers": 1, "challengeDelay": 0},
             {"upTo": "100000000000", "reviewers": 2, "challengeDelay": 3600},
         ],

@@ -147,10 +147,25 @@ def test_after_signing_began_payouts_stay_held_until_no_signature_counts_any_mor
         build()
     deadline = approved.execute_before_unix_s
 
-    assert service.free_cancelled(session, deadline - 1, clock=clock) == 0
-    assert service.free_cancelled(session, deadline, clock=clock) == 3
+    assert service.free_overdue(session, deadline - 1, clock=clock) == 0
+    assert service.free_overdue(session, deadline, clock=clock) == 3
 
     assert states(session, approved) == ["cancelled"] * 3
+    assert build(execute_before_unix_s=deadline + DAY)[0].count == 3
+
+
+def test_a_released_batch_that_missed_its_time_is_cancelled_and_its_cases_are_free(
+    session: Session, released: Batch, build: Build, clock: ManualClock
+) -> None:
+    deadline = released.execute_before_unix_s
+    assert service.free_overdue(session, deadline - 1, clock=clock) == 0
+    assert released.state == "released"
+
+    assert service.free_overdue(session, deadline, clock=clock) == 3
+
+    assert released.state == "cancelled"
+    assert released.last_error == "its time to execute is over, and it is not on chain"
+    assert states(session, released) == ["cancelled"] * 3
     assert build(execute_before_unix_s=deadline + DAY)[0].count == 3
 
 

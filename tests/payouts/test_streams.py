@@ -12,8 +12,7 @@ from service.clock import ManualClock
 from service.errors import Conflict, InvalidInput, NotFound
 from service.payouts import service
 from service.payouts.models import Batch, Chunk, Payout, Stream
-from service.payouts.requests import request_attestation
-from tests.payouts.conftest import DAY, NOW, TOKEN, AddCases, Build, address_of
+from tests.payouts.conftest import DAY, TOKEN, AddCases, Build, address_of
 
 START = datetime(2026, 10, 31, 16, tzinfo=UTC)
 
@@ -182,32 +181,3 @@ def test_pages_of_streams_join(session: Session, batch: Batch) -> None:
     assert second.next_cursor is None
     assert len(service.list_streams(session, payee=address_of("b")).items) == 1
     assert service.list_streams(session, programme_id=99).items == []
-
-
-def test_an_attestation_is_asked_for_with_the_contracts_arguments(
-    session: Session, clock: ManualClock
-) -> None:
-    request = request_attestation(
-        session,
-        amount_base_units=10**12,
-        redemptions_included_base_units=5,
-        as_of=NOW,
-        actor="zhao",
-        clock=clock,
-    )
-
-    assert request.args == {
-        "amount": "1000000000000",
-        "redemptionsIncluded": "5",
-        "asOf": int(NOW.timestamp()),
-        "documentHash": "0x" + "00" * 32,
-    }
-    with pytest.raises(InvalidInput, match="future"):
-        request_attestation(
-            session,
-            amount_base_units=1,
-            redemptions_included_base_units=0,
-            as_of=NOW + timedelta(seconds=1),
-            actor="zhao",
-            clock=clock,
-        )

@@ -29,7 +29,7 @@ def test_a_programme_and_a_reserve_are_made_by_the_holders_of_the_roles(world: W
             regionDigits=2,
             budget="1000000",
             payoutCap="5000",
-            tiers=[{"upTo": "1000000", "reviewers": 1, "challengeDelay": 0}],
+            tiers_=[{"upTo": "1000000", "reviewers": 1, "challengeDelay": 0}],
             metadataHash="0x" + "11" * 32,
         )
         attested = add_request(
