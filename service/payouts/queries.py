@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from eth_utils.address import is_address, to_checksum_address
 from sqlalchemy import ColumnElement, and_, func, or_, select
@@ -283,7 +283,7 @@ def _skipped(session: Session, batch: Batch) -> list[Stuck]:
         Stuck(
             "skipped",
             f"skipped because {reason}: {format_amount(amounts[reason])}, to be retried until "
-            f"{batch.expires_at_unix_s}",
+            f"{datetime.fromtimestamp(batch.expires_at_unix_s, UTC):%Y-%m-%d %H:%M} UTC",
             counts[reason],
         )
         for reason in sorted(counts)
