@@ -5,7 +5,7 @@ Each function names the library it mirrors. Nothing here knows of events or of a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from eth_hash.auto import keccak
@@ -77,6 +77,15 @@ def chunks_root(leaves: Mapping[int, bytes]) -> bytes:
             keccak(NODE_TYPEHASH + level[at] + level[at + 1]) for at in range(0, len(level), 2)
         ]
     return level[0]
+
+
+def proven_root(leaf: bytes, chunk_index: int, siblings: Sequence[bytes]) -> bytes:
+    """Return the root that a leaf has with its siblings, lowest first."""
+    node = leaf
+    for height, sibling in enumerate(siblings):
+        right = chunk_index >> height & 1
+        node = keccak(NODE_TYPEHASH + (sibling + node if right else node + sibling))
+    return node
 
 
 # ---- Vesting.sol ---------------------------------------------------------------------------------

@@ -22,6 +22,19 @@ from service.errors import ChainUnavailable
 HEADERS_A_TIME = 500
 RECEIPTS_A_TIME = 20
 
+NODE_CODES = frozenset(
+    {
+        Code.BLOCK_LINKAGE_BROKEN,
+        Code.HEADER_HASH_MISMATCH,
+        Code.RECEIPTS_ROOT_MISMATCH,
+        Code.LOG_MISPLACED,
+        Code.LOG_MALFORMED,
+        Code.LOG_OMITTED,
+        Code.LOG_INVENTED,
+    }
+)
+"""Findings about what a node says, whatever the events mean."""
+
 Progress = Callable[[str, int, int | None], None]
 """Told what is being done, how much is done, and of how much."""
 
@@ -144,7 +157,8 @@ class BlockReader:
 
     def _judge_hashes(self) -> None:
         """Name headers with a false hash, unless the chain's consensus hashes in its own way."""
-        if not self.evidence.hashes_recomputed:
+        if self.evidence.blocks and not self.evidence.hashes_recomputed:
+            self._weak("no block hash could be recomputed: blocks are linked by the node's word")
             return
         for number, recomputed in self._mismatched:
             self.findings.error(
@@ -153,6 +167,9 @@ class BlockReader:
                 Place(block=number),
                 expected=recomputed,
             )
+
+    def _weak(self, message: str) -> None:
+        self.findings.warning(Code.EVIDENCE_WEAK, message)
 
     # ---- logs ------------------------------------------------------------------------------------
 
@@ -172,6 +189,7 @@ class BlockReader:
                 answers = self.node.batch("eth_getBlockReceipts", [[h["number"]] for h in part])
             except NodeRefused:
                 self.evidence.receipts_available = False
+                self._weak("the node gives no receipts by block: logs are there by its word")
                 return proven
             for header, receipts in zip(part, answers, strict=True):
                 number = int(header["number"], 16)

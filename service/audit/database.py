@@ -33,7 +33,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("id", "programme_id", "programme_version", "kind", "region_code", "region_digits"),
         *("maker_officer_id", "chunk_size", "chunks_root", "manifest_hash", "count"),
         *("total_base_units", "start_unix_s", "cliff_s", "duration_s", "cadence_s"),
-        *("execute_before_unix_s", "expires_at_unix_s", "state", "first_number"),
+        *("execute_before_unix_s", "expires_at_unix_s", "state", "paused", "first_number"),
         *("approved_block_number", "approved_block_hash", "execute_from_unix_s"),
     ),
     "chunks": (
@@ -49,6 +49,24 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("batch_id", "index", "chunk_index", "payee", "total_base_units", "opened_block"),
         *("paid_through_s", "withdrawn_base_units", "cancelled_cut_s", "returned_base_units"),
     ),
+    "events": (
+        *("block_number", "block_hash", "tx_hash", "log_index", "contract", "name", "args"),
+        *("batch_id", "programme", "seq", "final"),
+    ),
+    "transfers": (
+        *("block_number", "log_index", "block_hash", "tx_hash", "from_address", "to_address"),
+        "value",
+    ),
+    "blocks": ("number", "hash", "parent_hash", "timestamp_unix_s"),
+    "transactions": (
+        *("id", "chain_id", "sender", "nonce", "kind", "target", "calldata", "batch_id"),
+        *("chunk_index", "action_id", "state", "block_number", "block_hash", "mined_tx_hash"),
+    ),
+    "transaction_attempts": ("transaction_id", "n", "purpose", "tx_hash", "raw"),
+    "approval_signatures": (
+        *("batch_id", "officer_id", "signer_type", "signer", "signature", "digest"),
+    ),
+    "quorum_actions": ("id", "contract", "kind", "state", "digest"),
     "ledger_entries": (
         *("block_hash", "log_index", "line", "account", "side", "amount", "event_name"),
         *("batch_id", "block_number", "tx_hash", "posting_id"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -28,7 +29,8 @@ class Code(StrEnum):
     LOG_OMITTED = "log_omitted"
     LOG_INVENTED = "log_invented"
     SEQUENCE_GAP = "sequence_gap"
-    EVENT_IMPOSSIBLE = "event_impossible"
+    DEPLOYMENT_NOT_READ = "deployment_not_read"
+    EVIDENCE_WEAK = "evidence_weak"
     # Who approved.
     DIGEST_MISMATCH = "digest_mismatch"
     SIGNATURE_INVALID = "signature_invalid"
@@ -45,6 +47,7 @@ class Code(StrEnum):
     ACTION_MISSING = "action_missing"
     OFFICER_RULE_BROKEN = "officer_rule_broken"
     ADMIN_NOT_REGISTRY = "admin_not_registry"
+    POWERS_CHANGED_UNSIGNED = "powers_changed_unsigned"
     # What was approved.
     PROGRAMME_RULE_BROKEN = "programme_rule_broken"
     BATCH_REPEATED = "batch_repeated"
@@ -62,6 +65,7 @@ class Code(StrEnum):
     CHUNK_REPEATED = "chunk_repeated"
     CHUNK_RULE_BROKEN = "chunk_rule_broken"
     CHUNKS_ROOT_MISMATCH = "chunks_root_mismatch"
+    CHUNK_UNPROVEN = "chunk_unproven"
     TOTAL_MISMATCH = "total_mismatch"
     PAYOUT_ABOVE_CAP = "payout_above_cap"
     SKIP_MISMATCH = "skip_mismatch"
@@ -82,7 +86,7 @@ class Code(StrEnum):
     ACCOUNTING_MISMATCH = "accounting_mismatch"
     VIEW_MISMATCH = "view_mismatch"
     # Manifests.
-    UNIQUENESS_UNPROVEN = "uniqueness_unproven"
+    MANIFEST_MISSING = "manifest_missing"
     MANIFEST_HASH_MISMATCH = "manifest_hash_mismatch"
     MANIFEST_MALFORMED = "manifest_malformed"
     MANIFEST_MISMATCH = "manifest_mismatch"
@@ -194,6 +198,10 @@ class Findings:
         if finding not in self._seen:
             self._seen.add(finding)
             self.items.append(finding)
+
+    def keep_only(self, codes: Collection[Code]) -> None:
+        """Forget findings of other kinds."""
+        self.items[:] = [finding for finding in self.items if finding.code in codes]
 
     @property
     def errors(self) -> list[Finding]:

@@ -59,15 +59,15 @@ class ManifestCheck:
     ----------
     checked
         Manifests found whose hash is the signed one.
-    commitments
-        Case commitment of each payout of those, by batch id and index.
+    lines
+        Payouts of those that are what officers signed, by batch id and index.
     """
 
     folder: Path
     state: State
     findings: Findings
     checked: int = 0
-    commitments: dict[bytes, dict[int, str]] = field(default_factory=dict)
+    lines: dict[bytes, list[Line]] = field(default_factory=dict)
     _paid: dict[str, tuple[bytes, int]] = field(default_factory=dict)
 
     def run(self, time: int, progress: Progress) -> None:
@@ -86,15 +86,17 @@ class ManifestCheck:
     def _check(self, batch: Batch, time: int) -> None:
         path = self.folder / f"{hex_text(batch.id)}.jsonl"
         if not path.is_file():
-            self.findings.warning(
-                Code.UNIQUENESS_UNPROVEN,
-                f"batch {hex_text(batch.id)} has no manifest here: that none of its cases was paid "
-                "twice is not proven",
-                batch.place(),
-            )
+            if any(_counts(batch, payout.status, time) for payout in self.state.payouts(batch)):
+                self.findings.error(
+                    Code.MANIFEST_MISSING,
+                    f"{path.name} is not there: that no case of the batch was paid twice cannot be "
+                    "proven",
+                    batch.place(),
+                )
             return
         found = _hash(path)
-        if found != batch.approval["manifestHash"]:
+        genuine = found == batch.approval["manifestHash"]
+        if not genuine:
             self.findings.error(
                 Code.MANIFEST_HASH_MISMATCH,
                 f"{path.name} is not the manifest that officers signed",
@@ -102,16 +104,19 @@ class ManifestCheck:
                 expected=batch.approval["manifestHash"],
                 found=found,
             )
-            return
-        self.checked += 1
         try:
             header, lines = _parse(path)
         except (ValueError, KeyError, TypeError, OverflowError) as error:
             self.findings.error(Code.MANIFEST_MALFORMED, f"{path.name}: {error}", batch.place())
             return
+        # Of one that is not the signed one too: to name the lines that were changed.
         self._check_header(batch, header)
-        self._check_lines(batch, lines)
-        self._check_unique(batch, lines, time)
+        signed = self._check_lines(batch, lines)
+        if genuine:
+            self.checked += 1
+            self._check_unique(batch, lines, time)
+            if signed:
+                self.lines[batch.id] = lines
 
     def _check_header(self, batch: Batch, header: dict[str, Any]) -> None:
         signed = batch.approval
@@ -133,23 +138,27 @@ class ManifestCheck:
                     found=header.get(key),
                 )
 
-    def _check_lines(self, batch: Batch, lines: list[Line]) -> None:
-        if [line.index for line in lines] != list(range(batch.approval["count"])):
+    def _check_lines(self, batch: Batch, lines: list[Line]) -> bool:
+        """Whether the lines are the payouts that officers signed."""
+        wrong = _first_out_of_place([line.index for line in lines], batch.approval["count"])
+        if wrong is not None:
             self.findings.error(
                 Code.MANIFEST_MISMATCH,
-                f"the manifest of batch {hex_text(batch.id)} has other payouts than were signed",
-                batch.place(),
-                expected=batch.approval["count"],
-                found=len(lines),
+                f"the manifest of batch {hex_text(batch.id)} has other payouts than were signed, "
+                f"from line {wrong + 2} on",
+                batch.place(None, wrong),
+                expected=f"{batch.approval['count']} payouts",
+                found=f"{len(lines)} payouts",
             )
-            return
+            return False
         size = batch.approval["chunkSize"]
         packed = [pack(line.payee, line.amount) for line in lines]
         leaves = {
             chunk: chunk_leaf(batch.id, chunk, b"".join(packed[chunk * size : (chunk + 1) * size]))
             for chunk in range(batch.chunk_count)
         }
-        if chunks_root(leaves) != batch.approval["chunksRoot"]:
+        signed = bool(chunks_root(leaves) == batch.approval["chunksRoot"])
+        if not signed:
             self.findings.error(
                 Code.MANIFEST_MISMATCH,
                 f"the lines of batch {hex_text(batch.id)} do not give the root officers signed",
@@ -170,11 +179,10 @@ class ManifestCheck:
                     expected=f"{line.amount} to {hex_text(line.payee)}",
                     found=f"{payout.amount} to {hex_text(payout.payee)}",
                 )
+        return signed
 
     def _check_unique(self, batch: Batch, lines: list[Line], time: int) -> None:
-        own = self.commitments.setdefault(batch.id, {})
         for line, payout in zip(lines, self.state.payouts(batch), strict=False):
-            own[line.index] = line.commitment
             if not _counts(batch, payout.status, time):
                 continue
             first = self._paid.setdefault(line.commitment, (batch.id, line.index))
@@ -187,6 +195,14 @@ class ManifestCheck:
                     expected="one payout",
                     found=line.commitment,
                 )
+
+
+def _first_out_of_place(indexes: list[int], count: int) -> int | None:
+    """Return the first position at which the indexes are not 0 to `count` - 1, or None."""
+    for position, index in enumerate(indexes):
+        if index != position or position == count:
+            return position
+    return len(indexes) if len(indexes) < count else None
 
 
 def _counts(batch: Batch, status: PayoutStatus, time: int) -> bool:

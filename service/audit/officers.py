@@ -7,13 +7,13 @@ to the one in ``ActionConsumed`` proves itself (decision 0041).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from eth_hash.auto import keccak
 
 from service.audit.abi import Contract
 from service.audit.arithmetic import region_covers, region_valid
+from service.audit.calls import CallOf
 from service.audit.decode import Event, address_text, hex_text
 from service.audit.findings import Code, Findings, Place
 from service.audit.signatures import (
@@ -66,15 +66,15 @@ class Officers:
     ----------
     addresses
         Of the contracts that consume quorum actions.
-    input_of
-        Returns a transaction's input, empty where the node does not have it.
+    call_of
+        Returns what a transaction called.
     """
 
     registry: Registry
     findings: Findings
     domains: dict[Contract, Domain]
     addresses: dict[Contract, bytes]
-    input_of: Callable[[bytes], bytes]
+    call_of: CallOf
     consumed: dict[tuple[bytes, bytes], tuple[bytes, Event]] = field(default_factory=dict)
     _arriving: Event | None = None
 
@@ -118,7 +118,7 @@ class Officers:
                 f"quorum action {hex_text(key[1])} was used a second time",
                 _place(event),
             )
-        self.registry.actions_used.add(key)
+        self.registry.actions_used[key] = event.args["digest"]
         self.consumed[key] = (event.args["digest"], event)
 
     def _officer_added(self, event: Event) -> None:
@@ -246,32 +246,33 @@ class Officers:
     ) -> None:
         action = event.args["actionId"]
         domain = self.domains[claim.contract]
-        deadlines = list(_words_behind(self.input_of(event.tx), action))
-        rebuilt = [
-            domain.digest(claim.primary_type, *claim.facts, action, deadline)
-            for deadline in deadlines
+        call = self.call_of(event.tx)
+        rebuilt = {
+            domain.digest(claim.primary_type, *claim.facts, action, deadline): deadline
+            for deadline in call.deadlines(action)
             if deadline < MAX_DEADLINE
-        ]
-        if not rebuilt:
-            self.findings.warning(
-                Code.ACTION_UNPROVEN,
-                f"the deadline of {event.name} in block {event.block} is not in the transaction: "
-                "who signed is proven, what they signed is not",
-                place,
-            )
-        elif digest not in rebuilt:
+        }
+        if digest in rebuilt:
+            if rebuilt[digest] < event.timestamp:
+                self.findings.error(
+                    Code.OFFICER_RULE_BROKEN,
+                    f"{event.name} in block {event.block} came after its deadline",
+                    place,
+                )
+        elif rebuilt and call.to == self.addresses[claim.contract]:
             self.findings.error(
                 Code.DIGEST_MISMATCH,
                 f"what officers signed for {event.name} in block {event.block} is not what "
                 "happened",
                 place,
-                expected=rebuilt[0],
+                expected=min(rebuilt),
                 found=digest,
             )
-        elif deadlines[rebuilt.index(digest)] < event.timestamp:
-            self.findings.error(
-                Code.OFFICER_RULE_BROKEN,
-                f"{event.name} in block {event.block} came after its deadline",
+        else:
+            self.findings.warning(
+                Code.ACTION_UNPROVEN,
+                f"the deadline of {event.name} in block {event.block} is not in the transaction: "
+                "who signed is proven, what they signed is not",
                 place,
             )
 
@@ -369,16 +370,6 @@ class Officers:
                 expected=region,
                 found=officer.region,
             )
-
-
-def _words_behind(data: bytes, action: bytes) -> list[int]:
-    """Return the 32-byte number behind each place where an action id stands in an input."""
-    found = []
-    at = data.find(action)
-    while at >= 0:
-        found.append(int.from_bytes(data[at + 32 : at + 64], "big"))
-        at = data.find(action, at + 1)
-    return found
 
 
 def _place(event: Event) -> Place:

@@ -2,88 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from service.audit.abi import Contract
-from service.audit.blocks import BlockReader, Progress
+from service.audit.blocks import NODE_CODES, BlockReader, Progress
+from service.audit.calls import Call, CallOf
+from service.audit.database import Snapshot
 from service.audit.decode import Event, address_text, hex_text
+from service.audit.deployment import Deployment, discover
 from service.audit.findings import Code, Findings, Place
 from service.audit.manifests import ManifestCheck
 from service.audit.officers import Officers
 from service.audit.report import ReplayReport, totals
 from service.audit.rows import DatabaseCheck
-from service.audit.rpc import Node, NodeRefused
-from service.audit.signatures import domain
+from service.audit.rpc import Node
 from service.audit.state import State
 from service.audit.streams import StreamReplay
 from service.audit.token import TokenReplay
 from service.audit.vault import VaultReplay
-from service.audit.views import ViewCheck, as_address, calldata
+from service.audit.views import ViewCheck
 from service.errors import ChainUnavailable, InvalidInput
 
 ADMIN_ROLE = 0
+SMALLEST_QUORUM = 2
+
+POWERS = frozenset(
+    {
+        "RoleAdminChanged",
+        "RoleGrantDelayChanged",
+        "RoleGranted",
+        "RoleGuardianChanged",
+        "TargetAdminDelayUpdated",
+        "TargetClosed",
+        "TargetFunctionRoleUpdated",
+    }
+)
+"""Events of the manager that change who may do what. Giving a role up oneself needs nobody."""
 
 
 def no_progress(_stage: str, _done: int, _total: int | None) -> None:
     """Say nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Deployment:
-    """The contracts that belong together, as the vault names them.
-
-    Attributes
-    ----------
-    addresses
-        Of each contract, bytes.
-    quorum
-        Officers a quorum action needs, a constant of the deployed registry.
-    """
-
-    chain_id: int
-    addresses: dict[Contract, bytes]
-    quorum: int
-
-
-def discover(node: Node, vault: bytes, block: int) -> Deployment:
-    """Ask the vault for its token and registry, and the registry for its manager.
-
-    Raises
-    ------
-    ChainUnavailable, NodeRefused
-        When the node does not answer.
-    InvalidInput
-        When there is no vault of ours at that address.
-    """
-
-    def ask(address: bytes, name: str) -> bytes:
-        try:
-            answer = node.view(hex_text(address), calldata(f"{name}()"), block)
-        except NodeRefused as error:
-            if "revert" not in str(error):
-                raise
-            answer = b""
-        if len(answer) != 32:  # noqa: PLR2004  # one ABI word
-            raise InvalidInput(f"there is no AllowanceVault at {address_text(vault)}")
-        return answer
-
-    token = as_address(ask(vault, "token"))
-    registry = as_address(ask(vault, "registry"))
-    manager = as_address(ask(registry, "manager"))
-    return Deployment(
-        chain_id=int(node.call("eth_chainId"), 16),
-        addresses={
-            Contract.VAULT: vault,
-            Contract.TOKEN: token,
-            Contract.REGISTRY: registry,
-            Contract.MANAGER: manager,
-        },
-        quorum=int.from_bytes(ask(registry, "quorum"), "big"),
-    )
 
 
 @dataclass
@@ -94,34 +55,35 @@ class Replayer:
     ----------
     counts
         Events of each contract and name.
+    begun_late
+        Whether the first events seen are not the contracts' first.
     """
 
     deployment: Deployment
     findings: Findings
-    input_of: Callable[[bytes], bytes]
+    call_of: CallOf
     state: State = field(default_factory=State)
     counts: dict[Contract, dict[str, int]] = field(
         default_factory=lambda: {contract: {} for contract in Contract}
     )
+    begun_late: bool = False
     _transaction: bytes | None = None
+    _handed_over: bool = False
+    _powers_changed: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         addresses = self.deployment.addresses
-        self.state.registry.quorum = self.deployment.quorum
+        self.state.registry.quorum = max(self.deployment.quorum, SMALLEST_QUORUM)
         self.officers = Officers(
             self.state.registry,
             self.findings,
-            {
-                contract: domain(contract, self.deployment.chain_id, address)
-                for contract, address in addresses.items()
-                if contract is not Contract.MANAGER
-            },
+            self.deployment.domains(),
             addresses,
-            self.input_of,
+            self.call_of,
         )
         vault, token = addresses[Contract.VAULT], addresses[Contract.TOKEN]
         self.token = TokenReplay(self.state, self.findings, self.officers, vault)
-        self.vault = VaultReplay(self.state, self.findings, self.officers, self.token, token)
+        self.vault = VaultReplay(self.state, self.findings, self.officers, self.token, vault, token)
         streams = StreamReplay(self.vault, self.findings)
         self._vault_handlers = {**self.vault.handlers, **streams.handlers}
 
@@ -141,6 +103,8 @@ class Replayer:
                 handler(event)
         elif event.contract is Contract.REGISTRY:
             self.officers.apply(event)
+            if event.name == "ManagerCalled":
+                self._powers_changed.clear()
         else:
             self._apply_manager(event)
 
@@ -149,6 +113,14 @@ class Replayer:
         self.officers.close_transaction()
         self.token.close_transaction()
         self.vault.close_transaction()
+        for event in self._powers_changed:
+            self.findings.error(
+                Code.POWERS_CHANGED_UNSIGNED,
+                f"{event.name} in block {event.block}: housekeeping powers were changed and no "
+                "quorum of officers signed it",
+                Place(block=event.block, tx=hex_text(event.tx)),
+            )
+        self._powers_changed.clear()
 
     def _check_sequence(self, event: Event) -> None:
         seq = event.args.get("seq")
@@ -157,6 +129,7 @@ class Replayer:
         registry = self.state.registry
         before = self.state.vault_seq if event.contract is Contract.VAULT else registry.seq
         if seq != before + 1:
+            self.begun_late |= before == 0
             self.findings.error(
                 Code.SEQUENCE_GAP,
                 f"events {before + 1} to {seq - 1} of the {event.contract} are missing before "
@@ -173,11 +146,21 @@ class Replayer:
             registry.seq = seq
 
     def _apply_manager(self, event: Event) -> None:
+        if self._handed_over and event.name in POWERS:
+            self._powers_changed.append(event)
         if event.name == "RoleGranted":
-            members = self.state.roles.setdefault(event.args["roleId"], set())
-            members.add(event.args["account"])
+            members = self.state.roles.setdefault(event.args["roleId"], {})
+            members[event.args["account"]] = event.args["since"]
         elif event.name == "RoleRevoked":
-            self.state.roles.get(event.args["roleId"], set()).discard(event.args["account"])
+            self.state.roles.get(event.args["roleId"], {}).pop(event.args["account"], None)
+        self._handed_over |= self._administrators() == {self._registry}
+
+    @property
+    def _registry(self) -> bytes:
+        return self.deployment.addresses[Contract.REGISTRY]
+
+    def _administrators(self) -> set[bytes]:
+        return set(self.state.roles.get(ADMIN_ROLE, {}))
 
     def check_end(self) -> None:
         """Check what must hold of the whole: sums, commitments, who administers."""
@@ -191,14 +174,22 @@ class Replayer:
         committed = minter.committed if minter else 0
         if owed != committed:
             self._unequal("what is approved and unpaid is not what is committed", owed, committed)
-        admins = state.roles.get(ADMIN_ROLE, set())
-        if admins != {self.deployment.addresses[Contract.REGISTRY]}:
+        if self._administrators() != {self._registry}:
+            admins = sorted(address_text(admin) for admin in self._administrators())
             self.findings.error(
                 Code.ADMIN_NOT_REGISTRY,
                 "the housekeeping roles are administered by others than the officers' registry",
-                expected=address_text(self.deployment.addresses[Contract.REGISTRY]),
-                found=", ".join(sorted(address_text(admin) for admin in admins)) or "nobody",
+                expected=address_text(self._registry),
+                found=", ".join(admins) or "nobody",
             )
+        if self.deployment.quorum < SMALLEST_QUORUM:
+            self.findings.error(
+                Code.OFFICER_RULE_BROKEN,
+                "the registry's quorum is smaller than any registry of ours can have",
+                expected=f"at least {SMALLEST_QUORUM}",
+                found=self.deployment.quorum,
+            )
+        self.vault.prove_chunks(self.call_of)
 
     def _unequal(self, message: str, expected: int, found: int) -> None:
         self.findings.error(Code.ACCOUNTING_MISMATCH, message, expected=expected, found=found)
@@ -256,23 +247,26 @@ def replay(node: Node, options: Options, progress: Progress = no_progress) -> Re
     ConfigurationError
         When the database cannot be read.
     """
-    database = DatabaseCheck.open(options.database) if options.database else None
+    snapshot = Snapshot(options.database) if options.database else None
     try:
-        return _replay(node, options, database, progress)
+        return _replay(node, options, snapshot, progress)
     finally:
-        if database is not None:
-            database.close()
+        if snapshot is not None:
+            snapshot.close()
 
 
 def _replay(
-    node: Node, options: Options, database: DatabaseCheck | None, progress: Progress
+    node: Node, options: Options, snapshot: Snapshot | None, progress: Progress
 ) -> ReplayReport:
     first, last = _range(node, options)
     findings = Findings()
     deployment = discover(node, options.vault, last)
-    replayer = Replayer(deployment, findings, _inputs(node))
-    if database is not None:
-        database.attach(node, deployment.chain_id, last, findings)
+    replayer = Replayer(deployment, findings, calls_of(node))
+    state = replayer.state
+    database = None
+    if snapshot is not None:
+        database = DatabaseCheck(snapshot, node, deployment, findings)
+        database.attach(last)
     contracts = {address: contract for contract, address in deployment.addresses.items()}
     reader = BlockReader(node, contracts, findings, progress)
     began = _read(reader, replayer, database, options, (first, last))
@@ -280,26 +274,39 @@ def _replay(
     if header is None or (reader.last_hash is not None and header["hash"] != reader.last_hash):
         raise ChainUnavailable(f"block {last} was replaced while it was read: run again")
     time = int(header["timestamp"], 16)
-    if database is not None and database.due(None):
-        database.compare(replayer.state, time, progress)
-    addresses = {name: hex_text(address) for name, address in deployment.addresses.items()}
-    views = ViewCheck(node, addresses, replayer.state, findings, last, time).run(progress)
-    manifests = _check_manifests(options, replayer, database, time, progress)
+    views, manifests = 0, None
+    complete = not (replayer.begun_late or not state.token.minters)
+    if complete or options.from_block is None:
+        if database is not None and database.due(None):
+            database.compare(state, time, progress)
+        addresses = {name: hex_text(address) for name, address in deployment.addresses.items()}
+        views = ViewCheck(node, addresses, state, findings, last, time).run(progress)
+        manifests = _check_manifests(options, replayer, database, time, progress)
+    else:
+        database = None
+        findings.keep_only(NODE_CODES)
+        findings.error(
+            Code.DEPLOYMENT_NOT_READ,
+            f"the contracts are older than block {first}: without their first events nothing can "
+            "be compared, and nothing was",
+            Place(block=first),
+        )
     return ReplayReport(
         chain_id=deployment.chain_id,
         addresses={name.value: address_text(a) for name, a in deployment.addresses.items()},
+        code_hashes={name.value: found for name, found in deployment.code_hashes.items()},
         from_block=first if options.from_block is not None else began,
         to_block=last,
         to_block_hash=header["hash"],
         events={name.value: counted for name, counted in replayer.counts.items()},
-        totals=totals(replayer.state),
+        totals=totals(state),
         evidence=reader.evidence,
         views=views,
         manifests_checked=None if manifests is None else manifests.checked,
         database_rows=None if database is None else database.rows,
-        state_digest=replayer.state.digest(),
+        state_digest=state.digest(),
         findings=findings.items,
-        state=replayer.state,
+        state=state,
     )
 
 
@@ -329,10 +336,12 @@ def _read(
             database.compare(replayer.state, events[0].timestamp, reader.progress)
         for event in events:
             replayer.apply(event)
+            if database is not None:
+                database.see(event)
     replayer.check_end()
     if not replayer.state.token.minters:
         replayer.findings.error(
-            Code.SEQUENCE_GAP, "the events of the deployment are not in these blocks"
+            Code.DEPLOYMENT_NOT_READ, "the events of the deployment are not in these blocks"
         )
     return blocks[0] if began is None else began
 
@@ -349,14 +358,21 @@ def _check_manifests(
     check = ManifestCheck(options.manifests, replayer.state, replayer.findings)
     check.run(time, progress)
     if database is not None:
-        database.compare_commitments(check.commitments)
+        database.compare_lines(check.lines)
     return check
 
 
-def _inputs(node: Node) -> Callable[[bytes], bytes]:
-    @cache
-    def input_of(tx: bytes) -> bytes:
-        found: dict[str, Any] | None = node.call("eth_getTransactionByHash", hex_text(tx))
-        return bytes.fromhex(found["input"][2:]) if found else b""
+def calls_of(node: Node) -> CallOf:
+    """Return a function that asks a node for a transaction's call, once for each."""
 
-    return input_of
+    @cache
+    def call_of(tx: bytes) -> Call:
+        found: dict[str, Any] | None = node.call("eth_getTransactionByHash", hex_text(tx))
+        if found is None:
+            return Call(None, b"")
+        to = found.get("to")
+        return Call(
+            bytes.fromhex(to[2:]) if to else None, bytes.fromhex(found["input"].removeprefix("0x"))
+        )
+
+    return call_of

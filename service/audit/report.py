@@ -35,11 +35,11 @@ class Totals:
     withdrawals: int
     redemptions: int
     wallets: int
-    supply: int
-    committed: int
-    minted: int
-    redeemed: int
-    reserve: int
+    supply_base_units: int
+    committed_base_units: int
+    minted_base_units: int
+    redeemed_base_units: int
+    reserve_base_units: int
 
 
 def totals(state: State) -> Totals:
@@ -67,15 +67,15 @@ def totals(state: State) -> Totals:
         withdrawals=state.withdrawals,
         redemptions=token.redemptions,
         wallets=sum(bool(balance) for balance in token.balances.values()),
-        supply=token.supply,
-        committed=token.committed,
-        minted=token.supply + token.redeemed,
-        redeemed=token.redeemed,
-        reserve=token.reserve,
+        supply_base_units=token.supply,
+        committed_base_units=token.committed,
+        minted_base_units=token.supply + token.redeemed,
+        redeemed_base_units=token.redeemed,
+        reserve_base_units=token.reserve,
     )
 
 
-AMOUNTS = ("supply", "committed", "minted", "redeemed", "reserve")
+AMOUNT = "_base_units"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,8 @@ class ReplayReport:
 
     Attributes
     ----------
-    addresses
-        Of the four contracts.
+    addresses, code_hashes
+        Of the four contracts; the hash of a contract's code tells whether it is the one built.
     events
         How many of each contract and name.
     evidence
@@ -102,6 +102,7 @@ class ReplayReport:
 
     chain_id: int
     addresses: dict[str, str]
+    code_hashes: dict[str, str]
     from_block: int
     to_block: int
     to_block_hash: str
@@ -138,29 +139,24 @@ class ReplayReport:
             notes.append("no manifests given: that no case was paid twice is not proven")
         if self.database_rows is None:
             notes.append("no database given: the chain was compared with itself alone")
-        if not self.evidence.receipts_available:
-            notes.append("the node gives no receipts by block: logs are not bound to block hashes")
-        if not self.evidence.hashes_recomputed:
-            notes.append("block hashes of this chain could not be recomputed from their headers")
         return notes
 
     def as_json(self) -> dict[str, Any]:
         """Return everything but the state, amounts as strings."""
         counted = {
-            (f"{name}_base_units" if name in AMOUNTS else name): (
-                str(value) if name in AMOUNTS else value
-            )
+            name: str(value) if name.endswith(AMOUNT) else value
             for name, value in asdict(self.totals).items()
         }
         return {
             "chain_id": self.chain_id,
             "contracts": self.addresses,
+            "code_hashes": self.code_hashes,
             "from_block": self.from_block,
             "to_block": self.to_block,
             "to_block_hash": self.to_block_hash,
             "events": self.event_count,
             "events_by_contract": self.events,
-            "totals": counted,
+            "totals": {**counted, "events": self.event_count},
             "evidence": asdict(self.evidence),
             "views_compared": self.views,
             "manifests_checked": self.manifests_checked,
@@ -210,8 +206,8 @@ class ReplayReport:
         table.add_column(style="bold")
         table.add_column(justify="right")
         for name, value in asdict(self.totals).items():
-            shown = format_amount(value) if name in AMOUNTS else str(value)
-            table.add_row(name.replace("_", " "), shown)
+            shown = format_amount(value) if name.endswith(AMOUNT) else str(value)
+            table.add_row(name.removesuffix(AMOUNT).replace("_", " "), shown)
         return table
 
     def _findings(self) -> Table:

@@ -8,23 +8,38 @@ give the signed root.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from service.audit.arithmetic import chunk_leaf, chunks_root, unpack, vested
 from service.audit.blocks import Progress
 from service.audit.database import Row, Snapshot, unix, whole
-from service.audit.decode import address_text, hex_text
+from service.audit.decode import Event, address_text, hex_text
+from service.audit.deployment import Deployment
+from service.audit.event_rows import NOT_KEPT, EventRows
 from service.audit.findings import NOWHERE, Code, Findings, Place
 from service.audit.ledger import compare_ledger
+from service.audit.manifests import Line
 from service.audit.rpc import Node
+from service.audit.signature_rows import SignatureRows
 from service.audit.state import Batch, Payout, PayoutStatus, State
+from service.audit.transaction_rows import TransactionRows
 
 SKIP_REASONS = {1: "zero_address", 2: "token", 3: "vault", 4: "frozen"}
 NOT_ON_CHAIN_BATCH = {"draft", "approved", "released", "cancelled"}
 NOT_ON_CHAIN_PAYOUT = {"draft", "approved", "queued", "held", "cancelled"}
 KINDS = ("one_off", "stream")
+PAYOUTS_OF_BATCH = {
+    "draft": {"draft", "held"},
+    "approved": {"approved", "held"},
+    "released": {"queued", "held"},
+    "cancelled": {"held", "cancelled"},
+}
+"""States of the payouts of a batch that is not on chain."""
+
+MANIFEST, PLANNED = "in the signed manifest", "by the batch's own rows"
+"""What a row is compared with, where that is not the chain."""
 
 
 class OneOf(frozenset[Any]):
@@ -47,33 +62,21 @@ class DatabaseCheck:
     """
 
     snapshot: Snapshot
+    node: Node
+    deployment: Deployment
+    _findings: Findings
     rows: int = 0
-    _findings: Findings = field(default_factory=Findings)
     _read_to: int | None = None
     _final_to: int = -1
     _ledger_to: int | None = None
     _done: bool = False
     _state: State = field(default_factory=State)
     _time: int = 0
-
-    @classmethod
-    def open(cls, url: str) -> DatabaseCheck:
-        """Open a database and take its snapshot.
-
-        Raises
-        ------
-        ConfigurationError
-            When it cannot be read.
-        """
-        return cls(Snapshot(url))
-
-    def close(self) -> None:
-        """Let the snapshot go."""
-        self.snapshot.close()
+    _blocks: dict[int, Event] = field(default_factory=dict)
 
     # ---- when ------------------------------------------------------------------------------------
 
-    def attach(self, node: Node, chain_id: int, last: int, findings: Findings) -> None:
+    def attach(self, last: int) -> None:
         """Learn how far the database has read, and whether it read this chain.
 
         Raises
@@ -83,25 +86,27 @@ class DatabaseCheck:
         ConfigurationError
             When the database cannot be read.
         """
-        self._findings = findings
         # All of them at once: a second reading would be later than the first.
-        for row in self.snapshot.rows("cursors", ("name",)):
-            if row["chain_id"] != chain_id:
+        cursors = list(self.snapshot.rows("cursors", ("name",)))
+        for row in cursors:
+            if row["chain_id"] != self.deployment.chain_id:
                 self._findings.error(
                     Code.DATABASE_OTHER_CHAIN,
                     f"the database follows chain {row['chain_id']}",
-                    expected=chain_id,
+                    expected=self.deployment.chain_id,
                     found=row["chain_id"],
                 )
-            elif row["name"] == "events":
-                self._read_to = row["block_number"]
-                self._check_fork(node, row, last)
-            elif row["name"] == "final":
-                self._final_to = row["block_number"]
-            elif row["name"] == "ledger":
-                self._ledger_to = row["block_number"]
+        own = {row["name"]: row for row in cursors if row["chain_id"] == self.deployment.chain_id}
+        for row in own.values():
+            self._check_fork(row, last)
+        numbers = {name: row["block_number"] for name, row in own.items()}
+        self._read_to = numbers.get("events")
+        self._final_to = numbers.get("final", -1)
+        self._ledger_to = numbers.get("ledger")
+        self._check_order()
+        self._events = EventRows(self.snapshot, self._findings, self._read_to, self._final_to)
 
-    def _check_fork(self, node: Node, row: Row, last: int) -> None:
+    def _check_fork(self, row: Row, last: int) -> None:
         number = row["block_number"]
         if number > last:
             self._findings.error(
@@ -111,7 +116,7 @@ class DatabaseCheck:
             )
             self._done = True
             return
-        (header,) = node.headers(number, number)
+        (header,) = self.node.headers(number, number)
         if header is None or header["hash"] != row["block_hash"]:
             self._findings.error(
                 Code.DATABASE_OTHER_CHAIN,
@@ -120,6 +125,29 @@ class DatabaseCheck:
                 expected=None if header is None else header["hash"],
                 found=row["block_hash"],
             )
+
+    def _check_order(self) -> None:
+        """What is posted must be final, what is final must have been read."""
+        read, posted = self._read_to, self._ledger_to
+        if self._final_to > (-1 if read is None else read) or (posted or -1) > self._final_to:
+            self._findings.error(
+                Code.DATABASE_MISMATCH,
+                f"the database read to block {read}, calls {self._final_to} final and posted to "
+                f"{posted}",
+            )
+        elif (-1 if posted is None else posted) < self._final_to:
+            self._findings.warning(
+                Code.DATABASE_BEHIND,
+                f"the ledger is posted to block {posted}, block {self._final_to} is final",
+            )
+
+    def see(self, event: Event) -> None:
+        """Compare the rows of one event; events must come in order."""
+        if self._done:
+            return
+        self._events.check(event)
+        if event.name not in NOT_KEPT:
+            self._blocks[event.block] = event
 
     def due(self, next_block: int | None) -> bool:
         """Whether to compare now: the next block with events is one the database has not read.
@@ -175,23 +203,54 @@ class DatabaseCheck:
                 f"batch {hex_text(batch.id)} is on chain and not in the database", batch.place()
             )
         self._orphans()
+        self._block_rows()
+        self.rows += self._events.finish(state)
+        addresses = self.deployment.addresses
+        self.rows += SignatureRows(
+            self.snapshot, state, self._findings, self.deployment.domains(), addresses
+        ).run()
+        self.rows += TransactionRows(
+            self.snapshot,
+            self.node,
+            state,
+            self._findings,
+            self.deployment.chain_id,
+            self._final_to,
+        ).run()
         self.rows += compare_ledger(
             self.snapshot, state, self._findings, self._ledger_to, self._read_to
         )
 
-    def compare_commitments(self, commitments: Mapping[bytes, Mapping[int, str]]) -> None:
-        """Compare the case commitment of each payout with the signed manifests."""
-        for batch_id, lines in commitments.items():
+    def _block_rows(self) -> None:
+        """Compare the blocks that hold events; the others are not ours to keep."""
+        unseen = dict(self._blocks)
+        for row in self.snapshot.rows("blocks", ("number",)):
+            event = unseen.pop(row["number"], None)
+            if event is not None:
+                facts = {"hash": hex_text(event.block_hash), "timestamp_unix_s": event.timestamp}
+                place = Place(block=event.block)
+                self._compare(f"block {event.block}", place, row, facts)
+        for number in unseen:
+            self._missing(f"block {number} has events and is not in the database", Place(number))
+
+    def compare_lines(self, manifests: Mapping[bytes, Sequence[Line]]) -> None:
+        """Compare the payouts with the lines of the manifests that officers signed."""
+        for batch_id, lines in manifests.items():
+            batch = self._state.batches.get(batch_id)
+            if batch is None:
+                continue
             for row in self.snapshot.rows("payouts", ("index",), batch_id=hex_text(batch_id)):
-                batch = self._state.batches.get(batch_id)
-                expected = lines.get(row["index"])
-                if batch is not None and expected is not None:
-                    self._compare(
-                        _payout_name(batch.first_number + row["index"], batch_id, row["index"]),
-                        batch.place(None, row["index"]),
-                        row,
-                        {"commitment": expected},
-                    )
+                index = row["index"]
+                if not 0 <= index < len(lines):
+                    continue
+                line = lines[index]
+                expected = {
+                    "commitment": line.commitment,
+                    "payee": address_text(line.payee),
+                    "amount_base_units": line.amount,
+                }
+                name = _payout_name(batch.first_number + index, batch_id, index)
+                self._compare(name, batch.place(None, index), row, expected, MANIFEST)
 
     # ---- programmes and officers -----------------------------------------------------------------
 
@@ -294,11 +353,12 @@ class DatabaseCheck:
         self._compare(f"batch {hex_text(batch.id)}", batch.place(), row, expected)
         stored = list(self.snapshot.rows("chunks", ("chunk_index",), batch_id=row["id"]))
         waiting = self._chunks(batch, stored)
-        self._payouts(batch, row["id"], waiting)
+        chunk_states = {chunk["chunk_index"]: chunk["state"] for chunk in stored}
+        self._payouts(batch, row, chunk_states, waiting)
         self._streams(batch, row["id"])
 
     def _chunks(self, batch: Batch, stored: list[Row]) -> dict[int, bytes]:
-        """Compare the chunks; return the entries of those not run that officers did sign."""
+        """Compare the chunks; return the entries kept of those not run."""
         leaves, entries = {}, {}
         for row in stored:
             index = row["chunk_index"]
@@ -315,17 +375,17 @@ class DatabaseCheck:
                 f"chunk {index} of batch {hex_text(batch.id)} is not in the database",
                 batch.place(None, batch.first_index(index)),
             )
-        if chunks_root(leaves) == batch.approval["chunksRoot"]:
-            return {index: found for index, found in entries.items() if index not in batch.chunks}
-        self._findings.error(
-            Code.DATABASE_MISMATCH,
-            f"the chunks of batch {hex_text(batch.id)} in the database are not those officers "
-            "signed",
-            batch.place(),
-            expected=batch.approval["chunksRoot"],
-            found=chunks_root(leaves),
-        )
-        return {}
+        if chunks_root(leaves) != batch.approval["chunksRoot"]:
+            self._findings.error(
+                Code.DATABASE_MISMATCH,
+                f"the chunks of batch {hex_text(batch.id)} in the database are not those officers "
+                "signed",
+                batch.place(),
+                expected=batch.approval["chunksRoot"],
+                found=chunks_root(leaves),
+            )
+        # Where the root differs too: payouts that differ from their chunk are named one by one.
+        return {index: found for index, found in entries.items() if index not in batch.chunks}
 
     def _chunk_facts(self, batch: Batch, index: int, entries: bytes) -> dict[str, Any]:
         chunk = batch.chunks.get(index)
@@ -352,8 +412,14 @@ class DatabaseCheck:
 
     # ---- payouts ---------------------------------------------------------------------------------
 
-    def _payouts(self, batch: Batch, stored_id: str, waiting: Mapping[int, bytes]) -> None:
-        stored = self.snapshot.rows("payouts", ("index",), batch_id=stored_id)
+    def _payouts(
+        self,
+        batch: Batch,
+        kept: Row,
+        chunk_states: Mapping[int, str],
+        waiting: Mapping[int, bytes],
+    ) -> None:
+        stored = self.snapshot.rows("payouts", ("index",), batch_id=kept["id"])
         size = batch.approval["chunkSize"]
         signed = {
             index * size + position: entry
@@ -369,6 +435,9 @@ class DatabaseCheck:
                 self._missing(f"{name} is not in the database", place)
             else:
                 facts = self._payout_facts(payout, size)
+                if payout.status is PayoutStatus.APPROVED:
+                    chunk_state = chunk_states.get(index // size)
+                    facts["state"] = OneOf(self._waiting_states(batch, kept, chunk_state))
                 if payout.payee is None and index in signed:
                     payee, amount = signed[index]
                     facts |= {"payee": address_text(payee), "amount_base_units": amount}
@@ -384,7 +453,12 @@ class DatabaseCheck:
             "state": OneOf(self._payout_states(payout)),
         }
         if payout.payee is None:
-            return facts
+            return facts | {
+                "skip_reason": None,
+                "included_block_number": None,
+                "included_block_hash": None,
+                "tx_hash": None,
+            }
         included = payout.status in (PayoutStatus.PAID, PayoutStatus.OPENED)
         return facts | {
             "payee": address_text(payout.payee),
@@ -396,16 +470,21 @@ class DatabaseCheck:
         }
 
     def _payout_states(self, payout: Payout) -> set[str]:
-        signed = payout.batch.approval
         if payout.status in (PayoutStatus.PAID, PayoutStatus.OPENED):
             return {"paid" if (payout.block or 0) <= self._final_to else "included"}
         if payout.status is PayoutStatus.CANCELLED:
             return {"cancelled"}
-        if payout.status is PayoutStatus.SKIPPED:
-            expired = {"expired"} if self._time >= signed["expiresAt"] else set()
-            return {"skipped"} | expired
-        expired = {"expired"} if self._time >= signed["executeBefore"] else set()
-        return {"queued", "sent", "held"} | expired
+        expired = self._time >= payout.batch.approval["expiresAt"]
+        return {"skipped", "expired"} if expired else {"skipped"}
+
+    def _waiting_states(self, batch: Batch, kept: Row, chunk_state: str | None) -> set[str]:
+        """States of a payout whose chunk was not run, which only the service's own rows tell."""
+        states = {"held" if kept["paused"] else "queued"}
+        if chunk_state == "sent":
+            states.add("sent")
+        if self._time >= batch.approval["executeBefore"]:
+            states.add("expired")
+        return states
 
     def _streams(self, batch: Batch, stored_id: str) -> None:
         stored = self.snapshot.rows("streams", ("index",), batch_id=stored_id)
@@ -426,34 +505,66 @@ class DatabaseCheck:
     # ---- what the chain does not know ------------------------------------------------------------
 
     def _unknown_batch(self, row: Row) -> None:
-        """A batch that is not on chain: a plan, which must not claim to be more."""
-        batch_id = row["id"]
-        place = Place(batch=batch_id)
-        expected: dict[str, Any] = {"state": OneOf(NOT_ON_CHAIN_BATCH), "first_number": None}
-        self._compare(f"batch {batch_id}", place, row, expected)
+        """A batch that is not on chain: a plan, which must agree with itself and claim no more."""
+        batch_id, size = row["id"], max(1, row["chunk_size"])
+        name, place = f"batch {batch_id}", Place(batch=batch_id)
         entries: dict[int, list[tuple[bytes, int]]] = {}
         leaves = {}
         for chunk in self.snapshot.rows("chunks", ("chunk_index",), batch_id=batch_id):
-            content = bytes(chunk["entries"])
-            index = chunk["chunk_index"]
+            index, content = chunk["chunk_index"], bytes(chunk["entries"])
             entries[index] = list(unpack(content))
             leaves[index] = chunk_leaf(_bytes(batch_id), index, content)
-            name = f"chunk {index} of batch {batch_id}"
-            states = OneOf({"waiting", "sent"})
-            self._compare(name, place, chunk, {"state": states, "executed_block_number": None})
-        self._compare(
-            f"batch {batch_id}", place, {"chunks_root": hex_text(chunks_root(leaves))}, row
-        )
+            facts: dict[str, Any] = {
+                "leaf_hash": hex_text(leaves[index]),
+                "count": len(entries[index]),
+                "total_base_units": sum(amount for _, amount in entries[index]),
+                "state": OneOf({"waiting", "sent"}),
+                "executed_block_number": None,
+                "executed_block_hash": None,
+                "tx_hash": None,
+            }
+            self._compare(f"chunk {index} of {name}", place, chunk, facts, PLANNED)
+        facts = {
+            "state": OneOf(NOT_ON_CHAIN_BATCH),
+            "first_number": None,
+            "approved_block_number": None,
+            "chunks_root": hex_text(chunks_root(leaves)),
+            "count": sum(map(len, entries.values())),
+            "total_base_units": sum(amount for each in entries.values() for _, amount in each),
+        }
+        self._compare(name, place, row, facts, PLANNED)
+        planned = {
+            index * size + position: entry
+            for index, chunk_entries in entries.items()
+            for position, entry in enumerate(chunk_entries)
+        }
+        states = OneOf(PAYOUTS_OF_BATCH.get(row["state"], NOT_ON_CHAIN_PAYOUT))
         for payout in self.snapshot.rows("payouts", ("index",), batch_id=batch_id):
             index = payout["index"]
-            facts: dict[str, Any] = {"state": OneOf(NOT_ON_CHAIN_PAYOUT), "number": None}
-            position = index % row["chunk_size"]
-            chunk_entries = entries.get(index // row["chunk_size"], [])
-            if position < len(chunk_entries):
-                payee, amount = chunk_entries[position]
-                facts |= {"payee": address_text(payee), "amount_base_units": amount}
-            name = f"payout {index} of batch {batch_id}"
-            self._compare(name, Place(batch=batch_id, index=index), payout, facts)
+            where = Place(batch=batch_id, index=index)
+            about = f"payout {index} of {name}"
+            entry = planned.pop(index, None)
+            if entry is None:
+                self._extra(f"{about} is in no chunk of it", where)
+                continue
+            facts = {
+                "state": states,
+                "number": None,
+                "chunk_index": index // size,
+                "programme_id": row["programme_id"],
+                "kind": row["kind"],
+                "payee": address_text(entry[0]),
+                "amount_base_units": entry[1],
+                "included_block_number": None,
+                "tx_hash": None,
+            }
+            self._compare(about, where, payout, facts, PLANNED)
+        for index in planned:
+            where = Place(batch=batch_id, index=index)
+            self._missing(f"payout {index} of {name} is in its chunks and not among payouts", where)
+        for stream in self.snapshot.rows("streams", ("index",), batch_id=batch_id):
+            where = Place(batch=batch_id, index=stream["index"])
+            self._extra(f"stream {stream['index']} of {name}, which is not on chain", where)
 
     def _orphans(self) -> None:
         """Payouts, chunks and streams whose batch has no row."""
@@ -474,18 +585,21 @@ class DatabaseCheck:
     # ---- comparing -------------------------------------------------------------------------------
 
     def _compare(
-        self, name: str, place: Place, row: Mapping[str, Any], expected: Mapping[str, Any]
+        self,
+        name: str,
+        place: Place,
+        row: Mapping[str, Any],
+        expected: Mapping[str, Any],
+        source: str = "on chain",
     ) -> None:
         self.rows += 1
         for key, value in expected.items():
-            if key not in row:
-                continue
             found = _like(value, row[key])
             if found in value if isinstance(value, OneOf) else found == _like(value, value):
                 continue
             self._findings.error(
                 Code.DATABASE_MISMATCH,
-                f"{name}: {key} is {_shown(row[key])} in the database, {_shown(value)} on chain",
+                f"{name}: {key} is {_shown(row[key])} in the database, {_shown(value)} {source}",
                 place,
                 expected=value,
                 found=_shown(row[key]),

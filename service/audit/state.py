@@ -23,7 +23,7 @@ from service.audit.arithmetic import (
     paid_through,
     vested,
 )
-from service.audit.decode import Event, address_text, hex_text
+from service.audit.decode import Event, hex_text
 from service.audit.findings import Place
 
 DIGEST_FORMAT = b"relief-audit-state-1\n"
@@ -57,6 +57,8 @@ class Registry:
     ----------
     quorum
         A constant of the deployed contract, read from its view.
+    actions_used
+        Consumer and action id → digest that officers signed.
     created_in
         Transaction that deployed it: only there may officers come without signatures.
     """
@@ -66,7 +68,7 @@ class Registry:
     created_in: bytes | None = None
     officers: dict[int, Officer] = field(default_factory=dict)
     signers: dict[tuple[int, bytes], Signer] = field(default_factory=dict)
-    actions_used: set[tuple[bytes, bytes]] = field(default_factory=set)
+    actions_used: dict[tuple[bytes, bytes], bytes] = field(default_factory=dict)
 
     def governors(self) -> int:
         """Governors not removed, in force or about to be."""
@@ -329,7 +331,9 @@ class State:
     paused, withdrawals_paused_until
         Bits 1 approvals and 2 execution; withdrawals are paused until a time.
     roles
-        Housekeeping role → accounts.
+        Housekeeping role → accounts, and since when each has it.
+    stream_payments
+        Payments that withdrawals made, one for each stream paid.
     withdrawals
         Payments of a stream, alone or in a range.
     postings
@@ -344,7 +348,8 @@ class State:
     programmes: dict[int, Programme] = field(default_factory=dict)
     rolling: dict[tuple[int, int, int], RollingSum] = field(default_factory=dict)
     batches: dict[bytes, Batch] = field(default_factory=dict)
-    roles: dict[int, set[bytes]] = field(default_factory=dict)
+    roles: dict[int, dict[bytes, int]] = field(default_factory=dict)
+    stream_payments: int = 0
     withdrawals: int = 0
     postings: list[Posting] = field(default_factory=list)
 
@@ -399,10 +404,10 @@ class State:
             yield _line("officer", id=number, **vars(officer))
         for (kind, signer), facts in sorted(registry.signers.items()):
             yield _line("signer", type=kind, signer=signer, **vars(facts))
-        for consumer, action in sorted(registry.actions_used):
-            yield _line("action", consumer=consumer, action=action)
+        for (consumer, action), digest in sorted(registry.actions_used.items()):
+            yield _line("action", consumer=consumer, action=action, digest=digest)
         for role, members in sorted(self.roles.items()):
-            yield _line("role", id=role, members=sorted(members))
+            yield _line("role", id=role, members=sorted(members.items()))
 
     def digest(self) -> str:
         """Keccak-256 of the canonical state, 0x-hex: equal states, equal digests."""
@@ -487,13 +492,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(key): _plain(member) for key, member in value.items()}
     return [_plain(member) for member in value]
-
-
-def skip_mask(chunk: Chunk) -> int:
-    """Positions skipped as one number, for comparisons."""
-    return sum(1 << position for position in chunk.skipped)
-
-
-def payee_text(payee: bytes | None) -> str:
-    """Write a payee, or a dash while it is unknown."""
-    return "-" if payee is None else address_text(payee)

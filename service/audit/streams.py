@@ -79,6 +79,8 @@ class StreamReplay:
                 expected=f"{due} through second {through}",
                 found=f"{args['amount']} through second {args['paidThrough']}",
             )
+        self.vault.require_payable(payee, place)
+        self.vault.state.stream_payments += 1
         chunk.own[position] = through
         chunk.flags |= HAS_OWN
         self.vault.state.withdrawals += 1
@@ -115,7 +117,8 @@ class StreamReplay:
                 batch.place(event, first + position),
             )
         paid = sum(due for _, _, due in owed)
-        if paid != args["paid"] or step != args["watermark"]:
+        moved = bool(paid) or (bool(skipped) and step > chunk.watermark)
+        if paid != args["paid"] or step != args["watermark"] or not moved:
             self.findings.error(
                 Code.STREAM_MISMATCH,
                 f"the streams of chunk {chunk.index} were paid otherwise than they accrued",
@@ -123,6 +126,7 @@ class StreamReplay:
                 expected=f"{paid} through second {step}",
                 found=f"{args['paid']} through second {args['watermark']}",
             )
+        self.vault.state.stream_payments += len(owed)
         self._mark(chunk, step, dues, skipped)
         self.vault.state.withdrawals += len(owed)
         self.vault.explain_mints(event, batch, owed)

@@ -19,10 +19,12 @@ from service.audit.arithmetic import (
     chunk_leaf,
     chunks_root,
     entry_at,
+    proven_root,
     region_covers,
     region_valid,
     unpack,
 )
+from service.audit.calls import Call, CallOf
 from service.audit.decode import Event, address_text, hex_text
 from service.audit.findings import Code, Findings, Place
 from service.audit.officers import GOVERNOR, REVIEWER, Claim, Officers
@@ -45,6 +47,8 @@ class VaultReplay:
 
     Attributes
     ----------
+    address
+        Of the vault.
     token_address
         For the reasons why a payee cannot be paid.
     skips
@@ -55,6 +59,7 @@ class VaultReplay:
     findings: Findings
     officers: Officers
     token: TokenReplay
+    address: bytes
     token_address: bytes
     skips: list[tuple[Batch, int, bytes, int, int]] = field(default_factory=list)
 
@@ -129,8 +134,8 @@ class VaultReplay:
                 self._programme_broken(event, "was raised unplanned or too early")
             self.token.post(event, "funding", f"budget:{number}", budget - before)
         else:
-            if budget < programme.allocated:
-                self._programme_broken(event, "was lowered below what is approved")
+            if budget == before or budget < programme.allocated:
+                self._programme_broken(event, "was lowered by nothing, or below what is approved")
             self.token.post(event, f"budget:{number}", "funding", before - budget)
         programme.budget = budget
         programme.pending_budget = programme.pending_budget_from = 0
@@ -367,6 +372,42 @@ class VaultReplay:
                     found=root,
                 )
 
+    def prove_chunks(self, call_of: CallOf) -> None:
+        """Prove the chunks of batches of which some were not run, each by itself.
+
+        The root of a batch is proven once all of its chunks were run; before that a chunk's place
+        is proven by the siblings in its transaction.
+        """
+        for batch in self.state.batches.values():
+            if batch.complete:
+                continue
+            for chunk in batch.chunks.values():
+                self._prove_chunk(batch, chunk, call_of(chunk.tx))
+
+    def _prove_chunk(self, batch: Batch, chunk: Chunk, call: Call) -> None:
+        proofs = list(call.chunk_proofs(batch.id, chunk.index))
+        signed = batch.approval["chunksRoot"]
+        roots = [proven_root(chunk.leaf, chunk.index, proof) for proof in proofs]
+        if signed in roots:
+            return
+        place = batch.place(None, batch.first_index(chunk.index))
+        name = f"chunk {chunk.index} of batch {hex_text(batch.id)}"
+        if roots and call.to == self.address:
+            self.findings.error(
+                Code.CHUNKS_ROOT_MISMATCH,
+                f"{name} is none of those officers signed",
+                place,
+                expected=signed,
+                found=roots[0],
+            )
+        else:
+            self.findings.warning(
+                Code.CHUNK_UNPROVEN,
+                f"{name} was run through another contract, without its proof in the transaction, "
+                "and its batch is not complete: that officers signed its entries is not proven",
+                place,
+            )
+
     def _chunk_broken(self, index: int, place: Place, what: str) -> None:
         self.findings.error(Code.CHUNK_RULE_BROKEN, f"chunk {index} {what}", place)
 
@@ -483,6 +524,7 @@ class VaultReplay:
         self.require_running(event, EXECUTION, place)
         self.explain_mints(event, batch, [(index, args["payee"], args["amount"])])
         self.post_payment(event, batch, args["amount"], index, 1)
+        self.require_payable(args["payee"], place)
         chunk, position = batch.locate(index)
         if chunk is None or position not in chunk.skipped or position in chunk.retried:
             self._retry_invalid(index, place, "was not skipped, or was retried before")
@@ -492,6 +534,17 @@ class VaultReplay:
         if event.timestamp >= batch.approval["expiresAt"]:
             self._retry_invalid(index, place, "was retried after it expired")
         chunk.retried[position] = (event.block, event.block_hash, event.tx)
+
+    def require_payable(self, payee: bytes, place: Place) -> None:
+        """Name a payment alone to a payee that cannot be paid."""
+        reason = self.token.unpayable_reason(payee, self.token_address)
+        if reason:
+            self.findings.error(
+                Code.SKIP_MISMATCH,
+                f"payout {place.index} was paid although its payee could not be",
+                place,
+                expected=f"refused for reason {reason}",
+            )
 
     def _retry_invalid(self, index: int, place: Place, what: str) -> None:
         self.findings.error(Code.RETRY_INVALID, f"payout {index} {what}", place)

@@ -12,6 +12,7 @@ from service.audit.replay import Options, replay
 from service.audit.report import ReplayReport
 from service.audit.rpc import Node
 from service.chain.devnode import DevNode, start_anvil
+from tests.audit.checking import Replayed, replayed_once
 from tests.audit.scenario import Scenario, live
 from tests.support.deployed import deploy
 from tests.support.world import World
@@ -39,22 +40,27 @@ def scenario(
     deployed.rpc.close()
 
 
+@pytest.fixture(scope="session")
+def replayed(scenario: Scenario) -> Iterator[Replayed]:
+    """The chain read and replayed once, to compare many edited databases and manifests with."""
+    with Node(scenario.deployed.node.rpc_url) as node:
+        yield replayed_once(node, scenario)
+
+
 @pytest.fixture
 def audit(scenario: Scenario) -> Callable[..., ReplayReport]:
     """A function that replays the scenario."""
 
     def run(
         *,
-        node: Node | None = None,
+        rpc: str | None = None,
         database: str | None = None,
         manifests: Path | None = None,
         **options: int,
     ) -> ReplayReport:
         vault = bytes.fromhex(scenario.deployed.vault[2:])
         chosen = Options(vault, database=database, manifests=manifests, **options)
-        if node is not None:
+        with Node(rpc or scenario.deployed.node.rpc_url) as node:
             return replay(node, chosen)
-        with Node(scenario.deployed.node.rpc_url) as honest:
-            return replay(honest, chosen)
 
     return run

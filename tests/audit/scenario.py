@@ -16,16 +16,22 @@ from typing import Any
 
 from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
-from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
+from service.approvals.models import ApprovalSignature, QuorumAction
 from service.chain.signers import LocalSigner
-from service.db import session_factory, transaction
+from service.db import Base, create_database_engine, transaction
 from service.payouts.chunk_tree import chunk_leaf, chunks_root
 from service.payouts.entries import pack_entries
-from service.payouts.manifests import ManifestLine, hash_of, header_of, manifest_bytes, manifest_path
+from service.payouts.manifests import (
+    ManifestLine,
+    hash_of,
+    header_of,
+    manifest_bytes,
+    manifest_path,
+)
 from service.payouts.models import Batch, Chunk, Payout
-from tests.support.deployed import Deployed, account
+from tests.support.deployed import BATCH_APPROVAL_TYPE, Deployed, account
 from tests.support.rows import NOW, add_officers, add_programme
 from tests.support.world import World
 
@@ -59,7 +65,9 @@ class Planned:
         proof = []
         while len(level) > 1:
             proof.append(level[index ^ 1])
-            level = [keccak(node_type + a + b) for a, b in zip(level[::2], level[1::2], strict=True)]
+            level = [
+                keccak(node_type + a + b) for a, b in zip(level[::2], level[1::2], strict=True)
+            ]
             index //= 2
         return proof
 
@@ -85,17 +93,21 @@ class Scenario:
     def database_url(self) -> str:
         return f"sqlite:///{self.database}"
 
-    def copy_of_database(self, folder: Path, *statements: str) -> str:
-        """A copy with edits made by hand; returns its URL."""
-        path = folder / "edited.db"
-        shutil.copyfile(self.database, path)
-        engine = create_engine(f"sqlite:///{path}")
-        with engine.begin() as connection:
-            connection.execute(text("PRAGMA foreign_keys = OFF"))
-            for statement in statements:
-                assert connection.execute(text(statement)).rowcount > 0, statement
-        engine.dispose()
-        return f"sqlite:///{path}"
+    def copy_of_database(self, folder: Path) -> Path:
+        """A copy of the file, to be edited by hand."""
+        return Path(shutil.copyfile(self.database, folder / "edited.db"))
+
+    def copy_into(self, url: str) -> str:
+        """Copy every row into another database that has the tables; returns its URL."""
+        source, target = create_database_engine(self.database_url), create_database_engine(url)
+        with source.connect() as reading, target.begin() as writing:
+            for table in Base.metadata.sorted_tables:
+                rows = [dict(row) for row in reading.execute(table.select()).mappings()]
+                if rows:
+                    writing.execute(table.insert(), rows)
+        source.dispose()
+        target.dispose()
+        return url
 
     # ---- officers' doings ------------------------------------------------------------------------
 
@@ -117,13 +129,13 @@ class Scenario:
         region: tuple[int, int] = (51, 2),
         stream_days: int = 0,
         paused: bool = False,
+        state: str = "released",
     ) -> Planned:
         """Rows and manifest of a batch; the worker leaves a paused one alone."""
         now = self.deployed.now()
         batch_id = keccak(text=f"audit {name}")
         pieces = [
-            pack_entries(payouts[at : at + chunk_size])
-            for at in range(0, len(payouts), chunk_size)
+            pack_entries(payouts[at : at + chunk_size]) for at in range(0, len(payouts), chunk_size)
         ]
         leaves = [chunk_leaf(batch_id, index, piece) for index, piece in enumerate(pieces)]
         execute_before = now + 30 * DAY_S
@@ -149,7 +161,7 @@ class Scenario:
             cadence_s=DAY_S if stream_days else 0,
             execute_before_unix_s=execute_before,
             expires_at_unix_s=expires,
-            state="released",
+            state=state,
             paused=paused,
             created_by="test",
             created_at=NOW,
@@ -193,7 +205,7 @@ class Scenario:
                     payee=line.payee,
                     amount_base_units=line.amount_base_units,
                     kind=kind,
-                    state="queued",
+                    state="draft" if state == "draft" else "held" if paused else "queued",
                     updated_at=NOW,
                 )
             )
@@ -220,17 +232,36 @@ class Scenario:
         self.batches[name] = Planned(batch_id, approval, pieces, leaves)
         return self.batches[name]
 
-    def approve(self, batch: Planned, reviewers: Sequence[int] = (2,)) -> None:
+    def approve(self, session: Session, batch: Planned, reviewers: Sequence[int] = (2,)) -> None:
+        """Have officers sign and send it; their signatures are kept too."""
         deployed = self.deployed
+        struct = deployed.approval_tuple(batch.approval)
+        digest = deployed.read("vault", "approvalDigest", struct)
+        for officer in (1, *reviewers):
+            key = deployed.officers[officer]
+            signature = deployed.sign(
+                key, "vault", "BatchApproval", BATCH_APPROVAL_TYPE, batch.approval
+            )
+            session.add(
+                ApprovalSignature(
+                    batch_id=batch.hex,
+                    officer_id=officer,
+                    signer_type=1,
+                    signer=key.address,
+                    signature="0x" + signature.hex(),
+                    digest="0x" + digest.hex(),
+                    created_at=NOW,
+                )
+            )
         signatures = deployed.sign_batch(batch.approval, maker=1, reviewers=reviewers)
-        self.send("vault", "approveBatch", deployed.approval_tuple(batch.approval), signatures)
+        self.send("vault", "approveBatch", struct, signatures)
 
     def execute(self, batch: Planned, chunk: int) -> None:
         proof = batch.proof(chunk)
         self.send("vault", "executeChunk", batch.id, chunk, batch.pieces[chunk], proof)
 
-    def send(self, key: str, function: str, *args: Any) -> None:
-        self.deployed.send(self.deployed.deployer, key, function, *args)
+    def send(self, key: str, function: str, *args: Any) -> dict[str, Any]:
+        return self.deployed.send(self.deployed.deployer, key, function, *args)
 
 
 def live(deployed: Deployed, world: World, folder: Path) -> Scenario:
@@ -265,7 +296,7 @@ def _one_off(scenario: Scenario, session: Session) -> None:
     )
     # Payee 3 is frozen when its chunk runs, and paid by a retry later.
     deployed.freeze(payee(3).address)
-    scenario.approve(plain, reviewers=(2, 3))
+    scenario.approve(session, plain, reviewers=(2, 3))
     deployed.advance(3600)
     for chunk in (2, 0, 1):
         scenario.execute(plain, chunk)
@@ -279,7 +310,7 @@ def _one_off(scenario: Scenario, session: Session) -> None:
         chunk_size=3,
         paused=True,
     )
-    scenario.approve(waiting, reviewers=(2, 3))
+    scenario.approve(session, waiting, reviewers=(2, 3))
     deployed.advance(3600)
     deployed.freeze(payee(11).address)
     scenario.execute(waiting, 0)
@@ -290,15 +321,37 @@ def _one_off(scenario: Scenario, session: Session) -> None:
         chunk_size=500,
         region=(33, 2),
     )
-    scenario.approve(served)
+    scenario.approve(session, served)
     cancelled = scenario.plan(
         session, "cancelled", [(payee(20).address, 50 * UNIT)], chunk_size=500, region=(32, 2)
     )
-    scenario.approve(cancelled)
+    scenario.approve(session, cancelled)
     action = scenario.quorum(
         "vault", "BatchCancellation", [("batchId", "bytes32")], {"batchId": cancelled.id}
     )
-    scenario.send("vault", "cancelBatch", cancelled.id, *action)
+    receipt = scenario.send("vault", "cancelBatch", cancelled.id, *action)
+    consumed = next(log for log in receipt["logs"] if log["address"] == deployed.registry.lower())
+    session.add(
+        QuorumAction(
+            id="0x" + action[0].hex(),
+            kind="batch_cancellation",
+            contract="vault",
+            message={"batchId": cancelled.hex},
+            digest=consumed["data"][:66],
+            deadline_unix_s=action[1],
+            role=2,
+            state="submitted",
+            created_by="test",
+            created_at=NOW,
+        )
+    )
+    scenario.plan(
+        session,
+        "draft",
+        [(payee(i).address, 20 * UNIT) for i in (21, 22)],
+        chunk_size=1,
+        state="draft",
+    )
 
 
 def _streams(scenario: Scenario, session: Session) -> None:
@@ -311,7 +364,7 @@ def _streams(scenario: Scenario, session: Session) -> None:
         region=(110101, 6),
         stream_days=90,
     )
-    scenario.approve(streams)
+    scenario.approve(session, streams)
     scenario.execute(streams, 0)
     scenario.execute(streams, 1)
     deployed.advance(10 * DAY_S)
@@ -387,8 +440,6 @@ def _housekeeping(scenario: Scenario) -> None:
     message = {"minter": payee(50).address, "cap": UNIT}
     minter = scenario.quorum("token", "MinterAddition", members, message)
     scenario.send("token", "scheduleMinter", payee(50).address, UNIT, *minter)
-    stopped = scenario.quorum(
-        "token", "MinterRemoval", members[:1], {"minter": payee(50).address}
-    )
+    stopped = scenario.quorum("token", "MinterRemoval", members[:1], {"minter": payee(50).address})
     scenario.send("token", "removeMinter", payee(50).address, *stopped)
     deployed.send(deployed.roles["treasurer"], "token", "lowerCap", 2**78)
