@@ -27,6 +27,7 @@ from service.db import Base
 from service.identity.tokens import issue_token
 from service.payouts.models import Programme
 from service.privacy.keyring import Keyring
+from tests.api.description import Description
 from tests.conftest import BOTH_DATABASES, PostgresServer
 from tests.support.deployed import Deployed, account
 from tests.support.world import (  # noqa: F401  # fixtures
@@ -50,7 +51,9 @@ START_TIMEOUT_S = 10
 class Api(httpx.Client):
     """A client of one actor; a POST gets a new idempotency key unless it brings one."""
 
-    def __init__(self, url: str, token: str, application: Application) -> None:
+    def __init__(
+        self, url: str, token: str, application: Application, description: Description | None
+    ) -> None:
         super().__init__(
             base_url=url,
             headers={"Authorization": f"Bearer {token}"},
@@ -60,6 +63,14 @@ class Api(httpx.Client):
         self.url = url
         self.token = token
         self.application = application
+        self.description = description
+
+    def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Send a request; the reply must be one that the description documents."""
+        reply = super().send(request, **options)
+        if self.description is not None:
+            self.description.check(reply)
+        return reply
 
     def post(self, url: Any, *, key: str | None = None, **options: Any) -> httpx.Response:
         headers = {"Idempotency-Key": key or str(uuid4()), **options.pop("headers", {})}
@@ -167,12 +178,21 @@ def empty(engine: Engine) -> None:
             connection.execute(table.delete())
 
 
+@pytest.fixture(scope="session")
+def description(tmp_path_factory: pytest.TempPathFactory) -> Description:
+    """The description of the API, which depends on no deployment."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("description"))
+    with Application(settings) as application:
+        return Description(create_app(application).openapi())
+
+
 @pytest.fixture(params=BOTH_DATABASES)
-def api(request: pytest.FixtureRequest) -> Iterator[Api]:
+def api(request: pytest.FixtureRequest, description: Description) -> Iterator[Api]:
     """A client of the API without a chain, served once a session, on empty tables."""
     served: Served = request.getfixturevalue(f"served_on_{request.param}")
-    empty(served.application.engine)
-    with Api(served.url, new_token(served.application), served.application) as client:
+    application = served.application
+    empty(application.engine)
+    with Api(served.url, new_token(application), application, description) as client:
         yield client
 
 
@@ -265,13 +285,14 @@ def import_cases(api: Api, content: bytes, **query: Any) -> httpx.Response:
 @pytest.fixture
 def office(
     world: World,  # noqa: F811  # the fixture
+    description: Description,
     cases_file: bytes,
     tmp_path: Path,
 ) -> Iterator[Office]:
     with_keys(world.settings, tmp_path)
     with Application(world.settings) as application, serving(create_app(application)) as url:
         add_programme(application)
-        with Api(url, new_token(application), application) as client:
+        with Api(url, new_token(application), application, description) as client:
             made = Office(client, world, world.deployed)
             made.work()
             assert import_cases(client, cases_file).status_code == 201

@@ -88,7 +88,7 @@ def test_a_post_without_a_key_is_refused_before_anything_is_done(api: Api) -> No
 
 def test_a_key_belongs_to_the_actor_who_used_it(api: Api) -> None:
     api.ok("POST", "/v1/programmes", key="a-1", json=order())
-    with Api(api.url, new_token(api.application, "Li Na"), api.application) as other:
+    with Api(api.url, new_token(api.application, "Li Na"), api.application, None) as other:
         reply = other.post("/v1/programmes", key="a-1", json=order("drought"))
 
     assert reply.status_code == 201
@@ -194,7 +194,7 @@ def test_a_stored_reply_outlives_the_process(api: Api) -> None:
     first = api.post("/v1/programmes", key="a-1", json=order())
     with (
         serving(create_app(api.application)) as url,
-        Api(url, api.token, api.application) as restarted,
+        Api(url, api.token, api.application, None) as restarted,
     ):
         again = restarted.post("/v1/programmes", key="a-1", json=order())
     assert again.content == first.content

@@ -9,34 +9,16 @@ from typing import Any
 
 import pytest
 
-from service.api import openapi, routes
-from service.api.app import create_app
-from service.application.context import Application
-from service.config import Settings
+from service.api import routes
 from tests.api.conftest import Api
+from tests.api.description import Description
 
 Operation = tuple[str, str, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def document(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    settings = Settings(data_dir=tmp_path_factory.mktemp("description"))
-    with Application(settings) as application:
-        yield create_app(application).openapi()
-
-
-@pytest.fixture(scope="module")
-def operations(document: dict[str, Any]) -> list[Operation]:
-    return list(openapi.operations(document))
-
-
-def resolve(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    while "$ref" in schema:
-        found: Any = document
-        for part in schema["$ref"].removeprefix("#/").split("/"):
-            found = found[part]
-        schema = found
-    return schema
+def operations(description: Description) -> list[Operation]:
+    return description.operations
 
 
 def test_every_route_of_every_module_is_described(operations: list[Operation]) -> None:
@@ -55,6 +37,52 @@ def test_every_route_of_every_module_is_described(operations: list[Operation]) -
     assert len(described) >= 40
 
 
+@pytest.mark.parametrize(
+    ("command", "method", "path"),
+    [
+        ("programme create", "post", "/v1/programmes"),
+        ("programme list", "get", "/v1/programmes"),
+        ("programme show", "get", "/v1/programmes/{programme}"),
+        ("officer list", "get", "/v1/officers"),
+        ("officer add", "post", "/v1/officers"),
+        ("officer remove", "post", "/v1/officers/{officer_id}/remove"),
+        ("cases import", "post", "/v1/imports"),
+        ("cases list", "get", "/v1/cases"),
+        ("cases show", "get", "/v1/cases/{case}"),
+        ("cases decide", "post", "/v1/cases/decisions"),
+        ("batch build", "post", "/v1/batches"),
+        ("batch list", "get", "/v1/batches"),
+        ("batch show", "get", "/v1/batches/{batch_id}"),
+        ("batch typed-data", "get", "/v1/batches/{batch_id}/typed-data"),
+        ("batch approve", "post", "/v1/batches/{batch_id}/signatures"),
+        ("batch release", "post", "/v1/batches/{batch_id}/release"),
+        ("batch pause", "post", "/v1/batches/{batch_id}/pause"),
+        ("batch resume", "post", "/v1/batches/{batch_id}/resume"),
+        ("batch cancel", "post", "/v1/batches/{batch_id}/cancel"),
+        ("action list", "get", "/v1/actions"),
+        ("action show", "get", "/v1/actions/{action_id}"),
+        ("action typed-data", "get", "/v1/actions/{action_id}/typed-data"),
+        ("action sign", "post", "/v1/actions/{action_id}/signatures"),
+        ("payout list", "get", "/v1/payouts"),
+        ("payout show", "get", "/v1/payouts/{batch_id}/{index}"),
+        ("payout retry", "post", "/v1/payouts/{batch_id}/{index}/retry"),
+        ("stream list", "get", "/v1/streams"),
+        ("stream show", "get", "/v1/streams/{batch_id}/{index}"),
+        ("stream withdraw", "post", "/v1/streams/{batch_id}/{index}/withdraw"),
+        ("stream cancel", "post", "/v1/streams/{batch_id}/{index}/cancel"),
+        ("wallet show", "get", "/v1/wallets/{address}"),
+        ("redeem", "post", "/v1/redemptions"),
+        ("redeem --typed-data", "get", "/v1/redemptions/typed-data"),
+        ("reserve show", "get", "/v1/reserve"),
+        ("reserve attest", "post", "/v1/reserve/attestations"),
+    ],
+)
+def test_what_a_command_does_has_its_route(
+    description: Description, command: str, method: str, path: str
+) -> None:
+    assert method in description.document["paths"].get(path, {}), command
+
+
 def test_every_operation_has_an_id_of_its_own_a_summary_and_a_tag(
     operations: list[Operation],
 ) -> None:
@@ -69,7 +97,7 @@ def test_every_operation_has_an_id_of_its_own_a_summary_and_a_tag(
 
 
 def test_every_operation_documents_its_errors_as_problems(
-    document: dict[str, Any], operations: list[Operation]
+    description: Description, operations: list[Operation]
 ) -> None:
     for path, method, operation in operations:
         answers = operation["responses"]
@@ -94,12 +122,12 @@ def test_every_operation_documents_its_errors_as_problems(
             examples = content["application/problem+json"]["examples"]
             assert examples
             for code, reference in examples.items():
-                value = resolve(document, reference)["value"]
+                value = description.resolve(reference)["value"]
                 assert (value["code"], str(value["status"])) == (code, status)
 
 
 def test_every_body_and_every_success_has_an_example_that_fits_its_schema(
-    document: dict[str, Any], operations: list[Operation]
+    description: Description, operations: list[Operation]
 ) -> None:
     for path, method, operation in operations:
         schemas = [
@@ -112,46 +140,10 @@ def test_every_body_and_every_success_has_an_example_that_fits_its_schema(
         if "application/json" in body:
             schemas.append(body["application/json"]["schema"])
         for schema in schemas:
-            resolved = resolve(document, schema)
+            resolved = description.resolve(schema)
             assert resolved.get("examples"), (method, path)
             for example in resolved["examples"]:
-                _fits(document, resolved, example, f"{method} {path}")
-
-
-def _fits(document: dict[str, Any], schema: dict[str, Any], value: Any, where: str) -> None:
-    """A small part of JSON Schema: required and unknown members, types, unions, items."""
-    schema = resolve(document, schema)
-    if "anyOf" in schema:
-        errors = []
-        for choice in schema["anyOf"]:
-            try:
-                _fits(document, choice, value, where)
-            except AssertionError as error:
-                errors.append(error)
-            else:
-                return
-        raise errors[0]
-    kinds: dict[str, Any] = {
-        "string": str,
-        "integer": int,
-        "boolean": bool,
-        "object": dict,
-        "array": list,
-        "null": type(None),
-    }
-    kind = schema.get("type")
-    if kind is None:
-        return
-    assert isinstance(value, kinds[kind]), f"{where}: {value!r} is no {kind}"
-    if kind == "array":
-        for item in value:
-            _fits(document, schema["items"], item, where)
-    if kind == "object" and "properties" in schema:
-        members = schema["properties"]
-        assert set(schema.get("required", ())) <= set(value), f"{where}: {value}"
-        assert set(value) <= set(members), f"{where}: {set(value) - set(members)}"
-        for name, member in value.items():
-            _fits(document, members[name], member, f"{where}.{name}")
+                description.fits(resolved, example, f"{method} {path}")
 
 
 def test_every_post_under_v1_asks_for_a_key_and_every_operation_for_a_token(
@@ -172,7 +164,7 @@ def test_every_post_under_v1_asks_for_a_key_and_every_operation_for_a_token(
             assert headers["Idempotency-Key"]["required"]
 
 
-def test_no_reference_leads_nowhere(document: dict[str, Any]) -> None:
+def test_no_reference_leads_nowhere(description: Description) -> None:
     def walk(node: Any) -> Iterator[str]:
         if isinstance(node, dict):
             if isinstance(node.get("$ref"), str):
@@ -183,12 +175,12 @@ def test_no_reference_leads_nowhere(document: dict[str, Any]) -> None:
             for value in node:
                 yield from walk(value)
 
-    references = set(walk(document))
+    references = set(walk(description.document))
     assert references
     for reference in references:
-        assert resolve(document, {"$ref": reference}), reference
-    assert document["openapi"].startswith("3.1")
-    assert "HTTPValidationError" not in str(document)
+        assert description.resolve({"$ref": reference}), reference
+    assert description.document["openapi"].startswith("3.1")
+    assert "HTTPValidationError" not in str(description.document)
 
 
 def test_the_description_and_the_page_are_served_and_fetch_nothing_from_elsewhere(

@@ -202,6 +202,7 @@ def test_an_error_of_the_service_tells_nothing_of_its_inside(
         raise error
 
     monkeypatch.setattr(programmes, "create_programme", fail)
+    api.description = None  # this operation does not ask the chain
     reply = api.post("/v1/programmes", json=order())
 
     document = check(reply, status, code)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from eth_utils.crypto import keccak
-
 from tests.api.conftest import Office
 from tests.support.deployed import account
 
@@ -120,37 +118,20 @@ def test_an_officer_is_added_and_removed_by_governors(office: Office) -> None:
 def test_a_holder_redeems_by_a_relayed_signature(office: Office) -> None:
     office.pay()
     holder = account("one-off 0")
-    valid_before = office.deployed.now() + DAY_S
-    nonce, reference = keccak(text="nonce"), keccak(text="invoice 7")
-    signature = office.deployed.sign(
-        holder,
-        "token",
-        "RedeemWithAuthorization",
-        [
-            ("from", "address"),
-            ("value", "uint256"),
-            ("paymentReference", "bytes32"),
-            ("validAfter", "uint256"),
-            ("validBefore", "uint256"),
-            ("nonce", "bytes32"),
-        ],
-        {
-            "from": holder.address,
-            "value": 250_000_000,
-            "paymentReference": reference,
-            "validAfter": 0,
-            "validBefore": valid_before,
-            "nonce": nonce,
-        },
-    )
-    given = {
+    wanted = {
         "holder": holder.address,
         "amount_base_units": "250000000",
-        "payment_reference": "0x" + reference.hex(),
-        "valid_after": "1970-01-01T00:00:00Z",
-        "valid_before": datetime.fromtimestamp(valid_before, UTC).isoformat(),
-        "nonce": "0x" + nonce.hex(),
-        "signature": "0x" + signature.hex(),
+        "payment_reference": "invoice 7",
+    }
+    document = office.api.ok("GET", "/v1/redemptions/typed-data", params=wanted)
+    signature = holder.sign_typed_data(full_message=document).signature
+    message = document["message"]
+    given = wanted | {
+        "payment_reference": message["paymentReference"],
+        "valid_after": datetime.fromtimestamp(int(message["validAfter"]), UTC).isoformat(),
+        "valid_before": datetime.fromtimestamp(int(message["validBefore"]), UTC).isoformat(),
+        "nonce": message["nonce"],
+        "signature": "0x" + bytes(signature).hex(),
     }
     more = office.api.post("/v1/redemptions", json=given | {"amount_base_units": "250000001"})
     assert (more.status_code, more.json()["code"]) == (422, "invalid_signature")

@@ -10,11 +10,12 @@ from service.api.answers import CHAIN, reads, writes
 from service.api.calls import CallDep
 from service.api.idempotency import CommandDep
 from service.api.routes.payouts import accepted
-from service.api.schemas.base import Address
+from service.api.schemas.base import Address, BaseUnitsText
+from service.api.schemas.batches import TypedDataShown
 from service.api.schemas.money import RedemptionGiven, WalletShown
 from service.api.schemas.requests import ChainRequestShown
 from service.api.values import unix_s
-from service.application.redemption import Redemption, submit_redemption
+from service.application import redemption as redeeming
 from service.application.wallet import wallet_view
 from service.errors import AlreadyExists, InvalidSignature, LimitExceeded
 
@@ -35,6 +36,30 @@ def show_wallet(
         return WalletShown.of(wallet_view(call.application, session, address, limit=history))
 
 
+@router.get("/redemptions/typed-data", responses=reads(*CHAIN))
+def redemption_typed_data(
+    call: CallDep,
+    holder: Annotated[Address, Query(description="EIP-55 address of who redeems.")],
+    amount_base_units: Annotated[BaseUnitsText, Query(examples=["600000000"])],
+    payment_reference: Annotated[
+        str,
+        Query(
+            min_length=1,
+            max_length=200,
+            description="What the bank payment is matched to: words, or 32 bytes as 0x and hex.",
+            examples=["invoice 7"],
+        ),
+    ],
+) -> TypedDataShown:
+    """Give the EIP-712 document that a holder's wallet signs to redeem within a day.
+
+    Each call draws a new nonce: hand in the members of the `message` that was signed.
+    """
+    app = call.application
+    asked = redeeming.new_redemption(app, holder, int(amount_base_units), payment_reference)
+    return TypedDataShown.model_validate(redeeming.redemption_typed_data(app, asked))
+
+
 @router.post(
     "/redemptions",
     status_code=202,
@@ -43,7 +68,7 @@ def show_wallet(
 )
 def relay_redemption(given: RedemptionGiven, command: CommandDep) -> Response:
     """Relay a redemption that the holder signed: the tokens are burnt against fiat owed."""
-    redemption = Redemption(
+    redemption = redeeming.Redemption(
         holder=given.holder,
         amount_base_units=int(given.amount_base_units),
         payment_reference=given.payment_reference,
@@ -53,7 +78,7 @@ def relay_redemption(given: RedemptionGiven, command: CommandDep) -> Response:
     )
     return command.run(
         lambda session: accepted(
-            submit_redemption(
+            redeeming.submit_redemption(
                 command.application, session, redemption, given.signature, actor=command.actor
             )
         )
