@@ -16,7 +16,8 @@ from approvals import (
     sign_batch,
 )
 from chunk_tree import Entry, levels, pack_entries, packed_chunks, proof, root
-from clock import DAY, now
+from clock import DAY, move_to, now
+from eth_utils import to_checksum_address
 
 TOKEN_CAP = 2 * 10**16
 RESERVE = 10**16
@@ -111,7 +112,7 @@ class Relief:
 
     def payees(self, count: int, first: int = 0) -> list[str]:
         """Addresses that hold nothing yet, the same ones each time."""
-        return [f"0x{0xBE0000 + first + i:040x}" for i in range(count)]
+        return [to_checksum_address(f"0x{0xBE0000 + first + i:040x}") for i in range(count)]
 
     def holder(self, name: str, amount: int) -> Any:
         """A key pair whose address was paid `amount` base units."""
@@ -207,6 +208,10 @@ class Relief:
             self.execute(batch, chunk_index)
         return batch
 
+    def move_to_end_of(self, batch: Batch) -> None:
+        """Let the streams of a batch accrue to their end."""
+        move_to(batch.approval["start"] + batch.approval["duration"])
+
     # ---- quorum actions --------------------------------------------------------------------------
 
     def action_id(self) -> bytes:
@@ -228,10 +233,11 @@ class Relief:
         Returns
         -------
         tuple
-            Action id, deadline (Unix seconds, an hour from now by default), packed signatures.
+            Action id, deadline (Unix seconds, a year from now by default, so that a test may set
+            the clock between signing and sending), packed signatures.
         """
         action_id = action_id or self.action_id()
-        deadline = now() + 3_600 if deadline is None else deadline
+        deadline = now() + 365 * DAY if deadline is None else deadline
         signatures = sign_action(
             contract,
             action,
