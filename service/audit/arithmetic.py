@@ -71,12 +71,16 @@ def chunk_leaf(batch_id: bytes, chunk_index: int, entries: bytes) -> bytes:
 
 def chunks_root(leaves: Mapping[int, bytes]) -> bytes:
     """Return the root over leaves by position; those missing are zero."""
-    level = [leaves.get(position, bytes(32)) for position in range(MAX_CHUNKS)]
-    while len(level) > 1:
-        level = [
-            keccak(NODE_TYPEHASH + level[at] + level[at + 1]) for at in range(0, len(level), 2)
-        ]
-    return level[0]
+    level, empty = dict(leaves), bytes(32)
+    for _ in range(TREE_DEPTH):
+        level = {
+            parent: keccak(
+                NODE_TYPEHASH + level.get(2 * parent, empty) + level.get(2 * parent + 1, empty)
+            )
+            for parent in {position // 2 for position in level}
+        }
+        empty = keccak(NODE_TYPEHASH + empty + empty)
+    return level.get(0, empty)
 
 
 def proven_root(leaf: bytes, chunk_index: int, siblings: Sequence[bytes]) -> bytes:

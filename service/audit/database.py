@@ -8,11 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, Select, column, create_engine, event, select, table
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Select,
+    TableClause,
+    bindparam,
+    column,
+    create_engine,
+    event,
+    select,
+    table,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.exc import OperationalError as NoDatabase
@@ -113,19 +125,43 @@ class Snapshot:
         ConfigurationError
             When the table or a column is not there.
         """
+        yield from self._read(name, _query(name, order, tuple(where)), where)
+
+    def rows_without_batch(self, name: str) -> Iterator[Row]:
+        """Yield the rows of a table whose batch has no row.
+
+        Raises
+        ------
+        ConfigurationError
+            As :meth:`rows`.
+        """
+        batches = _table("batches")
+        source = _table(name)
+        query = select(*source.c).where(source.c.batch_id.not_in(select(batches.c.id)))
+        yield from self._read(name, query.order_by(source.c.batch_id), {})
+
+    def _read(self, name: str, query: Select[Any], values: dict[str, Any]) -> Iterator[Row]:
         columns = COLUMNS[name]
-        source = table(name, *(column(each) for each in columns))
-        query: Select[Any] = select(*(source.c[each] for each in columns))
-        for key, value in where.items():
-            query = query.where(source.c[key] == value)
-        query = query.order_by(*(source.c[each] for each in order))
         try:
-            result = self._connection.execution_options(yield_per=ROWS_A_FETCH).execute(query)
+            result = self._connection.execute(
+                query, values, execution_options={"yield_per": ROWS_A_FETCH}
+            )
             for row in result:
                 yield dict(zip(columns, row, strict=True))
         except SQLAlchemyError as error:
             cause = str(getattr(error, "orig", None) or error).strip().split("\n", maxsplit=1)[0]
             raise ConfigurationError(f"the database cannot be read: {cause}") from error
+
+
+def _table(name: str) -> TableClause:
+    return table(name, *(column(each) for each in COLUMNS[name]))
+
+
+@cache
+def _query(name: str, order: tuple[str, ...], where: tuple[str, ...]) -> Select[Any]:
+    source = _table(name)
+    query = select(*source.c).where(*(source.c[key] == bindparam(key) for key in where))
+    return query.order_by(*(source.c[each] for each in order))
 
 
 def _read_only_engine(url: str) -> Engine:

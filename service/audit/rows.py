@@ -567,20 +567,14 @@ class DatabaseCheck:
             self._extra(f"stream {stream['index']} of {name}, which is not on chain", where)
 
     def _orphans(self) -> None:
-        """Payouts, chunks and streams whose batch has no row."""
-        known = {row["id"] for row in self.snapshot.rows("batches", ("id",))}
-        for name, order in (
-            ("chunks", ("batch_id", "chunk_index")),
-            ("payouts", ("batch_id", "index")),
-            ("streams", ("batch_id", "index")),
-        ):
-            for row in self.snapshot.rows(name, order):
-                if row["batch_id"] not in known:
-                    index = row.get("index")
-                    self._extra(
-                        f"a row of {name} belongs to no batch: {row['batch_id']}, {index}",
-                        Place(batch=row["batch_id"], index=index),
-                    )
+        """Rows whose batch has none."""
+        for name in ("chunks", "payouts", "streams", "approval_signatures"):
+            for row in self.snapshot.rows_without_batch(name):
+                index = row.get("index")
+                self._extra(
+                    f"a row of {name} belongs to no batch: {row['batch_id']}, {index}",
+                    Place(batch=row["batch_id"], index=index),
+                )
 
     # ---- comparing -------------------------------------------------------------------------------
 
