@@ -230,6 +230,8 @@ class DatabaseCheck:
                 facts = {"hash": hex_text(event.block_hash), "timestamp_unix_s": event.timestamp}
                 place = Place(block=event.block)
                 self._compare(f"block {event.block}", place, row, facts)
+            elif self._read_to is not None and row["number"] > self._read_to:
+                self._extra(f"block {row['number']} was not read yet", Place(row["number"]))
         for number in unseen:
             self._missing(f"block {number} has events and is not in the database", Place(number))
 
