@@ -97,16 +97,17 @@ def _transactions(session: Session, chain_id: int, final_block: int) -> int:
     there too the nonce may be free again, and would hold up all later ones.
     """
     on_chain = select(Block.hash).where(Block.number == Transaction.block_number).scalar_subquery()
-    ours = (Transaction.chain_id == chain_id, Transaction.block_number <= final_block)
+    ours = Transaction.chain_id == chain_id
+    final = (Transaction.block_number <= final_block, Transaction.block_hash == on_chain)
     settled = _count(
         session.execute(
             update(Transaction)
-            .where(*ours, Transaction.state == State.INCLUDED, Transaction.block_hash == on_chain)
+            .where(ours, *final, Transaction.state == State.INCLUDED)
             .values(state=State.FINAL.value)
             .execution_options(synchronize_session=False)
         )
     )
-    return settled + reorgs.take_back(session, *ours, Transaction.block_hash != on_chain)
+    return settled + reorgs.take_back(session, ours, Transaction.block_hash != on_chain)
 
 
 def _requests(session: Session, final_block: int) -> int:

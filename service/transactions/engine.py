@@ -168,8 +168,17 @@ class SubmissionEngine:
                 lease = lanes.acquire(
                     session, self._chain_id, sender, self._owner, self._options.lease_seconds
                 )
-            if lease is not None and self._close_gaps(lease):
-                self._leases[sender] = lease
+            if lease is None:
+                continue
+            whole = False
+            try:
+                whole = self._close_gaps(lease)
+            finally:
+                if whole:
+                    self._leases[sender] = lease
+                else:
+                    with transaction(self._sessions) as session:
+                        lanes.release(session, lease)
 
     def release(self) -> None:
         """Give all lanes back."""
@@ -652,7 +661,7 @@ class SubmissionEngine:
         missing = [nonce for nonce in range(used, next_nonce) if nonce not in taken]
         if used <= next_nonce and not missing:
             return True
-        fees = self._market(lease)
+        fees = self._market(lease) if missing else Fees(0, 0)
         if fees is None:
             return False
         with self._write(lease) as session:

@@ -29,7 +29,7 @@ from service.payouts.models import Batch, ChainRequest, Chunk, RequestKind
 from service.payouts.states import BatchState, ChunkState, RequestState, move
 from service.transactions import calls, owners
 from service.transactions.dbclock import now_ms
-from service.transactions.models import LIVE_STATES_SQL, Transaction
+from service.transactions.models import LIVE_STATES_SQL, Lane, Transaction
 from service.transactions.states import LIVE, Kind, State
 
 log = logging.getLogger(__name__)
@@ -103,13 +103,20 @@ class Planner:
         """
         self._expire_actions(session, head)
         planned = 0
-        relayers = [sender for sender in self._relayers if sender in senders]
+        relayers = self._able(session, [s for s in self._relayers if s in senders])
         if relayers:
             for source in (self._approvals, self._chunks, self._actions):
                 for item in source(session, head):
                     self._turn += 1
                     planned += self._add(session, item, relayers[self._turn % len(relayers)])
         return planned + self._requests(session, senders, relayers)
+
+    def _able(self, session: Session, relayers: Sequence[str]) -> Sequence[str]:
+        """Those with gas money; all of them where none has any."""
+        broke = session.scalars(
+            select(Lane.sender).where(Lane.chain_id == self._chain_id, Lane.out_of_funds)
+        ).all()
+        return [sender for sender in relayers if sender not in broke] or relayers
 
     # ---- sources -------------------------------------------------------------------------------
 

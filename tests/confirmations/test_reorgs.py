@@ -13,7 +13,7 @@ from service.errors import IntegrityError
 from service.payouts.models import Stream
 from service.transactions.models import Transaction
 from tests.support.rows import DAY_S, add_batch, add_request
-from tests.support.world import World
+from tests.support.world import World, run_as_stranger
 
 Make = Callable[[int], World]
 
@@ -136,3 +136,34 @@ def test_blocks_read_link_up_and_events_have_no_gap(world: World) -> None:
             ).all()
             assert seqs == list(range(1, len(seqs) + 1))
             assert world.deployed.read(contract, "seq") == len(seqs)
+
+
+def test_a_nonce_used_by_a_failure_in_a_lost_block_is_used_again(make_world: Make) -> None:
+    world = make_world(4)
+    with world.session() as session:
+        batch = add_batch(session, world.deployed, [5, 6], chunk_size=1)
+    moments: list[Reorg] = []
+
+    def hook(point: str) -> None:
+        """A stranger's chunk makes ours fail; both are gone before their events are read."""
+        if point == "send:before" and world.batch_state(batch.id) == "onchain" and not moments:
+            moments.append(Reorg(world))
+            run_as_stranger(world, batch, approve=False, chunks=[0])
+        elif point == "receipts:after-commit" and len(moments) == 1 and failed(world):
+            moments.append(moments[0])
+            moments[0].happen(6)
+
+    world.run(hook=hook)
+    world.deployed.mine(4)
+    world.run()
+
+    assert len(moments) == 2
+    assert world.payout_states(batch.id) == ["paid"] * 2
+    assert [world.balance_on_chain(payee) for payee in batch.payees] == [5, 6]
+    assert world.differences() == []
+
+
+def failed(world: World) -> bool:
+    with world.session() as session:
+        states = session.scalars(select(Transaction.state)).all()
+    return "superseded" in states

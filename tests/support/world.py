@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,11 @@ from service.confirmations.wallets import balance
 from service.db import create_database_engine, session_factory, transaction
 from service.ledger.reconcile import Difference, reconcile
 from service.ledger.worker import Worker
+from service.payouts.chunk_tree import chunk_leaf, chunk_proofs
+from service.payouts.entries import pack_entries
 from service.payouts.models import Batch, Payout
-from tests.support.deployed import Deployed, account, deploy
+from tests.support.deployed import Deployed, account, deploy, pack
+from tests.support.rows import SignedBatch
 
 RESERVE = 10**13
 BUDGET = 10**13
@@ -119,6 +123,65 @@ def make_world(
 
 
 @pytest.fixture
+def costly(world: World) -> Iterator[World]:
+    """The world on a chain with a base fee of one gwei."""
+    node = world.deployed.node
+    node.rpc("anvil_setNextBlockBaseFeePerGas", hex(10**9))
+    node.rpc("evm_mine")
+    yield world
+    # Not part of the state that the node puts back.
+    node.rpc("anvil_setNextBlockBaseFeePerGas", "0x0")
+
+
+@pytest.fixture
 def world(make_world: Callable[[int], World]) -> World:
     """The world on a chain with instant finality."""
     return make_world(0)
+
+
+def run_as_stranger(world: World, batch: SignedBatch, *, approve: bool, chunks: list[int]) -> None:
+    """Somebody with a node of their own sends what officers signed."""
+    deployed = world.deployed
+    stranger = account("stranger")
+    deployed.fund(stranger.address)
+    if approve:
+        signatures = pack(
+            {n: (deployed.officers[n].address, s) for n, s in batch.signatures.items()}
+        )
+        deployed.send(
+            stranger, "vault", "approveBatch", deployed.approval_tuple(batch.approval), signatures
+        )
+    size = batch.approval["chunkSize"]
+    words = list(zip(batch.payees, batch.amounts, strict=True))
+    pieces = [pack_entries(words[at : at + size]) for at in range(0, len(words), size)]
+    batch_id = batch.approval["batchId"]
+    proofs = chunk_proofs([chunk_leaf(batch_id, i, piece) for i, piece in enumerate(pieces)])
+    for index in chunks:
+        deployed.send(
+            stranger, "vault", "executeChunk", batch_id, index, pieces[index], proofs[index]
+        )
+
+
+@dataclass
+class Money:
+    """Supply, commitments and balances, by the chain.
+
+    Attributes
+    ----------
+    balances
+        Of the payees of the batches asked about, of the relayer and of the thief.
+    """
+
+    supply: int
+    committed: int
+    balances: dict[str, int]
+
+    @classmethod
+    def of(cls, world: World, *batches: SignedBatch) -> Money:
+        holders = {account("thief").address, account("relayer").address}
+        holders.update(payee for batch in batches for payee in batch.payees)
+        return cls(
+            world.deployed.read("token", "totalSupply"),
+            world.deployed.read("token", "committed"),
+            {holder: world.balance_on_chain(holder) for holder in holders},
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -108,17 +107,6 @@ def test_a_sent_transaction_that_nobody_remembers_is_sent_again(world: World) ->
 # ---- a chain with a base fee ---------------------------------------------------------------------
 
 
-@pytest.fixture
-def costly(world: World) -> Iterator[World]:
-    """The session's chain with a base fee of one gwei."""
-    node = world.deployed.node
-    node.rpc("anvil_setNextBlockBaseFeePerGas", hex(10**9))
-    node.rpc("evm_mine")
-    yield world
-    # Not part of the state that the node puts back.
-    node.rpc("anvil_setNextBlockBaseFeePerGas", "0x0")
-
-
 def test_a_stuck_transaction_is_replaced_at_a_higher_fee_under_its_nonce(costly: World) -> None:
     world, node = costly, costly.deployed.node
     with world.session() as session:
@@ -173,6 +161,79 @@ def test_a_lane_out_of_gas_money_keeps_its_row_signed_and_goes_on_when_funded(
     assert world.payout_states(batch.id) == ["paid"]
     with world.session() as session:
         assert session.scalars(select(TransactionAttempt.n)).all() == [0, 0]
+
+
+def test_a_worker_waits_while_gas_costs_more_than_the_cap(costly: World) -> None:
+    world, node = costly, costly.deployed.node
+    with world.session() as session:
+        batch = add_batch(session, world.deployed, [5])
+    options = EngineOptions(replace_after_s=0.0, max_fee_per_gas_cap_wei=CAP)
+    node.rpc("evm_setAutomine", False)
+    try:
+        with world.worker(options=options) as worker:
+            worker.step()
+            worker.step()
+            set_base_fee(world, 2 * CAP)
+            worker.step()
+            assert world.payout_states(batch.id) == ["queued"]
+            set_base_fee(world, 10**9)
+            node.rpc("evm_setAutomine", True)
+            node.rpc("evm_mine")
+            worker.run_until_idle(20)
+    finally:
+        node.rpc("evm_setAutomine", True)
+
+    assert world.payout_states(batch.id) == ["paid"]
+
+
+def test_a_nonce_without_a_row_waits_to_be_filled_while_gas_costs_more_than_the_cap(
+    costly: World,
+) -> None:
+    world, relayer = costly, account("relayer").address
+    used = int(world.deployed.rpc.call("eth_getTransactionCount", relayer, "latest"), 16)
+    with world.session() as session:
+        session.add(Lane(chain_id=31337, sender=relayer, next_nonce=used + 1))
+        batch = add_batch(session, world.deployed, [5])
+    with world.worker(options=EngineOptions(max_fee_per_gas_cap_wei=1)) as worker:
+        worker.step()
+        assert relayer not in worker._engine.senders
+
+    world.run(options=EngineOptions(max_fee_per_gas_cap_wei=CAP))
+
+    assert world.payout_states(batch.id) == ["paid"]
+
+
+def test_a_replacement_that_came_too_late_for_the_base_fee_is_replaced_again(
+    costly: World,
+) -> None:
+    world = costly
+    with world.session() as session:
+        batch = add_batch(session, world.deployed, [5])
+    dearer = {"signed:after-commit": 10 * 10**9, "replaced:after-commit": 100 * 10**9}
+
+    def hook(point: str) -> None:
+        if point in dearer:
+            set_base_fee(world, dearer.pop(point))
+
+    with world.worker(options=EngineOptions(max_fee_per_gas_cap_wei=CAP), hook=hook) as worker:
+        for _ in range(3):
+            worker.step()
+            with world.session() as session:
+                session.execute(update(Transaction).values(retry_at_unix_ms=0))
+        worker.run_until_idle(20)
+
+    assert dearer == {}
+    assert world.payout_states(batch.id) == ["paid"]
+    with world.session() as session:
+        first = session.scalars(select(Transaction).order_by(Transaction.id).limit(1)).one()
+        attempts = select(TransactionAttempt.n).where(TransactionAttempt.transaction_id == first.id)
+        assert sorted(session.scalars(attempts)) == [0, 1, 2]
+
+
+def set_base_fee(world: World, wei: int) -> None:
+    """Give the next block this base fee, and mine it empty so that offers see it."""
+    world.deployed.node.rpc("anvil_setNextBlockBaseFeePerGas", hex(wei))
+    world.deployed.mine()
 
 
 # ---- offers --------------------------------------------------------------------------------------

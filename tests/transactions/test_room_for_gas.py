@@ -1,0 +1,64 @@
+"""How much gas is in flight at once: what fits a block, and never nothing."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import func, select
+
+from service.chain.signers import LocalSigner
+from service.transactions.engine import EngineOptions
+from service.transactions.models import Lane, Transaction
+from service.transactions.states import IN_FLIGHT
+from tests.support.deployed import account
+from tests.support.rows import add_batch
+from tests.support.world import World
+
+GAS_OF_A_CHUNK_OF_ONE = 655_000
+BLOCK_GAS = 60_000_000
+
+
+@pytest.mark.parametrize(
+    ("blocks", "most"),
+    [(0.0, 1), (2.5 * GAS_OF_A_CHUNK_OF_ONE / BLOCK_GAS, 2), (1.0, 5)],
+    ids=["no room at all", "room for two and a half", "a whole block"],
+)
+def test_as_many_chunks_are_in_flight_as_fit_and_at_least_one(
+    world: World, blocks: float, most: int
+) -> None:
+    with world.session() as session:
+        batch = add_batch(session, world.deployed, [1, 2, 3, 4, 5], chunk_size=1)
+    seen: list[int] = []
+
+    def hook(point: str) -> None:
+        if point == "send:before":
+            with world.session() as session:
+                in_flight = Transaction.state.in_(IN_FLIGHT)
+                seen.append(session.scalars(select(func.count()).where(in_flight)).one())
+
+    world.run(hook=hook, options=EngineOptions(max_in_flight_blocks=blocks))
+
+    assert max(seen) == most
+    assert world.payout_states(batch.id) == ["paid"] * 5
+
+
+def test_a_lane_without_gas_money_neither_takes_the_others_room_nor_gets_their_work(
+    costly: World,
+) -> None:
+    world, poor, rich = costly, account("relayer"), account("second relayer")
+    world.deployed.node.rpc("anvil_setBalance", poor.address, "0x1")
+    world.deployed.fund(rich.address)
+    with world.session() as session:
+        batches = [add_batch(session, world.deployed, [7, 8], chunk_size=1, name=n) for n in "ab"]
+    both = [LocalSigner(poor), LocalSigner(rich)]
+    options = EngineOptions(max_in_flight_blocks=0.0)
+
+    with world.worker(signers=both, options=options) as worker:
+        for _ in range(12):
+            worker.step()
+
+    states = {batch.id: world.batch_state(batch.id) for batch in batches}
+    assert sorted(states.values()) == ["done", "released"]
+    with world.session() as session:
+        assert session.get_one(Lane, (31337, poor.address)).out_of_funds
+        (waits,) = session.scalars(select(Transaction).where(Transaction.state == "signed"))
+        assert (waits.sender, states[waits.batch_id or ""]) == (poor.address, "released")
