@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 
-from service.api import health, openapi, problems
+from service.api import health, openapi, page, problems
 from service.api.authentication import Authentication
 from service.api.frame import Frame
 from service.api.idempotency import UPLOAD_PATHS
@@ -61,7 +61,7 @@ def create_app(application: Application | None = None) -> FastAPI:
     @app.get("/docs", include_in_schema=False)
     def docs() -> HTMLResponse:
         """Show the operations and the kinds of error to people."""
-        return openapi.docs_page(app.openapi())
+        return page.docs_page(app.openapi())
 
     problems.install(app)
     app.add_middleware(Authentication, application=parts, reader=reader)

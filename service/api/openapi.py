@@ -1,22 +1,15 @@
-"""The description of the API (OpenAPI 3.1), and the page that shows it to people.
-
-The page is plain HTML made here, so that nothing is fetched from elsewhere and no script runs.
-"""
+"""The description of the API (OpenAPI 3.1)."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator
-from html import escape
 from typing import Any, TypeVar
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import HTMLResponse
 
 from service.api.answers import examples
-from service.api.problems import ProblemDocument, one_line
+from service.api.problems import MEDIA_TYPE, MethodNotAllowed, ProblemDocument
 from service.api.schemas.base import Given, Shown
 from service.errors import ReliefError
 
@@ -34,19 +27,6 @@ Disburses a benefit stablecoin to people that officers approved.
 - Lists come in pages: follow `next_cursor`, or the `Link` header.
 - Errors are problem documents (RFC 9457): branch on `code`.
 """
-
-_STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;color:#1b1b1b;max-width:60rem;margin:2rem auto}
-h1,h2{line-height:1.2}table{border-collapse:collapse;width:100%}
-td,th{text-align:left;vertical-align:top;padding:.35rem .6rem;border-bottom:1px solid #ddd}
-code{font:13px ui-monospace,monospace}.method{font-weight:600}
-@media (prefers-color-scheme:dark){body{background:#161616;color:#e8e8e8}td,th{border-color:#444}
-a{color:#8ab4f8}}
-"""
-_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_PAGE_POLICY = (
-    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; frame-ancestors 'none'; base-uri 'none'"
-)
 
 _IDEMPOTENT_REPLAYED = {
     "description": "`true` when this is the stored reply of an earlier call.",
@@ -77,7 +57,7 @@ def describe_api(app: FastAPI) -> dict[str, Any]:
     described = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas.update(described.pop("$defs", {}))
     schemas["ProblemDocument"] = described
-    document["components"]["examples"] = examples(error_kinds())
+    document["components"]["examples"] = examples(error_kinds(document))
     _put_examples_back(schemas)
     for path, method, operation in operations(document):
         _complete(path, method, operation)
@@ -119,46 +99,19 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
         headers["WWW-Authenticate"] = {"schema": {"type": "string"}}
 
 
-def error_kinds() -> list[type[ReliefError]]:
-    """Return every kind of error that was declared by now, by code."""
-    found: dict[str, type[ReliefError]] = {}
+def error_kinds(document: dict[str, Any]) -> list[type[ReliefError]]:
+    """Return every kind of error that the API answers with, by code."""
+    codes = {MethodNotAllowed.code}  # of no operation
+    for _, _, operation in operations(document):
+        for answer in operation["responses"].values():
+            codes |= answer["content"].get(MEDIA_TYPE, {}).get("examples", {}).keys()
+    kinds: dict[str, type[ReliefError]] = {}
     for kind in _subclasses(ReliefError):  # one without a code of its own comes after its base
-        found.setdefault(kind.code, kind)
-    return [found[code] for code in sorted(found)]
+        kinds.setdefault(kind.code, kind)
+    return [kinds[code] for code in sorted(codes)]
 
 
 def _subclasses(base: type[Kind]) -> Iterator[type[Kind]]:
     for kind in base.__subclasses__():
         yield kind
         yield from _subclasses(kind)
-
-
-def docs_page(document: dict[str, Any]) -> HTMLResponse:
-    """Return the page: every operation, every kind of error."""
-    rows = "".join(
-        f"<tr id='{escape(operation['operationId'])}'>"
-        f"<td class='method'>{method.upper()}</td><td><code>{escape(path)}</code></td>"
-        f"<td>{escape(operation.get('description', '').splitlines()[0])}<br>"
-        f"<code>{escape(operation['operationId'])}</code></td>"
-        f"<td>{escape(', '.join(operation['responses']))}</td></tr>"
-        for path, method, operation in operations(document)
-    )
-    kinds = "".join(
-        f"<tr id='problem-{kind.code}'><td><code>{kind.code}</code></td><td>{kind.status}</td>"
-        f"<td>{escape(one_line(kind))}</td>"
-        f"<td>{'yes' if kind.retryable else 'no'}</td></tr>"
-        for kind in error_kinds()
-    )
-    intro = "".join(f"<p>{escape(line)}</p>" for line in DESCRIPTION.split("\n- "))
-    page = (
-        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
-        "<meta name='viewport' content='width=device-width,initial-scale=1'>"
-        f"<title>{TITLE} API</title><style>{_STYLE}</style></head><body>"
-        f"<h1>{TITLE} API</h1>{intro}"
-        "<p>In whole: <a href='/v1/openapi.json'>/v1/openapi.json</a>, OpenAPI 3.1.</p>"
-        f"<h2>Operations</h2><table><tr><th>Method</th><th>Path</th><th>What it does</th>"
-        f"<th>Answers</th></tr>{rows}</table>"
-        "<h2 id='problems'>Kinds of error</h2><table><tr><th>Code</th><th>Status</th>"
-        f"<th>Meaning</th><th>Retry</th></tr>{kinds}</table></body></html>"
-    )
-    return HTMLResponse(page, headers={"Content-Security-Policy": _PAGE_POLICY})

@@ -83,7 +83,7 @@ def test_what_a_command_does_has_its_route(
     assert method in description.document["paths"].get(path, {}), command
 
 
-def test_every_operation_has_an_id_of_its_own_a_summary_and_a_tag(
+def test_every_operation_has_an_id_of_its_own_a_summary_a_tag_and_explained_parameters(
     operations: list[Operation],
 ) -> None:
     ids = [operation["operationId"] for _, _, operation in operations]
@@ -94,6 +94,10 @@ def test_every_operation_has_an_id_of_its_own_a_summary_and_a_tag(
         assert operation["description"]
         assert "Parameters\n---" not in operation["description"]
         assert len(operation["tags"]) == 1
+        for parameter in operation.get("parameters", ()):
+            assert {"description", "examples"} & {*parameter, *parameter["schema"]}, (
+                f"{method} {path} does not explain {parameter['name']}"
+            )
 
 
 def test_every_operation_documents_its_errors_as_problems(
@@ -193,3 +197,4 @@ def test_the_description_and_the_page_are_served_and_fetch_nothing_from_elsewher
     assert "http://" not in page.text
     assert "https://" not in page.text
     assert "sign_batch" in page.text
+    assert "maker_officer_id" in page.text

@@ -51,8 +51,12 @@ def list_some_cases(
     region: Annotated[
         str | None, Query(description="This region and those inside it.", examples=["5107"])
     ] = None,
-    import_id: Annotated[str | None, Query(max_length=36)] = None,
-    wallet_address: Annotated[str | None, Query(max_length=42)] = None,
+    import_id: Annotated[
+        str | None, Query(max_length=36, description="Of this import only.")
+    ] = None,
+    wallet_address: Annotated[
+        str | None, Query(max_length=42, description="Paid to this EIP-55 address.")
+    ] = None,
 ) -> CasePage:
     """List cases in the order they were filed, without who they are for."""
     with call.read() as session:

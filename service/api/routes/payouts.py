@@ -41,8 +41,10 @@ def list_payouts(
     ] = None,
     state: Annotated[PayoutState | None, Query(examples=["skipped"])] = None,
     kind: Annotated[Literal["one_off", "stream"] | None, Query(examples=["one_off"])] = None,
-    payee: Annotated[str | None, Query(max_length=42)] = None,
-    case_id: Annotated[str | None, Query(max_length=36)] = None,
+    payee: Annotated[
+        str | None, Query(max_length=42, description="Paid to this EIP-55 address.")
+    ] = None,
+    case_id: Annotated[str | None, Query(max_length=36, description="Of this case only.")] = None,
 ) -> PayoutPage:
     """List payouts, by batch and index."""
     with call.read() as session:

@@ -35,7 +35,9 @@ def list_streams(
     programme: Annotated[
         str | None, Query(description="Code or number.", examples=["flood-2026"])
     ] = None,
-    payee: Annotated[str | None, Query(max_length=42)] = None,
+    payee: Annotated[
+        str | None, Query(max_length=42, description="Paid to this EIP-55 address.")
+    ] = None,
 ) -> StreamPage:
     """List open streams, by batch and index."""
     clock = call.application.chain_clock
