@@ -1,0 +1,90 @@
+"""The four contracts that belong together, found from the vault's address alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from eth_hash.auto import keccak
+
+from service.audit.abi import Contract
+from service.audit.decode import address_text, hex_text
+from service.audit.rpc import Node, NodeRefused
+from service.audit.signatures import Domain, domain
+from service.audit.views import as_address, calldata
+from service.errors import InvalidInput
+
+WORD_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """The contracts that belong together, as the vault names them.
+
+    Attributes
+    ----------
+    addresses
+        Of each contract, bytes.
+    code_hashes
+        Keccak-256 of each contract's code, 0x-hex: the auditor compares them with a build.
+    quorum
+        Officers a quorum action needs, a constant of the deployed registry.
+    """
+
+    chain_id: int
+    addresses: dict[Contract, bytes]
+    code_hashes: dict[Contract, str]
+    quorum: int
+
+    def domains(self) -> dict[Contract, Domain]:
+        """EIP-712 domains of the contracts that officers sign for."""
+        return {
+            contract: domain(contract, self.chain_id, address)
+            for contract, address in self.addresses.items()
+            if contract is not Contract.MANAGER
+        }
+
+
+def discover(node: Node, vault: bytes, block: int) -> Deployment:
+    """Ask the vault for its token and registry, and the registry for its manager.
+
+    Raises
+    ------
+    ChainUnavailable, NodeRefused
+        When the node does not answer.
+    InvalidInput
+        When there is no vault of ours at that address.
+    """
+
+    def ask(address: bytes, name: str) -> bytes:
+        try:
+            answer = node.view(hex_text(address), calldata(f"{name}()"), block)
+        except NodeRefused as error:
+            if "revert" not in str(error):
+                raise
+            answer = b""
+        if len(answer) != WORD_BYTES:
+            raise InvalidInput(
+                f"there is no AllowanceVault at {address_text(vault)} in block {block}"
+            )
+        return answer
+
+    token = as_address(ask(vault, "token"))
+    registry = as_address(ask(vault, "registry"))
+    addresses = {
+        Contract.VAULT: vault,
+        Contract.TOKEN: token,
+        Contract.REGISTRY: registry,
+        Contract.MANAGER: as_address(ask(registry, "manager")),
+    }
+    codes = node.batch(
+        "eth_getCode", [(hex_text(address), hex(block)) for address in addresses.values()]
+    )
+    return Deployment(
+        chain_id=int(node.call("eth_chainId"), 16),
+        addresses=addresses,
+        code_hashes={
+            contract: hex_text(keccak(bytes.fromhex(code[2:])))
+            for contract, code in zip(addresses, codes, strict=True)
+        },
+        quorum=int.from_bytes(ask(registry, "quorum"), "big"),
+    )

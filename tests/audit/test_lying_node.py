@@ -1,0 +1,248 @@
+"""A node that lies: it leaves out, invents or alters logs, forges headers, balances, streams."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from eth_hash.auto import keccak
+
+from service.audit.findings import Code
+from service.audit.report import ReplayReport
+from tests.audit.lying_node import Lie, Refuse, lying_node
+from tests.audit.scenario import Scenario, payee
+
+Audit = Callable[..., ReplayReport]
+Log = dict[str, Any]
+LogLie = Callable[[Log], list[Log]]
+
+LOGS, RECEIPTS, HEADERS = "eth_getLogs", "eth_getBlockReceipts", "eth_getBlockByNumber"
+CHUNK_PAID = keccak(b"ChunkPaid(bytes32,uint32,bytes,uint256,uint256,uint256,uint64)")
+TRANSFER = keccak(b"Transfer(address,address,uint256)")
+
+
+def hexed(value: bytes) -> str:
+    return "0x" + value.hex()
+
+
+def of(topic: bytes, which: int = 0) -> Callable[[Log], bool]:
+    """Whether a log is an event's, the `which`-th of the chain that is asked for."""
+    seen: list[tuple[str, str]] = []
+
+    def matches(log: Log) -> bool:
+        if log["topics"][0] != hexed(topic):
+            return False
+        key = (log["transactionHash"], log["logIndex"])
+        if key not in seen:
+            seen.append(key)
+        return seen.index(key) == which
+
+    return matches
+
+
+def leaving_out(topic: bytes, which: int = 0) -> LogLie:
+    chosen = of(topic, which)
+    return lambda log: [] if chosen(log) else [log]
+
+
+def altering(topic: bytes) -> LogLie:
+    chosen = of(topic)
+
+    def lie(log: Log) -> list[Log]:
+        data = log["data"]
+        return [
+            log | {"data": data[:-1] + ("1" if data[-1] == "0" else "0")} if chosen(log) else log
+        ]
+
+    return lie
+
+
+def inventing(log: Log) -> list[Log]:
+    return [log, log | {"logIndex": hex(int(log["logIndex"], 16) + 50)}]
+
+
+def in_logs(lie: LogLie, *, of_receipts: bool = False) -> Lie:
+    """Tell a lie about logs, asked for by range or by receipt too."""
+
+    def said(method: str, _params: list[Any], result: Any) -> Any:
+        if method == LOGS:
+            return [told for log in result for told in lie(log)]
+        if method == RECEIPTS and of_receipts:
+            return [
+                receipt | {"logs": [told for log in receipt["logs"] for told in lie(log)]}
+                for receipt in result
+            ]
+        return result
+
+    return said
+
+
+def without_receipts(lie: Lie) -> Lie:
+    def said(method: str, params: list[Any], result: Any) -> Any:
+        if method == RECEIPTS:
+            raise Refuse(-32601, "the method does not exist")
+        return lie(method, params, result)
+
+    return said
+
+
+def forging(lie: Lie, block: int, **members: Callable[[str], str]) -> Lie:
+    """Tell another lie, and change members of one header to go with it."""
+
+    def said(method: str, params: list[Any], result: Any) -> Any:
+        if method == HEADERS and result is not None and int(result["number"], 16) == block:
+            return result | {name: change(result[name]) for name, change in members.items()}
+        return lie(method, params, result)
+
+    return said
+
+
+def truth(_method: str, _params: list[Any], result: Any) -> Any:
+    return result
+
+
+def answering(signature: bytes, about: bytes, answer: bytes) -> Lie:
+    """Answer a view about something with something else."""
+    selector = hexed(keccak(signature)[:4])
+
+    def said(method: str, params: list[Any], result: Any) -> Any:
+        if method == "eth_call":
+            data = params[0]["data"]
+            if data.startswith(selector) and about.hex() in data:
+                return hexed(answer)
+        return result
+
+    return said
+
+
+def flipped(text: str) -> str:
+    return text[:-1] + ("0" if text[-1] != "0" else "1")
+
+
+LIES: dict[str, tuple[Lie, set[Code]]] = {
+    "a log left out of the range": (in_logs(leaving_out(CHUNK_PAID)), {Code.LOG_OMITTED}),
+    "a log altered in the range": (
+        in_logs(altering(CHUNK_PAID)),
+        {Code.LOG_OMITTED, Code.LOG_INVENTED},
+    ),
+    "logs invented in the range": (in_logs(inventing), {Code.LOG_INVENTED}),
+    "a log left out of the receipts too": (
+        in_logs(leaving_out(CHUNK_PAID), of_receipts=True),
+        {Code.RECEIPTS_ROOT_MISMATCH, Code.SEQUENCE_GAP},
+    ),
+    "a log altered in the receipts too": (
+        in_logs(altering(TRANSFER), of_receipts=True),
+        {Code.RECEIPTS_ROOT_MISMATCH, Code.MINT_UNEXPLAINED},
+    ),
+    "a vault's log left out by a node without receipts": (
+        without_receipts(in_logs(leaving_out(CHUNK_PAID))),
+        {Code.EVIDENCE_WEAK, Code.SEQUENCE_GAP},
+    ),
+    "a token's log left out by a node without receipts": (
+        without_receipts(in_logs(leaving_out(TRANSFER))),
+        {Code.EVIDENCE_WEAK, Code.MINT_MISSING, Code.VIEW_MISMATCH},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_a_lie_about_logs_is_found(scenario: Scenario, audit: Audit, name: str) -> None:
+    lie, expected = LIES[name]
+    with lying_node(scenario.deployed.node.rpc_url, lie) as url:
+        report = audit(rpc=url)
+    assert expected <= {finding.code for finding in report.findings}
+    assert report.differences
+
+
+def test_what_receipts_prove_is_replayed_although_the_range_lies(
+    scenario: Scenario, audit: Audit
+) -> None:
+    honest = audit()
+    lie = in_logs(leaving_out(CHUNK_PAID))
+    with lying_node(scenario.deployed.node.rpc_url, lie) as url:
+        assert audit(rpc=url).state_digest == honest.state_digest
+
+
+def chunk_block(audit: Audit) -> int:
+    """A block in which a chunk was paid."""
+    state = audit().state
+    return min(chunk.block for batch in state.batches.values() for chunk in batch.chunks.values())
+
+
+FORGED: dict[str, tuple[dict[str, Callable[[str], str]], Code]] = {
+    "its receipts root": ({"receiptsRoot": flipped}, Code.HEADER_HASH_MISMATCH),
+    "its bloom, to hide that there are logs": (
+        {"logsBloom": lambda bloom: "0x" + "0" * (len(bloom) - 2)},
+        Code.HEADER_HASH_MISMATCH,
+    ),
+    "its time": ({"timestamp": flipped}, Code.HEADER_HASH_MISMATCH),
+    "its hash": ({"hash": flipped}, Code.BLOCK_LINKAGE_BROKEN),
+    "its parent": ({"parentHash": flipped}, Code.BLOCK_LINKAGE_BROKEN),
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_a_forged_header_is_found(scenario: Scenario, audit: Audit, name: str) -> None:
+    members, code = FORGED[name]
+    lie = forging(truth, chunk_block(audit), **members)
+    with lying_node(scenario.deployed.node.rpc_url, lie) as url:
+        report = audit(rpc=url)
+    assert code in {finding.code for finding in report.findings}
+
+
+def test_a_forged_balance_names_the_wallet(scenario: Scenario, audit: Audit) -> None:
+    holder = payee(0).address
+    lie = answering(b"balanceOf(address)", bytes.fromhex(holder[2:]), (10**9).to_bytes(32, "big"))
+    with lying_node(scenario.deployed.node.rpc_url, lie) as url:
+        (finding,) = audit(rpc=url).findings
+    assert finding.code is Code.VIEW_MISMATCH
+    assert holder in finding.message
+
+
+def test_a_forged_stream_names_the_payout(scenario: Scenario, audit: Audit) -> None:
+    batch = scenario.batches["streams"]
+    about = batch.id + (7).to_bytes(32, "big")
+    lie = answering(b"stream(bytes32,uint256)", about, bytes(160))
+    with lying_node(scenario.deployed.node.rpc_url, lie) as url:
+        report = audit(rpc=url)
+    places = {(f.code, f.place.batch, f.place.index) for f in report.findings}
+    assert places == {(Code.VIEW_MISMATCH, batch.hex, 7)}
+
+
+def test_an_honest_node_without_receipts_leaves_a_warning_and_no_difference(
+    scenario: Scenario, audit: Audit
+) -> None:
+    with lying_node(scenario.deployed.node.rpc_url, without_receipts(truth)) as url:
+        report = audit(rpc=url)
+    assert {finding.code for finding in report.findings} == {Code.EVIDENCE_WEAK}
+    assert report.differences == 0
+
+
+def test_a_node_that_forges_every_hash_leaves_a_warning(scenario: Scenario, audit: Audit) -> None:
+    """Chains of other consensus hash in their own way, so it is no error; but it is said."""
+
+    def lie(method: str, _params: list[Any], result: Any) -> Any:
+        if method == HEADERS and result is not None:
+            return result | {"extraData": "0xff"}
+        return result
+
+    with lying_node(scenario.deployed.node.rpc_url, lie) as url:
+        report = audit(rpc=url)
+    assert {finding.code for finding in report.findings} == {Code.EVIDENCE_WEAK}
+
+
+def test_a_node_that_answers_short_ranges_only_is_asked_for_those(
+    scenario: Scenario, audit: Audit
+) -> None:
+    def lie(method: str, params: list[Any], result: Any) -> Any:
+        if method == LOGS:
+            asked = params[0]
+            if int(asked["toBlock"], 16) - int(asked["fromBlock"], 16) >= 20:
+                raise Refuse(-32005, "query returned more than 20 blocks")
+        return result
+
+    with lying_node(scenario.deployed.node.rpc_url, lie) as url:
+        report = audit(rpc=url)
+    assert report.findings == []
+    assert report.state_digest == audit().state_digest

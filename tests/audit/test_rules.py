@@ -1,0 +1,471 @@
+"""Each rule of the contracts, broken in one event of an honest life, and found again.
+
+The node's proofs are left out here (``test_lying_node.py`` has them): these are the findings of an
+auditor whose contracts are not the ones they should be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from service.audit.abi import Contract
+from service.audit.calls import Call
+from service.audit.decode import Event
+from service.audit.findings import Code, Finding
+from tests.audit.checking import Replayed
+from tests.audit.scenario import DAY_S, Scenario, payee
+
+Events = list[Event]
+Edit = Callable[[Events], Events]
+
+RECORD = 9 + 20 + 65
+"""Bytes of one officer's signature with its head and signer."""
+
+
+# ---- edits ---------------------------------------------------------------------------------------
+
+
+def at(events: Sequence[Event], name: str, which: int = 0) -> int:
+    """Position of an event by name; `which` counts them."""
+    return [i for i, event in enumerate(events) if event.name == name][which]
+
+
+def setting(name: str, which: int = 0, **args: Any) -> Edit:
+    """Set arguments of an event; a function is given the old value."""
+
+    def edit(events: Events) -> Events:
+        i = at(events, name, which)
+        old = events[i].args
+        new = {key: value(old[key]) if callable(value) else value for key, value in args.items()}
+        return [*events[:i], replace(events[i], args=old | new), *events[i + 1 :]]
+
+    return edit
+
+
+def approving(which: int = 0, **members: Any) -> Edit:
+    """Set members of what a batch's officers signed."""
+
+    def changed(approval: dict[str, Any]) -> dict[str, Any]:
+        return approval | {
+            key: value(approval[key]) if callable(value) else value
+            for key, value in members.items()
+        }
+
+    return setting("BatchApproved", which, approval=changed)
+
+
+def dropping(name: str, which: int = 0) -> Edit:
+    def edit(events: Events) -> Events:
+        i = at(events, name, which)
+        return [*events[:i], *events[i + 1 :]]
+
+    return edit
+
+
+def repeating(name: str, which: int = 0) -> Edit:
+    def edit(events: Events) -> Events:
+        i = at(events, name, which)
+        return [*events[: i + 1], events[i], *events[i + 1 :]]
+
+    return edit
+
+
+def moving(name: str, before: str, which: int = 0, to: int = 0) -> Edit:
+    """Put an event before another, into its block."""
+
+    def edit(events: Events) -> Events:
+        moved, target = events[at(events, name, which)], events[at(events, before, to)]
+        rest = [event for event in events if event is not moved]
+        i = rest.index(target)
+        when = {"block": target.block, "timestamp": target.timestamp, "tx": b"\1" * 32}
+        return [*rest[:i], replace(moved, **when), *rest[i:]]
+
+    return edit
+
+
+def adding(contract: Contract, name: str, before: str, **args: Any) -> Edit:
+    """Put a new event before another, in a transaction of its own."""
+
+    def edit(events: Events) -> Events:
+        i = at(events, before)
+        new = replace(events[i], contract=contract, name=name, args=args, tx=b"\1" * 32)
+        return [*events[:i], new, *events[i:]]
+
+    return edit
+
+
+def later(name: str, seconds: int, which: int = 0) -> Edit:
+    """Let an event happen later than it did."""
+
+    def edit(events: Events) -> Events:
+        i = at(events, name, which)
+        moved = replace(events[i], timestamp=events[i].timestamp + seconds)
+        return [*events[:i], moved, *events[i + 1 :]]
+
+    return edit
+
+
+def more(value: int) -> int:
+    return value + 1
+
+
+def less(value: int) -> int:
+    return value - 1
+
+
+def flipped(value: bytes) -> bytes:
+    return value[:-1] + bytes([value[-1] ^ 1])
+
+
+def swapped_records(blob: bytes) -> bytes:
+    return blob[RECORD : 2 * RECORD] + blob[:RECORD] + blob[2 * RECORD :]
+
+
+STRANGER = b"\x77" * 20
+ACTION = b"\x42" * 32
+
+RULES: dict[str, tuple[Edit, Code]] = {
+    # Who approved.
+    "a signature altered": (
+        setting("BatchApproved", signatures=flipped),
+        Code.SIGNATURE_INVALID,
+    ),
+    "another payee list than signed": (approving(chunksRoot=flipped), Code.SIGNATURE_INVALID),
+    "another total than signed": (approving(total=more), Code.SIGNATURE_INVALID),
+    "a record cut off": (
+        setting("BatchApproved", signatures=lambda blob: blob[:-1]),
+        Code.SIGNATURES_MALFORMED,
+    ),
+    "a reviewer too few": (
+        setting("BatchApproved", signatures=lambda blob: blob[: 2 * RECORD]),
+        Code.TOO_FEW_OFFICERS,
+    ),
+    "one reviewer twice": (
+        setting(
+            "BatchApproved", signatures=lambda blob: blob[: 2 * RECORD] + blob[RECORD : 2 * RECORD]
+        ),
+        Code.OFFICERS_NOT_ASCENDING,
+    ),
+    "records out of order": (
+        setting("BatchApproved", signatures=swapped_records),
+        Code.OFFICERS_NOT_ASCENDING,
+    ),
+    "the maker did not sign": (
+        setting("BatchApproved", signatures=lambda blob: blob[RECORD:]),
+        Code.MAKER_MISSING,
+    ),
+    "a signer for another officer": (
+        setting("SignerAdded", 1, officerId=3),
+        Code.SIGNER_NOT_IN_FORCE,
+    ),
+    "a reviewer not in force yet": (
+        setting("OfficerAdded", 1, activeFrom=2**39),
+        Code.OFFICER_NOT_IN_FORCE,
+    ),
+    "a reviewer who is none": (setting("OfficerAdded", 1, roles=1), Code.OFFICER_LACKS_ROLE),
+    "a reviewer of another province": (
+        setting("OfficerAdded", 1, regionCode=11, regionDigits=2),
+        Code.OFFICER_OUTSIDE_REGION,
+    ),
+    "a reviewer removed before": (
+        moving("OfficerRemoved", "BatchApproved"),
+        Code.ACTION_MISSING,
+    ),
+    # Quorum actions.
+    "an action without its quorum": (dropping("ActionConsumed"), Code.ACTION_MISSING),
+    "an action used twice": (repeating("ActionConsumed"), Code.ACTION_REUSED),
+    "an action without an effect": (dropping("BatchCancelled"), Code.ACTION_MISSING),
+    "a quorum that signed something else": (
+        setting("ActionConsumed", digest=flipped),
+        Code.DIGEST_MISMATCH,
+    ),
+    "another batch cancelled than signed": (
+        setting("StreamsCancelled", maskLow=1 << 3 | 1 << 5),
+        Code.DIGEST_MISMATCH,
+    ),
+    "a quorum of one": (
+        setting("BatchCancelled", signatures=lambda blob: blob[:RECORD]),
+        Code.TOO_FEW_OFFICERS,
+    ),
+    "a quorum action after its deadline": (
+        later("BatchCancelled", 2 * DAY_S),
+        Code.OFFICER_RULE_BROKEN,
+    ),
+    "an officer in force at once": (
+        setting("OfficerAdded", -1, activeFrom=lambda old: old - DAY_S),
+        Code.OFFICER_RULE_BROKEN,
+    ),
+    "a signer in force at once": (
+        setting("SignerAdded", -1, activeFrom=lambda old: old - DAY_S),
+        Code.OFFICER_RULE_BROKEN,
+    ),
+    "an officer without a signer": (dropping("SignerAdded", -1), Code.OFFICER_RULE_BROKEN),
+    # Housekeeping.
+    "a role given without officers": (
+        adding(
+            Contract.MANAGER,
+            "RoleGranted",
+            "ProgrammeCreated",
+            roleId=5,
+            account=STRANGER,
+            delay=0,
+            since=0,
+            newMember=True,
+        ),
+        Code.POWERS_CHANGED_UNSIGNED,
+    ),
+    "a selector mapped without officers": (
+        adding(
+            Contract.MANAGER,
+            "TargetFunctionRoleUpdated",
+            "ProgrammeCreated",
+            target=STRANGER,
+            selector=b"abcd",
+            roleId=1,
+        ),
+        Code.POWERS_CHANGED_UNSIGNED,
+    ),
+    "a second administrator": (dropping("RoleRevoked"), Code.ADMIN_NOT_REGISTRY),
+    # What was approved.
+    "a batch twice": (repeating("BatchApproved"), Code.BATCH_REPEATED),
+    "a programme that is in force at once": (
+        setting("ProgrammeCreated", activeFrom=less),
+        Code.PROGRAMME_RULE_BROKEN,
+    ),
+    "a programme that is none": (dropping("ProgrammeCreated"), Code.BATCH_RULE_BROKEN),
+    "tiers that fall": (
+        setting("ProgrammeCreated", tiers=lambda tiers: tiers[::-1]),
+        Code.PROGRAMME_RULE_BROKEN,
+    ),
+    "a budget raised unplanned": (dropping("BudgetIncreaseScheduled"), Code.PROGRAMME_RULE_BROKEN),
+    "a budget raised too early": (
+        setting("BudgetIncreaseScheduled", appliesFrom=lambda old: old + DAY_S),
+        Code.PROGRAMME_RULE_BROKEN,
+    ),
+    "a batch above the budget": (setting("ProgrammeCreated", budget=10), Code.BUDGET_EXCEEDED),
+    "a payout above the cap": (setting("ProgrammeCreated", payoutCap=10), Code.PAYOUT_ABOVE_CAP),
+    "a sum above the highest tier": (
+        setting("ProgrammeCreated", tiers=lambda tiers: tiers[:1]),
+        Code.TIER_EXCEEDED,
+    ),
+    "a region outside the programme": (
+        setting("ProgrammeCreated", regionCode=11, regionDigits=2),
+        Code.BATCH_RULE_BROKEN,
+    ),
+    "numbers that do not follow on": (
+        setting("BatchApproved", 1, firstNumber=more),
+        Code.NUMBER_MISMATCH,
+    ),
+    "a rolling sum that is too small": (
+        setting("BatchApproved", 1, rollingSum=less),
+        Code.ROLLING_SUM_MISMATCH,
+    ),
+    "no challenge delay": (
+        setting("BatchApproved", executeFrom=lambda old: old - 3600),
+        Code.BATCH_RULE_BROKEN,
+    ),
+    "an approval after its deadline": (approving(executeBefore=1), Code.BATCH_RULE_BROKEN),
+    "no time to claim": (approving(expiresAt=less), Code.BATCH_RULE_BROKEN),
+    "other money committed": (setting("Committed", amount=more), Code.COMMITMENT_MISMATCH),
+    "money committed for nothing": (dropping("BatchApproved"), Code.COMMITMENT_MISMATCH),
+    "more committed than is in reserve": (
+        setting("ReserveAttested", amount=1),
+        Code.RESERVE_EXCEEDED,
+    ),
+    "a stale reserve": (
+        setting("ReserveAttested", asOf=lambda old: old - 36 * DAY_S),
+        Code.RESERVE_STALE,
+    ),
+    "a reserve of tomorrow": (
+        setting("ReserveAttested", asOf=lambda old: old + DAY_S),
+        Code.RESERVE_RULE_BROKEN,
+    ),
+    "a reserve older than the last": (
+        setting("ReserveAttested", 1, asOf=1),
+        Code.RESERVE_RULE_BROKEN,
+    ),
+    "more committed than the cap": (setting("MinterActivated", cap=10), Code.CAP_EXCEEDED),
+    # What was paid.
+    "a payout one unit higher": (
+        setting("ChunkPaid", entries=flipped),
+        Code.CHUNKS_ROOT_MISMATCH,
+    ),
+    "a chunk of a batch not complete altered": (
+        setting("ChunkPaid", 3, entries=flipped),
+        Code.CHUNKS_ROOT_MISMATCH,
+    ),
+    "a chunk twice": (repeating("ChunkPaid"), Code.CHUNK_REPEATED),
+    "a chunk of a batch unknown": (dropping("BatchApproved", 1), Code.BATCH_UNKNOWN),
+    "a chunk before its time": (
+        later("ChunkPaid", -3_700),
+        Code.CHUNK_RULE_BROKEN,
+    ),
+    "a chunk after its time": (later("ChunkPaid", 40 * DAY_S), Code.CHUNK_RULE_BROKEN),
+    "another sum than its entries": (setting("ChunkPaid", paid=more), Code.TOTAL_MISMATCH),
+    "a payout skipped for nothing": (
+        setting("ChunkPaid", skippedLow=lambda old: old ^ 1),
+        Code.SKIP_MISMATCH,
+    ),
+    "a skip without its event": (dropping("PayoutSkipped"), Code.SKIP_MISMATCH),
+    "a skip of another payout": (setting("PayoutSkipped", index=more), Code.SKIP_MISMATCH),
+    "a retry twice": (repeating("PayoutRetried"), Code.RETRY_INVALID),
+    "a retry of another amount": (setting("PayoutRetried", amount=more), Code.RETRY_INVALID),
+    "a retry after it expired": (later("PayoutRetried", 400 * DAY_S), Code.RETRY_INVALID),
+    "a payment that never reached the wallet": (
+        dropping("Transfer"),
+        Code.MINT_MISSING,
+    ),
+    "a payment of one unit more": (setting("Transfer", value=more), Code.MINT_UNEXPLAINED),
+    "a payment to another wallet": (setting("Transfer", to=STRANGER), Code.MINT_UNEXPLAINED),
+    "money out of nothing": (
+        adding(
+            Contract.TOKEN,
+            "Transfer",
+            "BatchApproved",
+            **{"from": bytes(20), "to": STRANGER, "value": 5},
+        ),
+        Code.MINT_UNEXPLAINED,
+    ),
+    # Streams.
+    "a withdrawal of more than accrued": (
+        setting("StreamWithdrawn", amount=more),
+        Code.STREAM_MISMATCH,
+    ),
+    "a withdrawal through a later second": (
+        setting("StreamWithdrawn", paidThrough=more),
+        Code.STREAM_MISMATCH,
+    ),
+    "a withdrawal to another payee": (
+        setting("StreamWithdrawn", payee=STRANGER),
+        Code.STREAM_MISMATCH,
+    ),
+    "a range that paid more than accrued": (
+        setting("StreamsWithdrawn", paid=more),
+        Code.STREAM_MISMATCH,
+    ),
+    "a range that went too far": (
+        setting("StreamsWithdrawn", watermark=more),
+        Code.STREAM_MISMATCH,
+    ),
+    "a range that left one out": (
+        setting("StreamsWithdrawn", skippedLow=lambda old: old | 1),
+        Code.SKIP_MISMATCH,
+    ),
+    "a range that passed a frozen one by and did not say so": (
+        setting("StreamsWithdrawn", skippedLow=0),
+        Code.SKIP_MISMATCH,
+    ),
+    "a withdrawal twice": (repeating("StreamsWithdrawn"), Code.STREAM_MISMATCH),
+    "a withdrawal of a stream never opened": (
+        dropping("StreamsOpened"),
+        Code.STREAM_UNKNOWN,
+    ),
+    "another sum of streams": (setting("StreamsOpened", total=more), Code.TOTAL_MISMATCH),
+    "a cut that takes what accrued": (
+        setting("StreamsCancelled", returned=more),
+        Code.CANCEL_MISMATCH,
+    ),
+    "a cut at an earlier second": (setting("StreamsCancelled", cut=less), Code.CANCEL_MISMATCH),
+    "a stream cut twice": (repeating("StreamsCancelled"), Code.CANCEL_MISMATCH),
+    "a batch cancelled twice": (repeating("BatchCancelled"), Code.CANCEL_MISMATCH),
+    "a cancellation that keeps money": (
+        setting("BatchCancelled", returned=less),
+        Code.CANCEL_MISMATCH,
+    ),
+    "money released for nothing": (
+        dropping("BatchCancelled"),
+        Code.COMMITMENT_MISMATCH,
+    ),
+    # Pauses and freezes.
+    "a batch approved in a pause": (moving("Paused", "BatchApproved"), Code.PAUSE_IGNORED),
+    "a chunk run in a pause": (moving("Paused", "ChunkPaid"), Code.PAUSE_IGNORED),
+    "a withdrawal in a pause": (moving("Paused", "StreamWithdrawn"), Code.PAUSE_IGNORED),
+    "a pause longer than 72 hours": (setting("Paused", until=more), Code.PAUSE_IGNORED),
+    "a pause renewed": (repeating("Paused"), Code.PAUSE_IGNORED),
+    "a transfer in a pause": (
+        moving("TransfersPaused", "Redeemed"),
+        Code.PAUSE_IGNORED,
+    ),
+    "a frozen wallet paid": (
+        moving("Frozen", "ChunkPaid", which=1, to=-1),
+        Code.SKIP_MISMATCH,
+    ),
+    "a frozen wallet that spent": (
+        adding(Contract.TOKEN, "Frozen", "Redeemed", account=bytes.fromhex(payee(0).address[2:])),
+        Code.FREEZE_IGNORED,
+    ),
+    # The token.
+    "a wallet that spent more than it held": (
+        adding(
+            Contract.TOKEN,
+            "Transfer",
+            "Redeemed",
+            **{"from": STRANGER, "to": b"\x78" * 20, "value": 5},
+        ),
+        Code.BALANCE_IMPOSSIBLE,
+    ),
+    "a burn without a redemption": (dropping("Redeemed"), Code.REDEMPTION_MISMATCH),
+    "a redemption without a burn": (repeating("Redeemed"), Code.REDEMPTION_MISMATCH),
+    "another sum redeemed": (setting("Redeemed", redeemedTotal=more), Code.REDEMPTION_MISMATCH),
+    "a minter at once": (setting("MinterScheduled", activeFrom=less), Code.MINTER_RULE_BROKEN),
+    "a minter unplanned": (
+        adding(Contract.TOKEN, "MinterActivated", "Redeemed", minter=STRANGER, cap=5),
+        Code.MINTER_RULE_BROKEN,
+    ),
+    "a minter that committed and is none": (
+        setting("Committed", minter=STRANGER),
+        Code.MINTER_RULE_BROKEN,
+    ),
+    "a cap that was raised": (setting("CapLowered", cap=2**79 + 1), Code.MINTER_RULE_BROKEN),
+    # The count.
+    "an event left out": (dropping("StreamsOpened", 1), Code.SEQUENCE_GAP),
+    "an event twice": (repeating("Unpaused"), Code.SEQUENCE_GAP),
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_broken_rule_is_found(replayed: Replayed, rule: str) -> None:
+    edit, code = RULES[rule]
+    findings, _ = replayed.against_rules(edit(replayed.events))
+    assert code in codes(findings), codes(findings)
+
+
+def codes(findings: list[Finding]) -> set[Code]:
+    return {finding.code for finding in findings}
+
+
+UNCOUNTED = {
+    *("AuthorityUpdated", "RoleGranted", "TargetFunctionRoleUpdated"),
+    "TransfersPaused",  # and lifted again
+}
+"""Events that leave nothing behind which is compared: the receipts' roots alone prove them."""
+
+
+def test_any_single_event_left_out_is_missed(replayed: Replayed) -> None:
+    """By a rule of its own, or by the contracts' views."""
+    events = replayed.events
+    unnoticed = []
+    for i, event in enumerate(events):
+        nothing = event.name == "Transfer" and not event.args["value"]
+        if event.name in UNCOUNTED or nothing:
+            continue
+        findings, state = replayed.against_rules([*events[:i], *events[i + 1 :]])
+        if not findings and not replayed.against_views(state):
+            unnoticed.append((event.name, event.args))
+    assert unnoticed == []
+
+
+def test_what_a_call_through_another_contract_leaves_open_is_a_warning(
+    scenario: Scenario, replayed: Replayed
+) -> None:
+    """Neither deadlines nor proofs stand in such a transaction; nothing is claimed to be wrong."""
+    findings, _ = replayed.against_rules(
+        replayed.events, call_of=lambda _tx: Call(b"\x99" * 20, b"")
+    )
+    assert codes(findings) == {Code.ACTION_UNPROVEN, Code.CHUNK_UNPROVEN}
+    unproven = {f.place.batch for f in findings if f.code is Code.CHUNK_UNPROVEN}
+    assert unproven == {scenario.batches["waiting"].hex}
