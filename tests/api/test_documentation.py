@@ -7,6 +7,7 @@ import re
 import shlex
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
 from service.api.openapi import error_kinds
@@ -29,6 +30,7 @@ def test_the_list_of_errors_is_the_codes_own(description: Description) -> None:
     ]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_example_pays_a_file_of_cases(office: Office) -> None:
     with office.api.application.transaction() as session:
         session.execute(text("UPDATE programmes SET code = 'flood-2026'"))

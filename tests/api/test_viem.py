@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from datetime import datetime, timedelta
@@ -19,12 +18,8 @@ WALLET = Path(__file__).with_name("viem_wallet.mjs")
 NODE = Path(sys.executable).with_name("node")
 DAY_S = 86_400
 
-
-@pytest.fixture
-def database_url(sqlite_template: Path, tmp_path: Path) -> str:
-    """One database is enough: what is tested is between the wallet, the API and the contracts."""
-    shutil.copyfile(sqlite_template, tmp_path / "relief.db")
-    return f"sqlite:///{tmp_path / 'relief.db'}"
+# What is tested is between the wallet, the API and the contracts: one database is enough.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 def viem(command: str, request: dict[str, Any]) -> Any:
