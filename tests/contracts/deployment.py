@@ -10,7 +10,6 @@ from approvals import (
     MAKER,
     REVIEWER,
     Officer,
-    account_named,
     approval_tuple,
     sign_action,
     sign_batch,
@@ -113,12 +112,6 @@ class Relief:
     def payees(self, count: int, first: int = 0) -> list[str]:
         """Addresses that hold nothing yet, the same ones each time."""
         return [to_checksum_address(f"0x{0xBE0000 + first + i:040x}") for i in range(count)]
-
-    def holder(self, name: str, amount: int) -> Any:
-        """A key pair whose address was paid `amount` base units."""
-        key = account_named(name)
-        self.pay([(key.address, amount)])
-        return key
 
     # ---- batches ---------------------------------------------------------------------------------
 
@@ -279,6 +272,12 @@ class Relief:
         """Lift a pause of the vault."""
         signed = self.signed_action(self.vault, "Unpause", {"operations": operations}, officers)
         return self.vault.unpause(operations, *signed, {"from": self.anyone})
+
+    def call_manager(self, data: str, officers: Sequence[int] = (6, 7)) -> Any:
+        """Have governors call the access manager with encoded data (0x...)."""
+        message = {"data": bytes.fromhex(data[2:])}
+        signed = self.signed_action(self.registry, "ManagerCall", message, officers)
+        return self.registry.callManager(data, *signed, {"from": self.anyone})
 
     def freeze(self, account: Any) -> Any:
         """Freeze a wallet."""

@@ -3,6 +3,8 @@
 from typing import Any
 
 from brownie import reverts
+from eth_abi import encode
+from eth_utils import keccak
 
 ZERO_ADDRESS = "0x" + "00" * 20
 
@@ -12,9 +14,20 @@ def refused(error: str, *arguments: Any) -> Any:
     return reverts(f"{error}: {', '.join(_as_brownie_shows(value) for value in arguments)}")
 
 
+def refused_as(error: str) -> Any:
+    """Expect this typed error with whatever arguments, where they follow from a random recovery."""
+    return reverts(revert_pattern=f"{error}: .*")
+
+
 def unauthorized(caller: Any) -> Any:
     """Expect the access manager's refusal of a caller without the role."""
     return refused("AccessManagedUnauthorized", caller)
+
+
+def encoded_error(signature: str, *arguments: Any) -> bytes:
+    """A typed error as revert data, for a contract that wraps another one's."""
+    types = signature[signature.index("(") + 1 : -1].split(",")
+    return keccak(text=signature)[:4] + encode(types, arguments)
 
 
 def _as_brownie_shows(value: Any) -> str:
