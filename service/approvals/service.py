@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from service.approvals import officers
 from service.approvals.domain import SigningDomain
 from service.approvals.models import SIGNER_EOA, ApprovalSignature, Role
-from service.approvals.signatures import pack_signatures, sign_with_keystore
+from service.approvals.signatures import pack_signatures
 from service.approvals.typed_data import digest_of, make_typed_data
 from service.clock import SYSTEM_CLOCK, Clock
 from service.config import get_settings
@@ -27,19 +27,6 @@ from service.payouts.models import Batch, Programme
 from service.payouts.queries import get_batch
 from service.payouts.service import approve
 from service.payouts.states import BatchState
-
-__all__ = [
-    "ApprovalStatus",
-    "approval_message",
-    "approval_status",
-    "batch_digest",
-    "packed_approval",
-    "reviewers_for",
-    "sign_with_keystore",
-    "signatures_of",
-    "submit_signature",
-    "typed_data",
-]
 
 KIND_NUMBER = {"one_off": 0, "stream": 1}
 """``IAllowanceVault.Kind``."""

@@ -7,19 +7,14 @@ signature, big-endian; records stand in strictly ascending order of officer id
 
 from __future__ import annotations
 
-import json
 import struct
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any, Protocol
 
-from eth_account import Account
-from eth_keys.datatypes import PrivateKey, Signature
+from eth_keys.datatypes import Signature
 from eth_keys.exceptions import BadSignature
 
-from service.approvals.typed_data import digest_of
-from service.errors import ConfigurationError, InvalidInput, InvalidSignature
+from service.errors import InvalidSignature
 
 SIGNATURE_BYTES = 65
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
@@ -41,16 +36,6 @@ class SignatureRow(Protocol):
     def signer(self) -> Any: ...  # noqa: D102
     @property
     def signature(self) -> Any: ...  # noqa: D102
-
-
-@dataclass(frozen=True, slots=True)
-class SignatureRecord:
-    """One record of a packed blob; ``signer`` and ``signature`` are lower-case 0x-hex."""
-
-    officer_id: int
-    signer_type: int
-    signer: str
-    signature: str
 
 
 def pack_signatures(rows: Iterable[SignatureRow]) -> bytes:
@@ -75,34 +60,6 @@ def pack_signatures(rows: Iterable[SignatureRow]) -> bytes:
             raise ValueError(f"a record of officer {row.officer_id} does not fit") from error
         parts += (header, signer, signature)
     return b"".join(parts)
-
-
-def unpack_signatures(blob: bytes) -> Iterator[SignatureRecord]:
-    """Yield the records of a packed blob.
-
-    Raises
-    ------
-    ValueError
-        When the blob ends inside a record or officers do not ascend.
-    """
-    offset, previous = 0, 0
-    while offset < len(blob):
-        if offset + _HEADER.size > len(blob):
-            raise ValueError(f"the blob ends inside the record at {offset}")
-        officer_id, signer_type, signer_length, length = _HEADER.unpack_from(blob, offset)
-        signer_end = offset + _HEADER.size + signer_length
-        end = signer_end + length
-        if end > len(blob):
-            raise ValueError(f"the blob ends inside the record at {offset}")
-        if officer_id <= previous:
-            raise ValueError(f"officer {officer_id} does not come after {previous}")
-        yield SignatureRecord(
-            officer_id,
-            signer_type,
-            "0x" + blob[offset + _HEADER.size : signer_end].hex(),
-            "0x" + blob[signer_end:end].hex(),
-        )
-        offset, previous = end, officer_id
 
 
 def normalise(signature: str) -> bytes:
@@ -156,39 +113,3 @@ def recover(digest: bytes, signature: bytes) -> str:
 def split(signature: bytes) -> tuple[int, str, str]:
     """Return v, r and s (0x-hex) of a signature as :func:`normalise` returns it."""
     return signature[64], "0x" + signature[:32].hex(), "0x" + signature[32:64].hex()
-
-
-def sign_with_key(private_key: bytes, typed_data: Mapping[str, Any]) -> str:
-    """Sign typed data with a key; returns r | s | v as 0x-hex."""
-    made = PrivateKey(private_key).sign_msg_hash(digest_of(typed_data)).to_bytes()
-    return "0x" + (made[:64] + bytes([made[64] + _V_OFFSET])).hex()
-
-
-def sign_with_keystore(keystore_path: Path, passphrase: str, typed_data: Mapping[str, Any]) -> str:
-    """Sign typed data with an encrypted keystore (Web3 Secret Storage).
-
-    Returns
-    -------
-    str
-        r | s | v as 0x-hex.
-
-    Raises
-    ------
-    ConfigurationError
-        When the file is missing or no keystore.
-    InvalidInput
-        When the passphrase is wrong.
-    """
-    try:
-        keystore = json.loads(keystore_path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(f"{keystore_path} is not a readable keystore") from error
-    try:
-        key = Account.decrypt(keystore, passphrase)
-    except ValueError as error:
-        if "MAC" in str(error):
-            raise InvalidInput(f"the passphrase does not open {keystore_path.name}") from None
-        raise ConfigurationError(f"{keystore_path} is not a keystore") from error
-    except (KeyError, TypeError) as error:
-        raise ConfigurationError(f"{keystore_path} is not a keystore") from error
-    return sign_with_key(bytes(key), typed_data)

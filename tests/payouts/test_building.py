@@ -19,7 +19,7 @@ from service.payouts.entries import pack_entries
 from service.payouts.models import Chunk, Payout, Programme
 from service.payouts.service import cancel_draft
 from service.regions import Region
-from tests.payouts.conftest import DAY, NOW, TOKEN, AddCases, Build, address_of
+from tests.support.programme import DAY, NOW, TOKEN, AddCases, Build, address_of
 
 STREAM: dict[str, Any] = {"kind": "stream", "duration_days": 90}
 

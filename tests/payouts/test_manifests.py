@@ -15,7 +15,7 @@ from service.errors import IntegrityError, NotFound
 from service.payouts import manifests
 from service.payouts.manifests import ManifestLine
 from service.payouts.models import Batch, Payout
-from tests.payouts.conftest import AddCases, Build
+from tests.support.programme import AddCases, Build
 
 ADDRESS = "0x52908400098527886E0F7030069857D2E4169EE7"
 

@@ -15,7 +15,7 @@ from service.payouts.journal import history
 from service.payouts.models import Batch, Chunk, Payout
 from service.payouts.queries import PayoutFilter, StateSum
 from service.payouts.states import PayoutState
-from tests.payouts.conftest import DAY, NOW, TOKEN, AddCases, Build, address_of
+from tests.support.programme import DAY, NOW, TOKEN, AddCases, Build, address_of
 
 
 @pytest.fixture

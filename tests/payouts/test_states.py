@@ -19,7 +19,7 @@ from service.payouts.states import (
     move_all,
     predecessors,
 )
-from tests.payouts.conftest import AddCases, Build
+from tests.support.programme import AddCases, Build
 
 
 def test_every_state_has_its_row_and_leads_to_its_own_kind_only() -> None:

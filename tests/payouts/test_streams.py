@@ -12,7 +12,7 @@ from service.clock import ManualClock
 from service.errors import Conflict, InvalidInput, NotFound
 from service.payouts import service
 from service.payouts.models import Batch, Chunk, Payout, Stream
-from tests.payouts.conftest import DAY, TOKEN, AddCases, Build, address_of
+from tests.support.programme import DAY, TOKEN, AddCases, Build, address_of
 
 START = datetime(2026, 10, 31, 16, tzinfo=UTC)
 

@@ -1,0 +1,211 @@
+"""What officers sign is what the contracts hash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from eth_account.messages import encode_typed_data
+from eth_utils.crypto import keccak
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.approvals import actions
+from service.approvals.domain import SigningDomain
+from service.approvals.models import ActionKind
+from service.approvals.service import batch_digest
+from service.approvals.typed_data import TYPES, digest_of, make_typed_data
+from service.clock import ManualClock
+from service.config import PROJECT_ROOT
+from service.payouts.models import Batch
+from service.transactions import calls
+from tests.approvals.conftest import DOMAIN, sign
+from tests.support.deployed import Deployed, account, send
+from tests.support.programme import NOW
+from tests.support.rows import add_batch, wallet
+from tests.support.world import World, run_as_stranger
+
+
+def domain_of(deployed: Deployed) -> SigningDomain:
+    d = deployed.deployment
+    return SigningDomain(d.chain_id, d.vault, d.registry, d.token)
+
+
+# ---- against the contracts -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["one_off", "stream"])
+def test_a_batchs_digest_is_the_vaults(world: World, kind: str) -> None:
+    with world.session() as session:
+        signed = add_batch(session, world.deployed, [5, 6], kind=kind)
+        batch = session.get_one(Batch, signed.id)
+
+    by_vault = world.deployed.read(
+        "vault", "approvalDigest", world.deployed.approval_tuple(signed.approval)
+    )
+
+    assert batch_digest(batch, domain_of(world.deployed)) == by_vault
+
+
+def approved_batch(world: World, kind: str) -> str:
+    """A batch on chain that officers 2 and 3 may cancel; of streams the first chunk is open."""
+    with world.session() as session:
+        batch = add_batch(session, world.deployed, [9_000_000, 6], kind=kind)
+    run_as_stranger(world, batch, approve=True, chunks=[0] if kind == "stream" else [])
+    world.run()
+    return batch.id
+
+
+def label_role(world: World) -> str:
+    call = world.deployed.contracts.encode_call("manager", "labelRole", 5, "planners")
+    return "0x" + call.hex()
+
+
+NEW = account("new officer").address
+MESSAGES: Mapping[ActionKind, Callable[[World], dict[str, Any]]] = {
+    ActionKind.BATCH_CANCELLATION: lambda w: {"batchId": approved_batch(w, "one_off")},
+    ActionKind.STREAM_CANCELLATION: lambda w: {
+        "batchId": approved_batch(w, "stream"),
+        "chunkIndex": 0,
+        "maskLow": 0b11,
+        "maskHigh": 0,
+    },
+    ActionKind.VAULT_UNPAUSE: lambda _: {"operations": 7},
+    ActionKind.OFFICER_ADDITION: lambda _: {
+        "officerId": 9,
+        "roles": 3,
+        "regionCode": 5107,
+        "regionDigits": 4,
+        "signerType": 1,
+        "signer": NEW,
+    },
+    ActionKind.OFFICER_REMOVAL: lambda _: {"officerId": 1},
+    ActionKind.SIGNER_ADDITION: lambda _: {"officerId": 1, "signerType": 1, "signer": NEW},
+    ActionKind.SIGNER_REMOVAL: lambda w: {
+        "signerType": 1,
+        "signer": w.deployed.officers[1].address,
+    },
+    ActionKind.MANAGER_CALL: lambda w: {"data": label_role(w)},
+    ActionKind.TOKEN_UNPAUSE: lambda _: {},
+    ActionKind.MINTER_ADDITION: lambda _: {"minter": wallet(4), "cap": 2**79},
+    ActionKind.MINTER_REMOVAL: lambda w: {"minter": w.deployed.vault},
+}
+
+
+@pytest.mark.parametrize("kind", ActionKind)
+def test_each_quorum_action_is_consumed_under_the_digest_that_was_signed(
+    world: World, kind: ActionKind
+) -> None:
+    message = MESSAGES[kind](world)
+    world.run()  # the officers' mirror
+    deployed, domain = world.deployed, domain_of(world.deployed)
+    clock = ManualClock(NOW.fromtimestamp(deployed.now(), NOW.tzinfo))
+    with world.session() as session:
+        action = actions.create_action(
+            session,
+            kind,
+            message,
+            domain,
+            deadline_unix_s=deployed.now() + 3600,
+            actor="test",
+            reason="test",
+            clock=clock,
+        )
+        document = actions.action_typed_data(session, action.id, domain)
+        for officer in (2, 3):
+            signature = sign(f"officer {officer}", document)
+            actions.submit_action_signature(
+                session, action.id, signature, domain, quorum=2, clock=clock
+            )
+        packed = actions.packed_action(session, action.id, clock.now())
+        call = calls.quorum_action(deployed.contracts, action, packed)
+
+    stranger = account("stranger")
+    deployed.fund(stranger.address)
+    receipt = send(deployed.rpc, stranger, deployed.contracts.address(call.contract), call.calldata)
+
+    assert receipt["status"] == "0x1"
+    events = [deployed.contracts.decode_log(log) for log in receipt["logs"]]
+    (consumed,) = [e.json_args() for e in events if e and e.name == "ActionConsumed"]
+    assert consumed["actionId"] == action.id
+    assert consumed["digest"] == action.digest
+    assert consumed["consumer"] == deployed.contracts.address(action.contract)
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_each_type_stands_in_its_contract_word_for_word(name: str) -> None:
+    contract, members = TYPES[name]
+    source = {"vault": "AllowanceVault", "registry": "OfficerRegistry", "token": "BenefitToken"}
+    text = (PROJECT_ROOT / "contracts" / f"{source[contract]}.sol").read_text()
+
+    assert f'keccak256("{name}({",".join(members)})")' in " ".join(text.split()).replace(
+        'keccak256( "', 'keccak256("'
+    ).replace('" )', '")')
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_docs_signing_names_each_type_as_it_is(name: str) -> None:
+    text = (PROJECT_ROOT / "docs" / "signing.md").read_text()
+    assert f"`{name}({','.join(TYPES[name][1])})`" in text
+
+
+# ---- against a library that is not ours ----------------------------------------------------------
+
+
+def values_of(kind: str) -> st.SearchStrategy[Any]:
+    if kind.startswith("uint"):
+        return st.integers(0, 2 ** int(kind[4:]) - 1)
+    if kind == "address":
+        return st.integers(0, 10**6).map(wallet)
+    size = kind.removeprefix("bytes")
+    return st.binary(min_size=int(size or 0), max_size=int(size or 64))
+
+
+@given(data=st.data(), name=st.sampled_from(sorted(TYPES)))
+def test_any_message_has_the_digest_that_eth_account_gives_it(
+    data: st.DataObject, name: str
+) -> None:
+    message = {
+        member.split()[1]: data.draw(values_of(member.split()[0])) for member in TYPES[name][1]
+    }
+
+    document = make_typed_data(DOMAIN, name, message)
+
+    signable = encode_typed_data(full_message=document)
+    assert digest_of(document) == keccak(b"\x19\x01" + signable.header + signable.body)
+
+
+# ---- the JSON ------------------------------------------------------------------------------------
+
+
+def test_integers_that_json_numbers_may_lose_are_strings() -> None:
+    message = {"minter": wallet(1), "cap": 2**79, "actionId": bytes(32), "deadline": 2**40 - 1}
+
+    shown = make_typed_data(DOMAIN, "MinterAddition", message)["message"]
+
+    assert shown == {
+        "minter": wallet(1),
+        "cap": str(2**79),
+        "actionId": "0x" + "00" * 32,
+        "deadline": 2**40 - 1,
+    }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"cap": 2**80},
+        {"cap": -1},
+        {"cap": 1.0},
+        {"cap": True},
+        {"minter": "0x12"},
+        {"actionId": bytes(31)},
+        {"more": 1},
+    ],
+)
+def test_a_message_that_does_not_fit_its_type_is_refused(change: dict[str, Any]) -> None:
+    message = {"minter": wallet(1), "cap": 1, "actionId": bytes(32), "deadline": 1}
+
+    with pytest.raises(ValueError, match=r"is no|has the members"):
+        make_typed_data(DOMAIN, "MinterAddition", {**message, **change})
