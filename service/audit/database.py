@@ -102,7 +102,7 @@ class Snapshot:
         try:
             self._engine = _read_only_engine(url)
             self._connection = _begin(self._engine)
-        except (ArgumentError, NoDatabase, OSError) as error:
+        except (ArgumentError, ImportError, NoDatabase, OSError) as error:
             cause = str(getattr(error, "orig", None) or error).strip().split("\n", maxsplit=1)[0]
             raise ConfigurationError(f"the database cannot be read: {cause}") from error
 

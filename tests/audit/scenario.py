@@ -257,6 +257,7 @@ class Scenario:
         self.send("vault", "approveBatch", struct, signatures)
 
     def execute(self, batch: Planned, chunk: int) -> None:
+        """Run a chunk, as anybody may."""
         proof = batch.proof(chunk)
         self.send("vault", "executeChunk", batch.id, chunk, batch.pieces[chunk], proof)
 
