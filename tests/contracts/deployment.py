@@ -105,9 +105,10 @@ class Relief:
     anyone: Any
     ids: Any = field(default_factory=itertools.count)
 
-    def officers(self, *ids: int) -> list[Officer]:
-        """The officers with these ids, in this order."""
-        return [next(officer for officer in OFFICERS if officer.officer_id == i) for i in ids]
+    def officers(self, *chosen: int | Officer) -> list[Officer]:
+        """The officers with these ids, in this order; one given as an officer is taken as it is."""
+        by_id = {officer.officer_id: officer for officer in OFFICERS}
+        return [one if isinstance(one, Officer) else by_id[one] for one in chosen]
 
     def payees(self, count: int, first: int = 0) -> list[str]:
         """Addresses that hold nothing yet, the same ones each time."""
@@ -216,7 +217,7 @@ class Relief:
         contract: Any,
         action: str,
         message: Mapping[str, Any],
-        officers: Sequence[int],
+        officers: Sequence[int | Officer],
         *,
         deadline: int | None = None,
         action_id: bytes | None = None,
@@ -268,7 +269,7 @@ class Relief:
         )
         return self.vault.cancelBatch(batch.id, *signed, {"from": self.anyone})
 
-    def unpause(self, operations: int, officers: Sequence[int] = (6, 7)) -> Any:
+    def unpause(self, operations: int, officers: Sequence[int | Officer] = (6, 7)) -> Any:
         """Lift a pause of the vault."""
         signed = self.signed_action(self.vault, "Unpause", {"operations": operations}, officers)
         return self.vault.unpause(operations, *signed, {"from": self.anyone})
