@@ -49,7 +49,7 @@ def _serve() -> int:
         f"""
 Serving the demo's data until you press Ctrl-C.
 
-  REST API      http://127.0.0.1:{API_PORT}/docs
+  REST API      http://127.0.0.1:{API_PORT}/docs   (a token: .venv/bin/relief token issue NAME)
   chain         http://127.0.0.1:{CHAIN_PORT}   vault {vault}
   command line  set -a; . {os.path.relpath(FOLDER)}/environment; set +a; .venv/bin/relief batch list
   audit         .venv/bin/relief audit replay --rpc http://127.0.0.1:{CHAIN_PORT} --vault {vault}

@@ -63,7 +63,7 @@ def find_payout(session: Session, text: str) -> Payout:
 def payout_view(payout: Payout) -> dict[str, Any]:
     """Return a payout for JSON."""
     return {
-        "payout": f"{payout.batch_id}:{payout.index}",
+        "id": f"{payout.batch_id}:{payout.index}",
         "batch_id": payout.batch_id,
         "index": payout.index,
         "number": payout.number,
@@ -94,7 +94,7 @@ def stream_view(view: StreamView) -> dict[str, Any]:
         "returned": stream.returned_base_units,
     }
     shown: dict[str, Any] = {
-        "stream": f"{stream.batch_id}:{stream.index}",
+        "id": f"{stream.batch_id}:{stream.index}",
         "batch_id": stream.batch_id,
         "index": stream.index,
         "chunk_index": stream.chunk_index,

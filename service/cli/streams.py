@@ -98,7 +98,7 @@ def show(ctx: typer.Context, stream: Stream, *, as_json: Json = False) -> None:
     if run.as_json:
         run.json(data)
         return
-    names = ("stream", "payee", "total", "accrued", "withdrawn", "withdrawable", "cancelled")
+    names = ("id", "payee", "total", "accrued", "withdrawn", "withdrawable", "cancelled")
     run.record({name: data[name] for name in names})
     if data["chain"] is not None:
         run.record({name: data["chain"][name] for name in names[2:]}, title="on chain")

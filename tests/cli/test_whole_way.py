@@ -95,7 +95,7 @@ def test_one_off_payouts_are_paid_and_agree_with_the_ledger(ready: Cli) -> None:
     accounts = {a["account"]: a["balance"] for a in ready.ok("ledger", "show")["accounts"]}
     assert accounts["circulating"] == "1201.00"
     paid = ready.ok("payout", "list", "--batch", batch_id, "--state", "paid")["items"]
-    assert ready.ok("payout", "show", paid[0]["payout"])["number"] is not None
+    assert ready.ok("payout", "show", paid[0]["id"])["number"] is not None
 
 
 def test_a_frozen_wallet_is_skipped_and_paid_when_it_is_retried(ready: Cli) -> None:
