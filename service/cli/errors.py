@@ -43,10 +43,14 @@ def exit_code(error: ReliefError) -> int:
     return REFUSED
 
 
+SCHEMA_DIFFERS = ("no such table", "no such column", "does not exist", "ON CONFLICT")
+"""Words in what SQLite and PostgreSQL say when tables, columns or keys are not what we expect."""
+
+
 def as_relief_error(error: exc.DBAPIError) -> ReliefError:
     """Say in the service's words what the database refused."""
     cause = str(getattr(error, "orig", error)).strip().split("\n", maxsplit=1)[0]
-    if any(words in cause for words in ("no such table", "does not exist", "no such column")):
+    if any(words in cause for words in SCHEMA_DIFFERS):
         return ConfigurationError(
             f"the database is not at the present version ({cause}): run `relief init`"
         )
