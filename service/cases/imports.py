@@ -111,7 +111,8 @@ def import_file(
     if refused or not good:
         count = len(report.problems)
         raise InvalidImport(
-            f"{count} problem{'s' * (count != 1)} in {report.rejected} of {report.rows} rows; nothing was imported",
+            f"{count} problem{'s' * (count != 1)} in {report.rejected} of {report.rows} rows; "
+            "nothing was imported",
             problems=report.problems,
         )
     now = clock.now()
