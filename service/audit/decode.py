@@ -252,10 +252,8 @@ def address_text(address: bytes) -> str:
     """Write an address in EIP-55 form."""
     digits = address.hex()
     check = keccak(digits.encode()).hex()
-    return "0x" + "".join(
-        digit.upper() if int(nibble, 16) >= 8 else digit  # noqa: PLR2004  # EIP-55
-        for digit, nibble in zip(digits, check, strict=False)
-    )
+    pairs = zip(digits, check, strict=False)
+    return "0x" + "".join([d.upper() if nibble in "89abcdef" else d for d, nibble in pairs])
 
 
 def hex_text(value: bytes) -> str:

@@ -358,7 +358,7 @@ def _check_manifests(
     check = ManifestCheck(options.manifests, replayer.state, replayer.findings)
     check.run(time, progress)
     if database is not None:
-        database.compare_lines(check.lines)
+        database.compare_lines(replayer.state, check.lines)
     return check
 
 

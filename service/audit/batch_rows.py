@@ -1,0 +1,275 @@
+"""A batch on chain, its chunks, payouts and streams: each row against the rebuilt state.
+
+What waits for its chunk is compared with the entries officers signed: the chunks in the database
+must give the signed root, and the payouts must be their entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from service.audit.arithmetic import chunk_leaf, chunks_root, unpack, vested
+from service.audit.comparing import Comparison, OneOf, payout_name
+from service.audit.database import Row, Snapshot, whole
+from service.audit.decode import hex_text
+from service.audit.findings import Code
+from service.audit.state import Batch, Payout, PayoutStatus, State
+
+SKIP_REASONS = {1: "zero_address", 2: "token", 3: "vault", 4: "frozen"}
+KINDS = ("one_off", "stream")
+
+
+@dataclass
+class BatchRows:
+    """Compares ``batches``, ``chunks``, ``payouts`` and ``streams`` of batches on chain.
+
+    Attributes
+    ----------
+    final_to
+        Newest block the database calls final.
+    time
+        Unix time of the block compared at.
+    """
+
+    snapshot: Snapshot
+    state: State
+    comparison: Comparison
+    final_to: int
+    time: int
+
+    def run(self, batch: Batch, row: Row) -> None:
+        """Compare a batch's row and all that belongs to it.
+
+        Raises
+        ------
+        ConfigurationError
+            When the database cannot be read.
+        """
+        signed = batch.approval
+        states = {"onchain"}
+        if batch.complete:
+            states = {"done", "cancelled"} if batch.cancelled else {"done"}
+        elif batch.cancelled:
+            states = {"cancelled"}
+        expected: dict[str, Any] = {
+            "programme_id": batch.programme,
+            "programme_version": signed["programmeVersion"],
+            "kind": KINDS[signed["kind"]] if signed["kind"] < len(KINDS) else None,
+            "region_code": signed["regionCode"],
+            "region_digits": signed["regionDigits"],
+            "maker_officer_id": signed["maker"],
+            "chunk_size": signed["chunkSize"],
+            "chunks_root": hex_text(signed["chunksRoot"]),
+            "manifest_hash": hex_text(signed["manifestHash"]),
+            "count": signed["count"],
+            "total_base_units": signed["total"],
+            "start_unix_s": signed["start"],
+            "cliff_s": signed["cliff"],
+            "duration_s": signed["duration"],
+            "cadence_s": signed["cadence"],
+            "execute_before_unix_s": signed["executeBefore"],
+            "expires_at_unix_s": signed["expiresAt"],
+            "state": OneOf(states),
+            "first_number": batch.first_number,
+            "approved_block_number": batch.block,
+            "approved_block_hash": hex_text(batch.block_hash),
+            "execute_from_unix_s": batch.execute_from,
+        }
+        self.comparison.compare(f"batch {hex_text(batch.id)}", batch.place(), row, expected)
+        stored = list(self.snapshot.rows("chunks", ("chunk_index",), batch_id=row["id"]))
+        waiting = self._chunks(batch, stored)
+        chunk_states = {chunk["chunk_index"]: chunk["state"] for chunk in stored}
+        self._payouts(batch, row, chunk_states, waiting)
+        self._streams(batch, row["id"])
+
+    def _chunks(self, batch: Batch, stored: list[Row]) -> dict[int, bytes]:
+        """Compare the chunks; return the entries kept of those not run."""
+        leaves, entries = {}, {}
+        for row in stored:
+            index = row["chunk_index"]
+            name = f"chunk {index} of batch {hex_text(batch.id)}"
+            place = batch.place(None, batch.first_index(index))
+            if index >= batch.chunk_count:
+                self.comparison.unexpected(
+                    f"{name} is in the database and not in the signed batch", place
+                )
+                continue
+            entries[index] = bytes(row["entries"])
+            leaves[index] = chunk_leaf(batch.id, index, entries[index])
+            self.comparison.compare(
+                name, place, row, self._chunk_facts(batch, index, entries[index])
+            )
+        for index in set(range(batch.chunk_count)) - set(entries):
+            self.comparison.missing(
+                f"chunk {index} of batch {hex_text(batch.id)} is not in the database",
+                batch.place(None, batch.first_index(index)),
+            )
+        if chunks_root(leaves) != batch.approval["chunksRoot"]:
+            self.comparison.findings.error(
+                Code.DATABASE_MISMATCH,
+                f"the chunks of batch {hex_text(batch.id)} in the database are not those officers "
+                "signed",
+                batch.place(),
+                expected=batch.approval["chunksRoot"],
+                found=chunks_root(leaves),
+            )
+        # Where the root differs too: payouts that differ from their chunk are named one by one.
+        return {index: found for index, found in entries.items() if index not in batch.chunks}
+
+    def _chunk_facts(self, batch: Batch, index: int, entries: bytes) -> dict[str, Any]:
+        chunk = batch.chunks.get(index)
+        content = chunk.entries if chunk else entries
+        facts: dict[str, Any] = {
+            "entries": content,
+            "leaf_hash": hex_text(chunk_leaf(batch.id, index, content)),
+            "count": len(content) // 28,
+            "total_base_units": sum(amount for _, amount in unpack(content)),
+        }
+        if chunk is None:
+            return facts | {
+                "state": OneOf({"waiting", "sent"}),
+                "executed_block_number": None,
+                "executed_block_hash": None,
+                "tx_hash": None,
+            }
+        return facts | {
+            "state": "final" if chunk.block <= self.final_to else "included",
+            "executed_block_number": chunk.block,
+            "executed_block_hash": hex_text(chunk.block_hash),
+            "tx_hash": hex_text(chunk.tx),
+        }
+
+    def _payouts(
+        self,
+        batch: Batch,
+        kept: Row,
+        chunk_states: Mapping[int, str],
+        waiting: Mapping[int, bytes],
+    ) -> None:
+        stored = self.snapshot.rows("payouts", ("index",), batch_id=kept["id"])
+        size = batch.approval["chunkSize"]
+        signed = {
+            index * size + position: entry
+            for index, entries in waiting.items()
+            for position, entry in enumerate(unpack(entries))
+        }
+        for index, payout, row in _side_by_side(self.state.payouts(batch), stored):
+            name = payout_name(batch.first_number + index, batch.id, index)
+            place = batch.place(None, index)
+            if payout is None:
+                self.comparison.unexpected(
+                    f"{name} is in the database and not in the signed batch", place
+                )
+            elif row is None:
+                self.comparison.missing(f"{name} is not in the database", place)
+            else:
+                facts = self._payout_facts(payout, size)
+                if payout.status is PayoutStatus.APPROVED:
+                    chunk_state = chunk_states.get(index // size)
+                    facts["state"] = OneOf(self._waiting_states(batch, kept, chunk_state))
+                if payout.payee is None and index in signed:
+                    payee, amount = signed[index]
+                    facts |= {"payee": hex_text(payee), "amount_base_units": amount}
+                self.comparison.compare(name, place, row, facts)
+
+    def _payout_facts(self, payout: Payout, size: int) -> dict[str, Any]:
+        batch = payout.batch
+        facts: dict[str, Any] = {
+            "chunk_index": payout.index // size,
+            "programme_id": batch.programme,
+            "kind": KINDS[int(batch.is_stream)],
+            "number": payout.number,
+            "state": OneOf(self._payout_states(payout)),
+        }
+        if payout.payee is None:
+            return facts | {
+                "skip_reason": None,
+                "included_block_number": None,
+                "included_block_hash": None,
+                "tx_hash": None,
+            }
+        included = payout.status in (PayoutStatus.PAID, PayoutStatus.OPENED)
+        return facts | {
+            "payee": hex_text(payout.payee),
+            "amount_base_units": payout.amount,
+            "skip_reason": SKIP_REASONS.get(payout.skip_reason or 0),
+            "included_block_number": payout.block if included else None,
+            "included_block_hash": hex_text(payout.block_hash or b"") if included else None,
+            "tx_hash": hex_text(payout.tx or b""),
+        }
+
+    def _payout_states(self, payout: Payout) -> set[str]:
+        if payout.status in (PayoutStatus.PAID, PayoutStatus.OPENED):
+            return {"paid" if (payout.block or 0) <= self.final_to else "included"}
+        if payout.status is PayoutStatus.CANCELLED:
+            return {"cancelled"}
+        expired = self.time >= payout.batch.approval["expiresAt"]
+        return {"skipped", "expired"} if expired else {"skipped"}
+
+    def _waiting_states(self, batch: Batch, kept: Row, chunk_state: str | None) -> set[str]:
+        """States of a payout whose chunk was not run, which only the service's own rows tell."""
+        states = {"held" if kept["paused"] else "queued"}
+        if chunk_state == "sent":
+            states.add("sent")
+        if self.time >= batch.approval["executeBefore"]:
+            states.add("expired")
+        return states
+
+    def _streams(self, batch: Batch, stored_id: str) -> None:
+        stored = self.snapshot.rows("streams", ("index",), batch_id=stored_id)
+        opened = (
+            payout for payout in self.state.payouts(batch) if payout.status is PayoutStatus.OPENED
+        )
+        size = batch.approval["chunkSize"]
+        for index, payout, row in _side_by_side(opened, stored):
+            name = f"stream of {payout_name(batch.first_number + index, batch.id, index)}"
+            place = batch.place(None, index)
+            if payout is None:
+                self.comparison.unexpected(
+                    f"{name} is in the database and was never opened on chain", place
+                )
+            elif row is None:
+                self.comparison.missing(f"{name} is not in the database", place)
+            else:
+                self.comparison.compare(name, place, row, _stream_facts(payout, size, row))
+
+
+def _side_by_side(
+    payouts: Iterable[Payout], rows: Iterable[Row]
+) -> Iterator[tuple[int, Payout | None, Row | None]]:
+    """Pair payouts and rows by index; both ascend."""
+    left, right = iter(payouts), iter(rows)
+    payout, row = next(left, None), next(right, None)
+    while payout is not None or row is not None:
+        if row is None or (payout is not None and payout.index < row["index"]):
+            assert payout is not None
+            yield payout.index, payout, None
+            payout = next(left, None)
+        elif payout is None or row["index"] < payout.index:
+            yield row["index"], None, row
+            row = next(right, None)
+        else:
+            yield payout.index, payout, row
+            payout, row = next(left, None), next(right, None)
+
+
+def _stream_facts(payout: Payout, size: int, row: Row) -> dict[str, Any]:
+    amount = payout.amount or 0
+    duration = payout.batch.terms.duration
+    through = payout.paid_through
+    stored = whole(row["paid_through_s"]) or 0
+    # Two marks between which nothing accrued are the same payment.
+    if vested(amount, stored, duration) == vested(amount, through, duration) and amount < duration:
+        through = stored
+    return {
+        "chunk_index": payout.index // size,
+        "payee": hex_text(payout.payee or b""),
+        "total_base_units": amount,
+        "opened_block": payout.block,
+        "paid_through_s": through,
+        "withdrawn_base_units": payout.withdrawn,
+        "cancelled_cut_s": payout.cut,
+        "returned_base_units": payout.returned,
+    }
