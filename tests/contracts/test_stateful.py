@@ -1,0 +1,326 @@
+"""Vault and token against plain books: whatever is done, in whatever order, they agree.
+
+Each rule asks the model first. What the model refuses must be refused by the contracts with the
+same typed error; what it books must be done. After each step every balance, commitment and stream
+is compared, and at the end of each run the books are rebuilt from events as well.
+
+Longer runs, for example ten times as many: ``RELIEF_STATEFUL_EXAMPLES=200``, and
+``RELIEF_STATEFUL_STEPS`` for the steps of each.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import brownie
+from clock import DAY, HOUR, next_transaction_at, now
+from deployment import RESERVE, SIMPLE
+from hypothesis import strategies
+from journal import rebuild
+from model import BookedBatch, Model, Refused
+from outcomes import ZERO_ADDRESS, refused
+from views import read_all
+
+EXAMPLES = int(os.environ.get("RELIEF_STATEFUL_EXAMPLES", "20"))
+STEPS = int(os.environ.get("RELIEF_STATEFUL_STEPS", "25"))
+
+WALLETS = 5
+REFERENCE = bytes(32)
+
+
+class Books:
+    """The state machine: `st_` are what rules draw, `rule_` steps, `invariant_` what must hold."""
+
+    # A wallet by its number; one more stands for the zero address, one for the vault.
+    st_payees = strategies.lists(
+        strategies.tuples(
+            strategies.sampled_from([*range(WALLETS)] * 4 + [WALLETS, WALLETS + 1]),
+            strategies.integers(1, 10_000),
+        ),
+        min_size=1,
+        max_size=7,
+    )
+    st_size = strategies.integers(1, 4)
+    st_terms = strategies.tuples(
+        strategies.integers(-20, 5),  # start, days from now
+        strategies.integers(1, 60),  # duration, days
+        strategies.sampled_from([0, 0, 0.3, 1]),  # cliff, part of the duration
+        strategies.sampled_from([1, HOUR, DAY, 7 * DAY]),  # cadence
+    )
+    st_wallet = strategies.integers(0, WALLETS - 1)
+    st_receiver = strategies.integers(0, WALLETS + 1)
+    st_amount = strategies.integers(1, 10_000)
+    st_pick = strategies.integers(0, 10**6)
+    st_other = strategies.integers(0, 10**6)
+    st_mask = strategies.integers(1, 15)
+    st_seconds = strategies.one_of(
+        strategies.integers(1, 3 * DAY), strategies.integers(1, 40).map(lambda days: days * DAY)
+    )
+    st_reserve = strategies.sampled_from([RESERVE, RESERVE, RESERVE, 50_000])
+
+    relief: ClassVar[Any]
+    accounts: ClassVar[list[Any]]
+
+    def __init__(self, relief: Any) -> None:  # called once, with the class
+        self.relief = relief
+        self.accounts = brownie.accounts[11 : 11 + WALLETS]
+
+    def setup(self) -> None:
+        """Begin a run: a chain as deployed, empty books."""
+        token, vault = self.relief.token, self.relief.vault
+        self.first_block = len(brownie.chain)
+        self.first_seq = vault.seq() + 1
+        self.time = now()
+        self.anyone = {"from": self.relief.anyone}
+        reserve, _, as_of = token.attestation()
+        ours = {ZERO_ADDRESS: 1, token.address: 2, vault.address: 3}
+        self.model = Model(ours, reserve, as_of)
+        self.payees = [*(account.address for account in self.accounts), ZERO_ADDRESS, vault.address]
+        self.sent: dict[bytes, Any] = {}
+
+    # ---- how a step is taken -----------------------------------------------------------------
+
+    def _step(self, book: Callable[[int], None], send: Callable[[], Any]) -> None:
+        """Book and send at the next second, or be refused by both."""
+        self.time += 1
+        try:
+            book(self.time)
+        except Refused as refusal:
+            next_transaction_at(self.time)
+            with refused(refusal.error, *refusal.arguments):
+                send()
+        else:
+            next_transaction_at(self.time)
+            send()
+
+    def _batch(self, pick: int, *, kind: int | None = None) -> BookedBatch | None:
+        """One of the approved batches (of a kind), later ones as likely as early ones."""
+        fitting = [batch for batch in self.model.batches if kind in {None, batch.approval["kind"]}]
+        return fitting[pick % len(fitting)] if fitting else None
+
+    def _approve(self, batch: Any) -> None:
+        self._step(
+            lambda time: self.model.approve(batch.approval, batch.entries, time),
+            lambda: self.relief.approve(batch),
+        )
+        self.sent[batch.id] = batch
+
+    def _execute(self, batch: BookedBatch, chunk: int) -> None:
+        self._step(
+            lambda time: self.model.execute(batch, chunk, time),
+            lambda: self.relief.execute(self.sent[batch.id], chunk),
+        )
+
+    # ---- steps -------------------------------------------------------------------------------
+
+    def initialize(self, st_payees, st_size):
+        """Begin with some streams open, without which most steps have nothing to do."""
+        entries = [(self.payees[wallet], amount) for wallet, amount in st_payees]
+        self._approve(self.relief.stream_batch(entries, chunk_size=st_size, start=self.time))
+        (batch,) = self.model.batches
+        for chunk in range(batch.chunk_count):
+            self._execute(batch, chunk)
+
+    def rule_approve_one_off(self, st_payees, st_size):
+        entries = [(self.payees[wallet], amount) for wallet, amount in st_payees]
+        self._approve(
+            self.relief.batch(entries, chunk_size=st_size, executeBefore=self.time + 10 * DAY)
+        )
+
+    def rule_approve_streams(self, st_payees, st_size, st_terms):
+        entries = [(self.payees[wallet], amount) for wallet, amount in st_payees]
+        start, days, cliff, cadence = st_terms
+        duration = days * DAY
+        self._approve(
+            self.relief.stream_batch(
+                entries,
+                chunk_size=st_size,
+                start=self.time + start * DAY,
+                duration=duration,
+                cliff=int(cliff * duration),
+                cadence=min(cadence, duration),
+                executeBefore=self.time + 10 * DAY,
+            )
+        )
+
+    def rule_execute(self, st_pick, st_other):
+        batch = self._batch(st_pick)
+        if batch:
+            waiting = sorted(set(range(batch.chunk_count)) - batch.run)
+            # A chunk that was run already, only where no other is left.
+            chunks = waiting or range(batch.chunk_count)
+            self._execute(batch, chunks[st_other % len(chunks)])
+
+    def rule_execute_again(self, st_pick, st_other):
+        batch = self._batch(st_pick)
+        if batch:
+            self._execute(batch, st_other % batch.chunk_count)
+
+    def rule_retry(self, st_pick, st_other):
+        batch = self._batch(st_pick, kind=0)
+        if batch:
+            indexes = sorted(batch.skipped) or range(len(batch.entries))
+            index = indexes[st_other % len(indexes)]
+            self._step(
+                lambda time: self.model.retry(batch, index, time),
+                lambda: self.relief.vault.retryPayout(batch.id, index, self.anyone),
+            )
+
+    def rule_withdraw(self, st_pick, st_other):
+        batch = self._batch(st_pick, kind=1)
+        if batch:
+            index = st_other % len(batch.entries)
+            self._step(
+                lambda time: self.model.withdraw(batch, index, time),
+                lambda: self.relief.vault.withdraw(batch.id, index, self.anyone),
+            )
+
+    def rule_withdraw_chunk(self, st_pick, st_other):
+        batch = self._batch(st_pick, kind=1)
+        if batch:
+            chunk = st_other % batch.chunk_count
+            self._step(
+                lambda time: self.model.withdraw_chunk(batch, chunk, time),
+                lambda: self.relief.vault.withdrawChunk(batch.id, chunk, self.anyone),
+            )
+
+    def rule_withdraw_everything(self):
+        for batch in self.model.batches:
+            for chunk in sorted(batch.run) if batch.approval["kind"] == 1 else []:
+                self._step(
+                    lambda time, batch=batch, chunk=chunk: self.model.withdraw_chunk(
+                        batch, chunk, time
+                    ),
+                    lambda batch=batch, chunk=chunk: self.relief.vault.withdrawChunk(
+                        batch.id, chunk, self.anyone
+                    ),
+                )
+
+    def rule_cancel_streams(self, st_pick, st_other, st_mask):
+        batch = self._batch(st_pick, kind=1)
+        if batch:
+            chunk = st_other % batch.chunk_count
+            count = len(batch.indexes(chunk))
+            positions = [i for i in range(count) if st_mask >> i & 1] or [0]
+            self._step(
+                lambda time: self.model.cancel_streams(batch, chunk, positions, time),
+                lambda: self.relief.cancel_streams(
+                    self.sent[batch.id], positions, chunk_index=chunk
+                ),
+            )
+
+    def rule_cancel_batch(self, st_pick):
+        batch = self._batch(st_pick)
+        if batch:
+            self._step(
+                lambda _: self.model.cancel_batch(batch),
+                lambda: self.relief.cancel_batch(self.sent[batch.id]),
+            )
+
+    def rule_freeze(self, st_wallet):
+        account = self.accounts[st_wallet]
+        self._step(
+            lambda _: self.model.frozen.add(account.address),
+            lambda: self.relief.freeze(account),
+        )
+
+    def rule_unfreeze(self, st_wallet):
+        account = self.accounts[st_wallet]
+        self._step(
+            lambda _: self.model.frozen.discard(account.address),
+            lambda: self.relief.unfreeze(account),
+        )
+
+    def rule_transfer(self, st_wallet, st_receiver, st_amount):
+        sender, receiver = self.accounts[st_wallet], self.payees[st_receiver]
+        self._step(
+            lambda _: self.model.transfer(sender.address, receiver, st_amount),
+            lambda: self.relief.token.transfer(receiver, st_amount, {"from": sender}),
+        )
+
+    def rule_redeem(self, st_wallet, st_amount):
+        holder = self.accounts[st_wallet]
+        self._step(
+            lambda _: self.model.redeem(holder.address, st_amount),
+            lambda: self.relief.token.redeem(st_amount, REFERENCE, {"from": holder}),
+        )
+
+    def rule_attest(self, st_reserve):
+        redeemed = self.model.redeemed
+        self._step(
+            lambda time: self.model.attest(st_reserve, time),
+            lambda: self.relief.token.attestReserve(
+                st_reserve, redeemed, self.time, bytes(32), {"from": self.relief.attestor}
+            ),
+        )
+
+    def rule_let_time_pass(self, st_seconds):
+        # The next step is taken that much later.
+        self.time += st_seconds
+
+    # ---- what must hold ----------------------------------------------------------------------
+
+    def invariant_the_contracts_agree_with_the_books(self):
+        token, vault, model = self.relief.token, self.relief.vault, self.model
+        streams = [
+            (batch, index, stream)
+            for batch in model.batches
+            for index, stream in sorted(batch.streams.items())
+        ]
+        skipped = [
+            (batch, index, entry)
+            for batch in model.batches
+            for index, entry in sorted(batch.skipped.items())
+        ]
+        supply, committed, redeemed, programme, *rest = read_all(
+            [
+                (token.totalSupply, ()),
+                (token.committed, ()),
+                (token.redeemedTotal, ()),
+                (vault.programme, (SIMPLE,)),
+                *((token.balanceOf, (payee,)) for payee in self.payees),
+                *((token.isFrozen, (account,)) for account in self.accounts),
+                *((vault.skippedPayout, (batch.id, index)) for batch, index, _ in skipped),
+                *((vault.stream, (batch.id, index)) for batch, index, _ in streams),
+            ]
+        )
+        answers = iter(rest)
+        assert supply == model.supply == sum(model.balances.values())
+        assert committed == model.committed
+        assert redeemed == model.redeemed
+        assert programme[1] == model.allocated
+        for payee in self.payees:
+            assert next(answers) == model.balances[payee]
+        for account in self.accounts:
+            assert next(answers) == (account.address in model.frozen)
+        for _, _, entry in skipped:
+            assert next(answers) == entry
+        for batch, _, stream in streams:
+            payee, total, accrued, withdrawn, cut = next(answers)
+            assert (payee, total) == (stream.payee, stream.total)
+            assert withdrawn == batch.withdrawn(stream) <= accrued <= total
+            assert cut == (0 if stream.cut is None else stream.cut + 1)
+
+    def invariant_what_is_committed_is_what_is_unpaid(self):
+        unpaid = 0
+        for batch in self.model.batches:
+            waiting = set(range(batch.chunk_count)) - batch.run if not batch.cancelled else ()
+            unpaid += sum(batch.entries[i][1] for chunk in waiting for i in batch.indexes(chunk))
+            unpaid += sum(amount for _, amount in batch.skipped.values())
+            for stream in batch.streams.values():
+                kept = stream.total if stream.cut is None else batch.vested(stream, stream.cut)
+                unpaid += kept - batch.withdrawn(stream)
+        assert self.model.committed == unpaid
+
+    def teardown(self) -> None:
+        """End a run: the events alone tell the same."""
+        journal = rebuild(self.relief, self.first_block)
+        assert +journal.balances == {k: v for k, v in self.model.balances.items() if v}
+        assert journal.committed == journal.announced == self.model.committed
+        assert (journal.redeemed, journal.frozen) == (self.model.redeemed, self.model.frozen)
+        assert journal.explained == journal.minted
+        assert journal.seqs == list(range(self.first_seq, self.relief.vault.seq() + 1))
+
+
+def test_vault_and_token_agree_with_plain_books(relief, state_machine):
+    state_machine(Books, relief, settings={"max_examples": EXAMPLES, "stateful_step_count": STEPS})
