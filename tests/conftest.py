@@ -27,10 +27,17 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from service.chain.devnode import DevNode, start_anvil
 from service.config import PROJECT_ROOT
 from service.db import Base, create_database_engine
+
+# A busy machine is no failure of what is tested.
+settings.register_profile(
+    "relief", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("relief")
 
 MARKER_OF_FIXTURE = {
     "anvil": "chain",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.main
 
 from service.application.context import Application
 from service.chain import signers
@@ -18,6 +19,9 @@ from service.config import PROJECT_ROOT, Settings
 from service.privacy import keyfile
 from service.privacy.keyring import Keyring
 from tests.support.deployed import Deployed, deploy
+
+ROOT = typer.main.get_command(command_line)
+"""Built once: with all its options that takes longer than most commands."""
 
 PASSPHRASE = "correct horse battery staple"
 CHEAP = 2
@@ -46,7 +50,7 @@ class Cli:
 
     def __call__(self, *args: Any) -> Ran:
         self._capsys.readouterr()
-        code = command_line(
+        code = ROOT.main(
             ["--actor", "tester", *map(str, args)], standalone_mode=False, obj=self.app
         )
         out, err = self._capsys.readouterr()

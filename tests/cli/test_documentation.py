@@ -20,7 +20,8 @@ def _walk(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
         yield from _walk(child, (*path, name))
 
 
-COMMANDS = dict(_walk(typer.main.get_command(app)))
+ROOT = typer.main.get_command(app)
+COMMANDS = dict(_walk(ROOT))
 
 
 def _section(path: tuple[str, ...]) -> str:
@@ -62,7 +63,7 @@ def test_every_command_and_option_has_help(path: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("path", COMMANDS, ids=lambda path: " ".join(path) or "relief")
 def test_help_is_printed(path: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
-    app([*path, "--help"], standalone_mode=False)
+    ROOT.main([*path, "--help"], standalone_mode=False)
     assert "Usage" in capsys.readouterr().out
 
 
