@@ -16,6 +16,7 @@ from service.audit.deployment import Deployment, discover
 from service.audit.findings import Code, Findings, Place
 from service.audit.manifests import ManifestCheck
 from service.audit.officers import Officers
+from service.audit.programmes import ProgrammeReplay
 from service.audit.report import ReplayReport, totals
 from service.audit.rows import DatabaseCheck
 from service.audit.rpc import Node
@@ -85,7 +86,12 @@ class Replayer:
         self.token = TokenReplay(self.state, self.findings, self.officers, vault)
         self.vault = VaultReplay(self.state, self.findings, self.officers, self.token, vault, token)
         streams = StreamReplay(self.vault, self.findings)
-        self._vault_handlers = {**self.vault.handlers, **streams.handlers}
+        programmes = ProgrammeReplay(self.state, self.findings, self.token)
+        self._vault_handlers = {
+            **programmes.handlers,
+            **self.vault.handlers,
+            **streams.handlers,
+        }
 
     def apply(self, event: Event) -> None:
         """Apply one event."""

@@ -1,18 +1,15 @@
-"""The vault's events: programmes, batches, chunks. Every rule of the contract, checked again.
+"""The vault's batches and one-off chunks: every rule of the contract, checked again.
 
-Streams are in :mod:`service.audit.streams`.
+Programmes are in :mod:`service.audit.programmes`, streams in :mod:`service.audit.streams`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from service.audit.abi import Contract
 from service.audit.arithmetic import (
-    MAX_CHUNKS,
-    MAX_DURATION_S,
     RollingSum,
     ancestors,
     bits,
@@ -21,29 +18,24 @@ from service.audit.arithmetic import (
     entry_at,
     proven_root,
     region_covers,
-    region_valid,
     unpack,
 )
 from service.audit.calls import Call, CallOf
 from service.audit.decode import Event, address_text, hex_text
 from service.audit.findings import Code, Findings, Place
 from service.audit.officers import GOVERNOR, REVIEWER, Claim, Officers
-from service.audit.state import ONE_OFF, STREAM, Batch, Chunk, Programme, State
+from service.audit.state import ONE_OFF, Batch, Chunk, Programme, State
+from service.audit.terms import terms_problems
 from service.audit.token import TokenReplay
 
 APPROVALS, EXECUTION, WITHDRAWALS = 1, 2, 4
 ALL_OPERATIONS = 7
-RAISE_DELAY_S = 2 * 86_400
-MIN_CLAIM_TIME_S = 90 * 86_400
 MAX_WITHDRAWAL_PAUSE_S = 72 * 3_600
-MAX_BACK_PAY_S = 366 * 86_400
-MAX_CHUNK_SIZE = 500
-MAX_TIERS = 4
 
 
 @dataclass
 class VaultReplay:
-    """Replays programmes, batches and one-off chunks.
+    """Replays batches, one-off chunks and pauses.
 
     Attributes
     ----------
@@ -67,9 +59,6 @@ class VaultReplay:
     def handlers(self) -> dict[str, Callable[[Event], None]]:
         """What to do with each event."""
         return {
-            "ProgrammeCreated": self._programme_created,
-            "BudgetIncreaseScheduled": self._budget_scheduled,
-            "BudgetChanged": self._budget_changed,
             "BatchApproved": self._batch_approved,
             "BatchCancelled": self._batch_cancelled,
             "ChunkPaid": self._chunk_paid,
@@ -88,70 +77,6 @@ class VaultReplay:
                 batch.place(None, index),
             )
         self.skips.clear()
-
-    # ---- programmes ------------------------------------------------------------------------------
-
-    def _programme_created(self, event: Event) -> None:
-        args = event.args
-        number, region = args["programme"], (args["regionCode"], args["regionDigits"])
-        if number == 0 or number in self.state.programmes:
-            self._programme_broken(event, "was there already")
-        if not region_valid(*region) or not args["budget"] or not args["payoutCap"]:
-            self._programme_broken(event, "has an impossible region, budget or cap")
-        if not _tiers_valid(args["tiers"]):
-            self._programme_broken(event, "has impossible tiers")
-        if args["activeFrom"] != event.timestamp + RAISE_DELAY_S:
-            self._programme_broken(event, "is in force before its two days are over")
-        self.state.programmes[number] = Programme(
-            region=region,
-            budget=args["budget"],
-            payout_cap=args["payoutCap"],
-            tiers=args["tiers"],
-            metadata_hash=args["metadataHash"],
-            active_from=args["activeFrom"],
-        )
-        self.token.post(event, "funding", f"budget:{number}", args["budget"])
-
-    def _budget_scheduled(self, event: Event) -> None:
-        programme = self._programme(event)
-        if programme is None:
-            return
-        if event.args["budget"] <= programme.budget:
-            self._programme_broken(event, "was to be raised to no more than it has")
-        if event.args["appliesFrom"] != event.timestamp + RAISE_DELAY_S:
-            self._programme_broken(event, "is raised before its two days are over")
-        programme.pending_budget = event.args["budget"]
-        programme.pending_budget_from = event.args["appliesFrom"]
-
-    def _budget_changed(self, event: Event) -> None:
-        programme = self._programme(event)
-        if programme is None:
-            return
-        number, budget, before = event.args["programme"], event.args["budget"], programme.budget
-        if budget > before:
-            due = 0 < programme.pending_budget_from <= event.timestamp
-            if not due or budget != programme.pending_budget:
-                self._programme_broken(event, "was raised unplanned or too early")
-            self.token.post(event, "funding", f"budget:{number}", budget - before)
-        else:
-            if budget == before or budget < programme.allocated:
-                self._programme_broken(event, "was lowered by nothing, or below what is approved")
-            self.token.post(event, f"budget:{number}", "funding", before - budget)
-        programme.budget = budget
-        programme.pending_budget = programme.pending_budget_from = 0
-
-    def _programme(self, event: Event) -> Programme | None:
-        programme = self.state.programmes.get(event.args["programme"])
-        if programme is None:
-            self._programme_broken(event, "does not exist")
-        return programme
-
-    def _programme_broken(self, event: Event, what: str) -> None:
-        self.findings.error(
-            Code.PROGRAMME_RULE_BROKEN,
-            f"{event.name}: programme {event.args['programme']} {what}",
-            Place(block=event.block, tx=hex_text(event.tx)),
-        )
 
     # ---- approval --------------------------------------------------------------------------------
 
@@ -172,7 +97,7 @@ class VaultReplay:
         if batch.id in self.state.batches:
             self.findings.error(Code.BATCH_REPEATED, "the batch was approved twice", place)
         self.require_running(event, APPROVALS, place)
-        for problem in _terms_problems(approval, event.timestamp):
+        for problem in terms_problems(approval, event.timestamp):
             self._batch_broken(place, problem)
         self._consume_commitment(event, approval["total"], place)
         programme = self.state.programmes.get(batch.programme)
@@ -586,45 +511,3 @@ class VaultReplay:
         self.state.paused &= ~operations
         if operations & WITHDRAWALS:
             self.state.withdrawals_paused_until = 0
-
-
-def _tiers_valid(tiers: Sequence[dict[str, int]]) -> bool:
-    if not 0 < len(tiers) <= MAX_TIERS or not all(t["upTo"] and t["reviewers"] for t in tiers):
-        return False
-    return all(
-        low["upTo"] < high["upTo"] and low["reviewers"] <= high["reviewers"]
-        for low, high in pairwise(tiers)
-    )
-
-
-def _terms_problems(approval: dict[str, int], time: int) -> list[str]:
-    """Say what is wrong with a batch's own members (``_requireWellFormed``)."""
-    problems = []
-    size, count = approval["chunkSize"], approval["count"]
-    if not (0 < size <= MAX_CHUNK_SIZE and 0 < count <= size * MAX_CHUNKS):
-        problems.append("its count or chunk size is impossible")
-    region = (approval["regionCode"], approval["regionDigits"])
-    if not region_valid(*region) or region[1] == 0:
-        problems.append("its region is impossible")
-    if time >= approval["executeBefore"]:
-        problems.append("its deadline had passed")
-    last_due = approval["executeBefore"]
-    duration = approval["duration"]
-    if approval["kind"] == STREAM:
-        if not (
-            0 < duration <= MAX_DURATION_S
-            and approval["cliff"] <= duration
-            and 0 < approval["cadence"] <= duration
-            and approval["start"] + MAX_BACK_PAY_S >= time
-        ):
-            problems.append("its terms of a stream are impossible")
-        last_due = max(last_due, approval["start"] + duration)
-    elif (
-        approval["kind"] != ONE_OFF
-        or not approval["total"]
-        or any(approval[name] for name in ("start", "cliff", "duration", "cadence"))
-    ):
-        problems.append("its kind or terms are impossible")
-    if approval["expiresAt"] < last_due + MIN_CLAIM_TIME_S:
-        problems.append("it expires before the time to claim is over")
-    return problems
