@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from sqlalchemy import create_engine, text
+
 from service.audit.report import ReplayReport
 from tests.audit.scenario import Scenario
 
@@ -27,3 +29,16 @@ def test_an_honest_chain_database_and_manifests_have_no_finding(
     assert report.manifests_checked == 5
     assert report.database_rows is not None
     assert report.database_rows > 300
+
+
+def test_an_edit_by_hand_is_named_on_either_database(
+    scenario: Scenario, audit: Audit, database_url: str
+) -> None:
+    url = scenario.copy_into(database_url)
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE payouts SET payee = '0x' WHERE number = 2"))
+    engine.dispose()
+    (finding,) = audit(database=url).findings
+    place = (finding.place.batch, finding.place.index, finding.place.number)
+    assert place == (scenario.batches["plain"].hex, 1, 2)
