@@ -235,7 +235,8 @@ class ReplayReport:
 
     def _verdict(self) -> Text:
         if self.differences:
-            return Text(f"{self.differences} differences", style="bold red")
+            plural = "s" if self.differences > 1 else ""
+            return Text(f"{self.differences} difference{plural}", style="bold red")
         warnings = len(self.findings)
         text = "no differences" + (f", {warnings} warnings" if warnings else "")
         return Text(text, style="bold green")
