@@ -115,7 +115,7 @@ def test_an_edit_by_hand_exits_non_zero_and_names_the_payout(
     assert done.exit_code == 1
     if not flags:
         assert f"payout 2 (index 1 of batch {batch})" in done.stdout
-        assert done.stdout.splitlines()[-1] == "1 differences"
+        assert done.stdout.splitlines()[-1] == "1 difference"
         return
     report = json.loads(done.stdout)
     (finding,) = report["findings"]
