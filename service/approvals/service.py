@@ -130,7 +130,8 @@ def typed_data(
     IntegrityError
         When its rows are not those it was built from.
     """
-    batch = get_batch(session, batch_id)
+    # Locked: who cancels the draft at this moment must know whether anybody may sign it.
+    batch = _locked(session, batch_id)
     _require_signable(batch)
     manifests.ensure_durable(session, batch, manifests_dir or get_settings().resolved_manifests_dir)
     if batch.signing_opened_at is None:
@@ -182,9 +183,7 @@ def submit_signature(
     IntegrityError
         When the batch's rows are not those it was built from.
     """
-    batch = get_batch(session, batch_id)
-    session.flush()  # refreshing drops changes that were not written
-    session.refresh(batch, with_for_update=True)
+    batch = _locked(session, batch_id)
     _require_signable(batch)
     now = clock.now()
     if batch.execute_before_unix_s <= now.timestamp():
@@ -286,6 +285,13 @@ def reviewers_for(programme: Programme, rolling_sum_base_units: int) -> int:
         if rolling_sum_base_units <= int(tier["up_to_base_units"]):
             return int(tier["reviewers"])
     raise Conflict(f"{programme.code} has no tier for a rolling sum of {rolling_sum_base_units}")
+
+
+def _locked(session: Session, batch_id: str) -> Batch:
+    batch = get_batch(session, batch_id)
+    session.flush()  # refreshing drops changes that were not written
+    session.refresh(batch, with_for_update=True)
+    return batch
 
 
 def _require_signable(batch: Batch) -> None:

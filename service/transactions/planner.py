@@ -244,7 +244,7 @@ class Planner:
         """Add the transaction; rows that make no call are told to whom they are for, no more."""
         try:
             return self._insert(session, item, sender)
-        except (ReliefError, ValueError) as error:
+        except (ReliefError, ValueError, LookupError) as error:
             owners.tell(session, str(error), batch_id=item.batch_id, action_id=item.action_id)
             return 0
 
@@ -253,7 +253,7 @@ class Planner:
 
         Raises
         ------
-        ReliefError, ValueError
+        ReliefError, ValueError, LookupError
             If no call can be made of the rows.
         """
         call = item.call()

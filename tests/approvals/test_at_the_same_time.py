@@ -6,14 +6,14 @@ import threading
 from collections.abc import Callable, Sequence
 
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, select, text
 from sqlalchemy.orm import Session
 
 from service.approvals.service import signatures_of
 from service.db import create_database_engine, session_factory, transaction
 from service.errors import AlreadyExists, IllegalTransition, ReliefError
 from service.payouts.models import Batch, JournalEntry, Payout
-from service.payouts.service import release
+from service.payouts.service import cancel_draft, release
 from tests.approvals.conftest import Desk, sign
 
 
@@ -94,6 +94,37 @@ def test_one_person_who_signs_by_two_signers_at_once_counts_once(
     assert [type(error) for error in outcome if error] == [AlreadyExists]
     assert len(signatures_of(desk.session, desk.batch.id)) == 1
     engine.dispose()
+
+
+def test_nobody_is_asked_to_sign_a_draft_that_is_being_cancelled(
+    desk: Desk, database_url: str
+) -> None:
+    """Its cases are free at once, since nobody was asked: a signature could pay them twice."""
+    desk.session.commit()
+    engine = create_database_engine(database_url)
+    outcome: list[list[ReliefError | None]] = []
+
+    def ask(session: Session) -> None:
+        batch = session.get_one(Batch, desk.batch.id)
+        Desk(session, batch, desk.manifests_dir, desk.clock).document()
+
+    cancel_draft(desk.session, desk.batch.id, actor="li", reason="wrong list", clock=desk.clock)
+    asking = threading.Thread(target=lambda: outcome.append(together(engine, [ask])))
+    asking.start()
+    while engine.dialect.name == "postgresql" and not somebody_waits(engine):
+        assert asking.is_alive(), "nobody waited for the cancellation"
+    desk.session.commit()
+    asking.join(30)
+
+    assert [type(error) for error in outcome[0]] == [IllegalTransition]
+    desk.session.expire_all()
+    assert desk.batch.signing_opened_at is None
+    engine.dispose()
+
+
+def somebody_waits(engine: Engine) -> bool:
+    with engine.connect() as connection:
+        return bool(connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
 
 
 def test_a_batch_is_released_once(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from service.chain.devnode import DevNode
@@ -22,6 +22,7 @@ from service.ledger.worker import Worker
 from service.payouts.chunk_tree import chunk_leaf, chunk_proofs
 from service.payouts.entries import pack_entries
 from service.payouts.models import Batch, Payout
+from service.transactions.models import Lane
 from tests.support.deployed import Deployed, account, deploy, pack
 from tests.support.rows import SignedBatch
 
@@ -185,3 +186,31 @@ class Money:
             world.deployed.read("token", "committed"),
             {holder: world.balance_on_chain(holder) for holder in holders},
         )
+
+
+# ---- killed workers ------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """Stands for kill -9: nothing catches it."""
+
+
+def killer(point: str, times: int) -> Callable[[str], None]:
+    """A hook that kills the worker when it comes to a point for the so manieth time."""
+    left = [times]
+
+    def hook(reached: str) -> None:
+        if reached == point:
+            left[0] -= 1
+            if left[0] == 0:
+                raise Killed(point)
+
+    return hook
+
+
+def leave_as_killed(world: World, worker: Worker) -> None:
+    """The process is gone: its files close, and its leases run out; nobody gives lanes back."""
+    worker._started = False
+    worker.close()
+    with world.session() as session:
+        session.execute(update(Lane).values(lease_expires_unix_ms=0))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from sqlalchemy import func, select
 
@@ -11,7 +9,7 @@ from service.chain.rpc import Rpc
 from service.errors import ChainUnavailable
 from service.transactions.models import Transaction, TransactionAttempt
 from tests.support.rows import add_batch
-from tests.support.world import World
+from tests.support.world import Killed, World, killer, leave_as_killed
 
 POINTS = [
     "ingested",
@@ -29,22 +27,6 @@ POINTS = [
 ]
 
 
-class Killed(BaseException):
-    """Stands for kill -9: nothing catches it."""
-
-
-def killer(point: str, times: int) -> Callable[[str], None]:
-    left = [times]
-
-    def hook(reached: str) -> None:
-        if reached == point:
-            left[0] -= 1
-            if left[0] == 0:
-                raise Killed(point)
-
-    return hook
-
-
 @pytest.mark.parametrize("point", POINTS)
 def test_a_crash_at_any_point_leaves_every_payout_paid_once(world: World, point: str) -> None:
     with world.session() as session:
@@ -58,10 +40,7 @@ def test_a_crash_at_any_point_leaves_every_payout_paid_once(world: World, point:
         except Killed:
             pass
         finally:
-            # The process is gone: nobody gives the lanes back, only its files close.
-            worker._started = False
-            worker.close()
-        expire_leases(world)
+            leave_as_killed(world, worker)
     world.run()
 
     assert world.payout_states(batch.id) == ["paid"] * 3
@@ -72,16 +51,6 @@ def test_a_crash_at_any_point_leaves_every_payout_paid_once(world: World, point:
         assert session.scalars(select(Transaction.state).distinct()).all() == ["final"]
         attempts = session.scalars(select(func.count()).select_from(TransactionAttempt)).one()
         assert attempts == 3
-
-
-def expire_leases(world: World) -> None:
-    """As if the lease's time had passed."""
-    from sqlalchemy import update
-
-    from service.transactions.models import Lane
-
-    with world.session() as session:
-        session.execute(update(Lane).values(lease_expires_unix_ms=0))
 
 
 class LosesReplies(Rpc):

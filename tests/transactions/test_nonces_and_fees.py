@@ -16,7 +16,7 @@ from service.transactions.engine import EngineOptions
 from service.transactions.models import Lane, Transaction, TransactionAttempt
 from tests.support.deployed import account, send
 from tests.support.rows import add_batch
-from tests.support.world import World
+from tests.support.world import Killed, World, killer, leave_as_killed
 
 CAP = 10**12
 
@@ -136,6 +136,28 @@ def test_a_stuck_transaction_is_replaced_at_a_higher_fee_under_its_nonce(costly:
             assert later.max_fee_per_gas * 1000 >= earlier.max_fee_per_gas * 1125
             assert later.priority_fee_per_gas * 1000 >= earlier.priority_fee_per_gas * 1125
             assert later.max_fee_per_gas <= CAP
+
+
+@pytest.mark.parametrize("point", ["replaced:before-commit", "replaced:after-commit"])
+def test_a_crash_while_replacing_leaves_every_payout_paid_once(costly: World, point: str) -> None:
+    world, node = costly, costly.deployed.node
+    with world.session() as session:
+        batch = add_batch(session, world.deployed, [5, 6], chunk_size=1)
+    options = EngineOptions(replace_after_s=0.0, max_fee_per_gas_cap_wei=CAP)
+    node.rpc("evm_setAutomine", False)
+    worker = world.worker(options=options, hook=killer(point, 1))
+    try:
+        with pytest.raises(Killed):
+            worker.run_until_idle(20)
+    finally:
+        leave_as_killed(world, worker)
+        node.rpc("evm_setAutomine", True)
+    node.rpc("evm_mine")
+
+    world.run(options=options)
+
+    assert world.payout_states(batch.id) == ["paid"] * 2
+    assert [world.balance_on_chain(payee) for payee in batch.payees] == [5, 6]
 
 
 def test_a_lane_out_of_gas_money_keeps_its_row_signed_and_goes_on_when_funded(
