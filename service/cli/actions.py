@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from service.cli.keys import PassphraseFile
-from service.cli.run import Json, Run, start
+from service.cli.run import Cursor, Json, Limit, Run, start
 from service.cli.values import read_time, show_time
 from service.cli.waiting import POLL_S, Wait
 from service.errors import ChainRefused, Conflict, InvalidInput, NotFound
@@ -47,10 +47,8 @@ def list_(
         str | None,
         typer.Option(help="Only collecting, ready, submitted, done or expired ones."),
     ] = None,
-    limit: Annotated[int, typer.Option(help="Actions on the page, 1 to 500.")] = 50,
-    cursor: Annotated[
-        str | None, typer.Option(help="Where the page before ended (its next_cursor).")
-    ] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
     as_json: Json = False,
 ) -> None:
     """List quorum actions."""

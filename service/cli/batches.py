@@ -17,7 +17,7 @@ from service.cli.actions import (
     wait_for_actions,
 )
 from service.cli.keys import PassphraseFile
-from service.cli.run import Json, Run, start
+from service.cli.run import Cursor, Json, Limit, Run, start
 from service.cli.values import read_duration, read_kind, read_region, read_time, show_time
 from service.cli.waiting import Wait
 from service.errors import InvalidInput
@@ -146,10 +146,8 @@ def list_(
         str | None,
         typer.Option(help="Only draft, approved, released, onchain, done or cancelled ones."),
     ] = None,
-    limit: Annotated[int, typer.Option(help="Batches on the page, 1 to 500.")] = 50,
-    cursor: Annotated[
-        str | None, typer.Option(help="Where the page before ended (its next_cursor).")
-    ] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
     as_json: Json = False,
 ) -> None:
     """List batches, oldest first."""

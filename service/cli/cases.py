@@ -9,7 +9,7 @@ import typer
 from sqlalchemy.orm import Session
 
 from service.cli.errors import INVALID, print_problems
-from service.cli.run import Json, Run, start
+from service.cli.run import Cursor, Json, Limit, Run, start
 from service.cli.values import read_kind, read_region
 from service.errors import InvalidInput
 from service.units import format_amount
@@ -101,10 +101,8 @@ def list_(
     region: RegionCode = None,
     import_id: ImportId = None,
     wallet: WalletAddress = None,
-    limit: Annotated[int, typer.Option(help="Cases on the page, 1 to 500.")] = 50,
-    cursor: Annotated[
-        str | None, typer.Option(help="Where the page before ended (its next_cursor).")
-    ] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
     as_json: Json = False,
 ) -> None:
     """List cases in the order they were imported, without names or identity numbers."""

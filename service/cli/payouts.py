@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from service.cli.run import Json, start
+from service.cli.run import Cursor, Json, Limit, start
 from service.cli.values import read_address, read_kind
 from service.cli.waiting import Wait, show_requests
 from service.errors import InvalidInput
@@ -33,10 +33,8 @@ def list_(
     kind: Annotated[str | None, typer.Option(help="Only one_off or stream.")] = None,
     payee: Annotated[str | None, typer.Option(help="Only to this address.")] = None,
     case: Annotated[str | None, typer.Option(help="Only of this case (reference or id).")] = None,
-    limit: Annotated[int, typer.Option(help="Payouts on the page, 1 to 500.")] = 50,
-    cursor: Annotated[
-        str | None, typer.Option(help="Where the page before ended (its next_cursor).")
-    ] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
     as_json: Json = False,
 ) -> None:
     """List payouts by batch and index."""

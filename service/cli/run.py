@@ -29,6 +29,10 @@ PIPE_WIDTH = 240
 Json = Annotated[bool, typer.Option("--json", help="Print the whole result as one JSON document.")]
 """The option every command has."""
 
+Limit = Annotated[int, typer.Option(help="How many on the page, 1 to 500.")]
+Cursor = Annotated[str | None, typer.Option(help="Where the page before ended (its next_cursor).")]
+"""Options of every command that lists a page."""
+
 Step = Callable[[int], None]
 """Tells a progress bar how many are done."""
 

@@ -17,7 +17,7 @@ from service.cli.actions import (
     wait_for_actions,
 )
 from service.cli.keys import PassphraseFile
-from service.cli.run import Json, start
+from service.cli.run import Cursor, Json, Limit, start
 from service.cli.values import read_address
 from service.cli.waiting import Wait, show_requests
 from service.errors import ChainUnavailable, ConfigurationError, InvalidInput
@@ -38,10 +38,8 @@ def list_(
         str | None, typer.Option("--programme", "-p", help="Only of this programme.")
     ] = None,
     payee: Annotated[str | None, typer.Option(help="Only to this address.")] = None,
-    limit: Annotated[int, typer.Option(help="Streams on the page, 1 to 500.")] = 50,
-    cursor: Annotated[
-        str | None, typer.Option(help="Where the page before ended (its next_cursor).")
-    ] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
     as_json: Json = False,
 ) -> None:
     """List open streams, with what they have accrued by now."""
