@@ -14,7 +14,7 @@ from approvals import (
     sign_action,
     sign_batch,
 )
-from chunk_tree import Entry, levels, pack_entries, packed_chunks, proof, root
+from chunk_tree import Entry, levels, packed_chunks, proof, root
 from clock import DAY, move_to, now
 from eth_utils import to_checksum_address
 
@@ -332,6 +332,3 @@ def deploy(contracts: Mapping[str, Any], accounts: Any) -> Relief:
         SIMPLE, 0, 0, SIMPLE_BUDGET, SIMPLE_PAYOUT_CAP, SIMPLE_TIERS, bytes(32), planner
     )
     return relief
-
-
-__all__ = ["Batch", "Relief", "deploy", "pack_entries"]

@@ -1,7 +1,7 @@
 """addOfficer and removeOfficer: people come slowly and go at once, numbers never come back."""
 
 import pytest
-from approvals import GOVERNOR, MAKER, REVIEWER, Officer, account_named
+from approvals import GOVERNOR, MAKER, REVIEWER, Officer
 from clock import DAY, advance
 from outcomes import emitted, refused
 
@@ -127,10 +127,13 @@ def test_a_governor_who_left_signs_no_more(remove_officer):
         remove_officer(2, officers=(6, 8))
 
 
-def test_signatures_of_a_stranger_add_nobody(relief, registry, add_officer):
-    stranger = Officer(6, GOVERNOR, 0, 0)
-    assert account_named("officer 6") == stranger.key
+def test_nobody_is_added_without_signatures(relief, registry):
     with refused("NotEnoughOfficers", 2, 0):
         registry.addOfficer(
             NEW.as_new_officer(), bytes(32), 2**40 - 1, b"", {"from": relief.anyone}
         )
+
+
+def test_reviewers_add_nobody(add_officer):
+    with refused("OfficerLacksRole", 2, GOVERNOR):
+        add_officer(NEW.as_new_officer(), officers=(2, 3))
