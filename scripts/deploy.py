@@ -8,6 +8,7 @@ local chain, else the Brownie account named by ``RELIEF_DEPLOYER``; it ends with
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from brownie import (  # type: ignore[import-not-found]
     web3,
 )
 
+MINED_WITHIN_S = 60
 ADMIN_ROLE = 0
 EOA_SIGNER = 1
 ROLE_BITS = {"maker": 1, "reviewer": 2, "emergency": 4, "governor": 8}
@@ -49,6 +51,7 @@ def main() -> None:
     """Deploy, hand every role over, and write the deployment file last."""
     config = json.loads(Path(os.environ["RELIEF_DEPLOY_CONFIG"]).read_text())
     target = Path(os.environ["RELIEF_DEPLOYMENT_FILE"])
+    _settle_before_answering(web3.provider)
     deployer = _deployer()
     sender = {"from": deployer}
     first_block = len(chain)
@@ -79,6 +82,28 @@ def main() -> None:
     partial.write_text(json.dumps(deployment, indent=2) + "\n")
     partial.replace(target)
     print(f"Deployed to chain {chain.id}; addresses are in {target}")
+
+
+def _settle_before_answering(provider: Any) -> None:
+    """Let the answer to a sent transaction come once its receipt is there.
+
+    A development node counts a sender's nonce a moment before it shows the transaction. Asked in
+    that moment, Brownie takes the transaction for a dropped one and stops.
+    """
+    ask = provider.make_request
+
+    def make_request(method: str, params: Any) -> Any:
+        answer = ask(method, params)
+        if method == "eth_sendTransaction" and "result" in answer:
+            deadline = time.monotonic() + MINED_WITHIN_S
+            while ask("eth_getTransactionReceipt", [answer["result"]])["result"] is None:
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"not mined within {MINED_WITHIN_S} s: {answer['result']}")
+                time.sleep(0.01)
+        return answer
+
+    provider.make_request = make_request
+    provider._request_func_cache = (None, None)  # noqa: SLF001 - where web3 keeps the former one
 
 
 def _deployer() -> Any:

@@ -207,6 +207,8 @@ def _batch_approved(session: Session, event: Event) -> None:
         .execution_options(synchronize_session=False)
     )
     waiting = [PayoutState.DRAFT, PayoutState.APPROVED, PayoutState.CANCELLED]
+    if not batch.paused:  # held by a cancellation that came too late
+        waiting.append(PayoutState.HELD)
     _move_payouts(session, PayoutState.QUEUED, batch.id, Payout.state.in_(waiting))
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select, update
 
+from service.clock import SYSTEM_CLOCK
 from service.errors import Conflict
-from service.payouts.models import Batch
+from service.payouts.models import Batch, Payout
+from service.payouts.service import cancel_draft
 from service.transactions import lanes
 from service.transactions.lanes import LeaseLost
 from service.transactions.models import Lane, Transaction
@@ -98,3 +100,19 @@ def test_a_paused_batch_is_left_alone_until_it_is_resumed(world: World) -> None:
         session.execute(update(Batch).values(paused=False))
     world.run()
     assert world.payout_states(batch.id) == ["paid"]
+
+
+def test_a_batch_given_up_here_that_comes_on_chain_all_the_same_is_paid(world: World) -> None:
+    with world.session() as session:
+        batch = add_batch(session, world.deployed, [5, 6], state="approved")
+        session.get_one(Batch, batch.id).signing_opened_at = SYSTEM_CLOCK.now()
+        session.execute(update(Payout).values(state="approved"))
+    with world.session() as session:
+        cancel_draft(session, batch.id, actor="maker", reason="wrong list")
+    assert world.payout_states(batch.id) == ["held"] * 2
+    run_as_stranger(world, batch, approve=True, chunks=[])
+
+    world.run()
+
+    assert world.payout_states(batch.id) == ["paid"] * 2
+    assert world.differences() == []
