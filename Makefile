@@ -16,6 +16,8 @@ PYTEST_ARGS ?=
 
 UV := .uv/bin/uv
 RUN := .venv/bin/python
+# A process a core; the tests of a file stay together, on one chain and one database server.
+PYTEST := $(RUN) -m pytest --numprocesses auto --dist loadfile
 BROWNIE := $(RUN) scripts/brownie.py
 SOURCES := $(sort $(shell find contracts -type f -name '*.sol' 2>/dev/null))
 
@@ -99,7 +101,7 @@ test: .stamps/compile  ## run all tests: contracts, then the service on real par
 
 test-fast: .stamps/compile  ## run the tests that need no chain, no PostgreSQL, no browser: seconds
 	@echo "[test-fast] tests, without chain, PostgreSQL and browser"
-	@$(RUN) -m pytest -m 'not chain and not postgres and not browser' $(PYTEST_ARGS)
+	@$(PYTEST) -m 'not chain and not postgres and not browser' $(PYTEST_ARGS)
 
 test-contracts: .stamps/compile  ## run the contracts' tests with Brownie, on a chain of their own
 	@echo "[test-contracts] tests/contracts, with Brownie on anvil"
@@ -107,7 +109,7 @@ test-contracts: .stamps/compile  ## run the contracts' tests with Brownie, on a 
 
 test-service: .stamps/compile  ## run the tests on a real chain, SQLite and PostgreSQL, a browser
 	@echo "[test-service] tests, on anvil, SQLite and PostgreSQL"
-	@$(RUN) -m pytest -m 'chain or postgres or browser' $(PYTEST_ARGS)
+	@$(PYTEST) -m 'chain or postgres or browser' $(PYTEST_ARGS)
 
 lint: .stamps/service  ## check style, types and the direction of imports
 	@echo "[lint] ruff"
