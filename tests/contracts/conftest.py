@@ -36,6 +36,8 @@ def spare_brownie_its_waits(provider):
       answers, and counts a sender's nonce a moment before it shows the transaction; Brownie would
       sleep a second in the first gap, and take a transaction in the second for a dropped one.
     - A trace is the error at its end. Brownie asks for each step, a quarter of a second a revert.
+    - Nothing is kept for `chain.undo`: no test uses it, and the thread that keeps it sees blocks
+      vanish when a test's snapshot is put back.
     """
     ask = provider.make_request
 
@@ -51,6 +53,7 @@ def spare_brownie_its_waits(provider):
                 time.sleep(0.001)
         return answer
 
+    type(brownie.chain)._add_to_undo_buffer = lambda *_: None
     provider.make_request = make_request
     provider._request_func_cache = (None, None)  # where web3 keeps the former function
 
