@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from html import escape
 from typing import Any
 
@@ -18,12 +19,17 @@ from service.api.openapi import DESCRIPTION, TITLE, error_kinds, operations
 from service.api.problems import one_line
 
 _STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;color:#1b1b1b;max-width:60rem;margin:2rem auto}
-h1,h2{line-height:1.2}table{border-collapse:collapse;width:100%}
-td,th{text-align:left;vertical-align:top;padding:.35rem .6rem;border-bottom:1px solid #ddd}
-code{font:13px ui-monospace,monospace}.method{font-weight:600}
-@media (prefers-color-scheme:dark){body{background:#161616;color:#e8e8e8}td,th{border-color:#444}
-a{color:#8ab4f8}}
+:root{color-scheme:light dark;--line:#ddd;--soft:#666;--ground:#f6f6f6}
+@media (prefers-color-scheme:dark){:root{--line:#444;--soft:#aaa;--ground:#222}}
+body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:0 auto;padding:1.5rem 1rem}
+h1,h2,h3{line-height:1.25}h2{margin-top:2.5rem;text-transform:capitalize}
+h3{font-size:1rem;margin:0}p{margin:.4rem 0}nav a{margin-right:.8rem;white-space:nowrap}
+article{border-top:1px solid var(--line);padding:.9rem 0}
+code,pre{font:14px/1.45 ui-monospace,monospace;overflow-wrap:anywhere}
+pre{white-space:pre-wrap;background:var(--ground);padding:.6rem}
+summary{cursor:pointer;padding:.2rem 0}.method{display:inline-block;min-width:3.2rem}
+.soft{color:var(--soft);font-size:.9rem}
+dt{margin-top:.7rem}dd{margin:0}
 """
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _PAGE_POLICY = (
@@ -33,48 +39,59 @@ _PAGE_POLICY = (
 
 def docs_page(document: dict[str, Any]) -> HTMLResponse:
     """Return the page: every operation with its examples, every kind of error."""
-    rows = "".join(
-        f"<tr id='{escape(operation['operationId'])}'>"
-        f"<td class='method'>{method.upper()}</td><td><code>{escape(path)}</code></td>"
-        f"<td>{_meaning(document, operation)}</td>"
-        f"<td>{escape(', '.join(operation['responses']))}</td></tr>"
-        for path, method, operation in operations(document)
+    by_tag: dict[str, list[str]] = {}
+    for path, method, operation in operations(document):
+        shown = _operation(document, path, method, operation)
+        by_tag.setdefault(operation["tags"][0], []).append(shown)
+    contents = "".join(f"<a href='#{escape(tag)}'>{escape(tag)}</a> " for tag in by_tag)
+    sections = "".join(
+        f"<h2 id='{escape(tag)}'>{escape(tag)}</h2>{''.join(shown)}"
+        for tag, shown in by_tag.items()
     )
     kinds = "".join(
-        f"<tr id='problem-{kind.code}'><td><code>{kind.code}</code></td><td>{kind.status}</td>"
-        f"<td>{escape(one_line(kind))}</td>"
-        f"<td>{'yes' if kind.retryable else 'no'}</td></tr>"
+        f"<dt id='problem-{kind.code}'><code>{kind.code}</code> <span class='soft'>{kind.status}"
+        f"{', worth a retry' if kind.retryable else ''}</span></dt>"
+        f"<dd>{_prose(one_line(kind))}</dd>"
         for kind in error_kinds(document)
     )
-    intro = "".join(f"<p>{escape(line)}</p>" for line in DESCRIPTION.split("\n- "))
+    intro = "".join(f"<p>{_prose(line)}</p>" for line in DESCRIPTION.split("\n- "))
     page = (
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width,initial-scale=1'>"
         f"<title>{TITLE} API</title><style>{_STYLE}</style></head><body>"
         f"<h1>{TITLE} API</h1>{intro}"
         "<p>In whole: <a href='/v1/openapi.json'>/v1/openapi.json</a>, OpenAPI 3.1.</p>"
-        f"<h2>Operations</h2><table><tr><th>Method</th><th>Path</th><th>What it does</th>"
-        f"<th>Answers</th></tr>{rows}</table>"
-        "<h2 id='problems'>Kinds of error</h2><table><tr><th>Code</th><th>Status</th>"
-        f"<th>Meaning</th><th>Retry</th></tr>{kinds}</table></body></html>"
+        f"<nav>{contents}<a href='#errors'>errors</a></nav>{sections}"
+        f"<h2 id='errors'>Kinds of error</h2><dl>{kinds}</dl></body></html>"
     )
     return HTMLResponse(page, headers={"Content-Security-Policy": _PAGE_POLICY})
 
 
-def _meaning(document: dict[str, Any], operation: dict[str, Any]) -> str:
+def _operation(document: dict[str, Any], path: str, method: str, operation: dict[str, Any]) -> str:
     """Return what an operation does, its query's parameters, and examples to unfold."""
-    parts = [escape(operation["description"]), f"<code>{escape(operation['operationId'])}</code>"]
+    name = escape(operation["operationId"])
+    answers = sorted(operation["responses"])
+    parts = [
+        f"<h3><span class='method'>{method.upper()}</span> <code>{escape(path)}</code></h3>",
+        f"<p>{_prose(operation['description'])}</p>",
+        f"<p class='soft'><code>{name}</code> · answers {', '.join(answers)}</p>",
+    ]
     query = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"]
     if query:
-        parts.append(f"Query: <code>{escape(', '.join(query))}</code>")
-    success = next(status for status in operation["responses"] if status.startswith("2"))
+        parts.append(f"<p class='soft'>query: <code>{escape(', '.join(query))}</code></p>")
+    success = next(status for status in answers if status.startswith("2"))
     for title, content in (
         ("Body", operation.get("requestBody", {}).get("content", {})),
         (f"Answer {success}", operation["responses"][success]["content"]),
     ):
         schema = content.get("application/json", {}).get("schema", {})
-        name = schema.get("$ref", "").rpartition("/")[2]
-        for example in document["components"]["schemas"].get(name, {}).get("examples", ()):
+        kind = schema.get("$ref", "").rpartition("/")[2]
+        for example in document["components"]["schemas"].get(kind, {}).get("examples", ()):
             text = escape(json.dumps(example, indent=2, ensure_ascii=False))
             parts.append(f"<details><summary>{title}</summary><pre>{text}</pre></details>")
-    return "<br>".join(parts)
+    return f"<article id='{name}'>{''.join(parts)}</article>"
+
+
+def _prose(text: str) -> str:
+    """Return text as HTML, what stands in backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
