@@ -67,7 +67,7 @@ def build(
     Prints the totals and what is left of the budget. Streams make one batch for each start and
     duration. The manifests are written before anybody is asked to sign.
     """
-    from service.application.batches import batch_view, budget_view
+    from service.application.batches import batch_view, budget_view, refuse_unknown_batches
     from service.application.programmes import find_programme
     from service.cases import CaseFilter
     from service.payouts.directory import region_of
@@ -81,6 +81,7 @@ def build(
         row = find_programme(session, programme)
         if region is None and row.region_digits == 0:
             raise InvalidInput("the programme is for the whole country: say which --region")
+        refuse_unknown_batches(session)
         batches = build_batches(
             session,
             programme=row,

@@ -98,6 +98,23 @@ def test_one_off_payouts_are_paid_and_agree_with_the_ledger(ready: Cli) -> None:
     assert ready.ok("payout", "show", paid[0]["id"])["number"] is not None
 
 
+def test_after_an_old_backup_no_case_gets_into_a_second_batch(ready: Cli, tmp_path: Path) -> None:
+    ready.app.close()
+    backup = (tmp_path / "relief.db").read_bytes()
+    batch_id = pay(ready, "one_off")
+    ready.app.close()
+    for suffix in ("-wal", "-shm"):
+        (tmp_path / f"relief.db{suffix}").unlink(missing_ok=True)
+    (tmp_path / "relief.db").write_bytes(backup)
+    work(ready)
+
+    refused = ready("batch", "build", "flood", "--kind", "one_off", "--maker", "1")
+
+    assert refused.code == 1
+    assert batch_id in refused.err
+    assert ready.ok("batch", "list")["items"] == []
+
+
 def test_a_frozen_wallet_is_skipped_and_paid_when_it_is_retried(ready: Cli) -> None:
     wallet = account("one-off 0").address
     ready.ok("wallet", "freeze", wallet, "--wait", "10")

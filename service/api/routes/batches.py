@@ -32,6 +32,7 @@ from service.api.schemas.batches import (
 from service.api.schemas.requests import ChainRequestShown, ChainRequestsShown
 from service.api.values import invalid, named_programme, programme_number, read_region, unix_s
 from service.application.approvals import record_batch_signature
+from service.application.batches import refuse_unknown_batches
 from service.approvals.models import ActionKind
 from service.approvals.service import signatures_of, typed_data
 from service.cases import CaseFilter
@@ -80,6 +81,7 @@ def build_batches(given: BatchGiven, command: CommandDep) -> Response:
         clock = app.chain_clock
         programme = named_programme(session, given.programme)
         before = given.execute_before or clock.now() + DEFAULT_EXECUTION
+        refuse_unknown_batches(session)
         batches = service.build_batches(
             session,
             programme=programme,
