@@ -19,6 +19,9 @@ RUN := .venv/bin/python
 # A process a core; the tests of a file stay together, on one chain and one database server.
 PYTEST := $(RUN) -m pytest --numprocesses auto --dist loadfile
 BROWNIE := $(RUN) scripts/brownie.py
+# More arguments for forge, such as FORGE_ARGS='--match-test accrued -vvv'.
+FORGE_ARGS ?=
+FORGE := HOME=$(CURDIR)/.home node_modules/.bin/forge
 SOURCES := $(sort $(shell find contracts -type f -name '*.sol' 2>/dev/null))
 
 # Only the interpreter named above and the locked packages; never another environment's.
@@ -26,8 +29,8 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_PREVIEW_FEATURES := package-conflicts
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME UV_PROJECT_ENVIRONMENT
 
-.PHONY: help setup compile demo up test test-fast test-contracts test-service lint format clean \
-        distclean FORCE
+.PHONY: help setup compile demo up test test-fast test-contracts test-forge test-service prove \
+        lint format clean distclean FORCE
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -106,6 +109,14 @@ test-fast: .stamps/compile  ## run the tests that need no chain, no PostgreSQL, 
 test-contracts: .stamps/compile  ## run the contracts' tests with Brownie, on a chain of their own
 	@echo "[test-contracts] tests/contracts, with Brownie on anvil"
 	@$(BROWNIE) test $(PYTEST_ARGS)
+
+test-forge: .stamps/node  ## run the property tests of the contracts with Foundry, a short run
+	@echo "[test-forge] tests/forge, with forge"
+	@$(FORGE) test $(FORGE_ARGS)
+
+prove: .stamps/node  ## the same, a thousand sequences of a hundred actions: an hour
+	@echo "[prove] tests/forge, with forge, the long run"
+	@FOUNDRY_PROFILE=prove $(FORGE) test $(FORGE_ARGS)
 
 test-service: .stamps/compile  ## run the tests on a real chain, SQLite and PostgreSQL, a browser
 	@echo "[test-service] tests, on anvil, SQLite and PostgreSQL"

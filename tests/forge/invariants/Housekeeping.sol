@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IAllowanceVault} from "../../../contracts/interfaces/IAllowanceVault.sol";
+import {IBenefitToken} from "../../../contracts/interfaces/IBenefitToken.sol";
+import {IOfficerRegistry} from "../../../contracts/interfaces/IOfficerRegistry.sol";
+import {Attempts} from "./Attempts.sol";
+
+/// @title Freezing, attesting, pausing, officers leaving, and time
+abstract contract Housekeeping is Attempts {
+    function freeze(uint256 pick) external watched {
+        address account = _wallet(pick);
+        _try(relief.FREEZER(), address(_token), abi.encodeCall(IBenefitToken.freeze, (account)), true, "freeze");
+        if (!_frozen[account]) _balanceWhenFrozen[account] = _balances[account];
+        _frozen[account] = true;
+    }
+
+    function unfreeze(uint256 pick) external watched {
+        address account = _wallet(pick);
+        _try(relief.FREEZER(), address(_token), abi.encodeCall(IBenefitToken.unfreeze, (account)), true, "unfreeze");
+        _frozen[account] = false;
+    }
+
+    function attest(uint256 amount, uint256 included, uint256 age) external watched {
+        // Mostly enough for all that may be approved.
+        amount = amount % 4 == 0 ? amount % 1_000_000e6 : relief.RESERVE();
+        included = _redemptionsIncluded + included % (_redeemed - _redemptionsIncluded + 2);
+        uint256 asOf = block.timestamp + 1 - age % 2 days;
+        bool allowed = asOf <= block.timestamp && asOf > _attestedAsOf && included <= _redeemed;
+        bytes memory call =
+            abi.encodeCall(IBenefitToken.attestReserve, (uint80(amount), uint80(included), uint40(asOf), bytes32(0)));
+        if (!_try(relief.ATTESTOR(), address(_token), call, allowed, "attest")) return;
+        _attested = amount;
+        _attestedAsOf = asOf;
+        _redemptionsIncluded = included;
+    }
+
+    function pauseVault(uint8 operations) external watched {
+        // Seldom enough that most actions meet no pause.
+        if (operations % 2 != 0) return;
+        operations = (operations / 2) % 9;
+        bool rested = _withdrawalsPausedUntil == 0 || block.timestamp >= _withdrawalsPausedUntil + 72 hours;
+        bool allowed = operations >= 1 && operations <= 7 && (operations & 4 == 0 || rested);
+        bytes memory call = abi.encodeCall(IAllowanceVault.pause, (operations));
+        if (!_try(relief.GUARDIAN(), address(_vault), call, allowed, "pause")) return;
+        if (operations & 1 != 0) _approvalsPaused = true;
+        if (operations & 2 != 0) _executionPaused = true;
+        if (operations & 4 != 0) _withdrawalsPausedUntil = block.timestamp + 72 hours;
+    }
+
+    function unpauseVault(uint8 operations, uint256 signers) external watched {
+        operations = operations % 2 == 0 ? 7 : operations % 9;
+        bytes32 structHash = keccak256(
+            abi.encode(
+                keccak256("Unpause(uint8 operations,bytes32 actionId,uint40 deadline)"),
+                operations,
+                bytes32(++_ids),
+                _deadline()
+            )
+        );
+        (bytes memory packed, bool quorate) = _governed(relief.vaultDigest(structHash), signers);
+        bytes memory call = abi.encodeCall(IAllowanceVault.unpause, (operations, bytes32(_ids), _deadline(), packed));
+        bool allowed = quorate && operations >= 1 && operations <= 7;
+        if (!_try(STRANGER, address(_vault), call, allowed, "unpause")) return;
+        _spent.push(Spent(address(_vault), call));
+        if (operations & 1 != 0) _approvalsPaused = false;
+        if (operations & 2 != 0) _executionPaused = false;
+        if (operations & 4 != 0) _withdrawalsPausedUntil = 0;
+    }
+
+    function pauseTransfers(uint256 rarely) external watched {
+        if (rarely % 2 != 0) return;
+        bytes memory call = abi.encodeCall(IBenefitToken.pauseTransfers, ());
+        if (_try(relief.GUARDIAN(), address(_token), call, true, "pauseTransfers")) _transfersPaused = true;
+    }
+
+    function unpauseTransfers(uint256 signers) external watched {
+        bytes32 structHash = keccak256(
+            abi.encode(
+                keccak256("UnpauseTransfers(bytes32 actionId,uint40 deadline)"), bytes32(++_ids), _deadline()
+            )
+        );
+        (bytes memory packed, bool quorate) = _governed(relief.tokenDigest(structHash), signers);
+        bytes memory call = abi.encodeCall(IBenefitToken.unpauseTransfers, (bytes32(_ids), _deadline(), packed));
+        if (!_try(STRANGER, address(_token), call, quorate, "unpauseTransfers")) return;
+        _spent.push(Spent(address(_token), call));
+        _transfersPaused = false;
+    }
+
+    /// @notice Officer 3 leaves; what that officer signs afterwards does not count.
+    function removeOfficer(uint256 rarely, uint256 signers) external watched {
+        if (rarely % 4 != 0) return;
+        bytes32 structHash = keccak256(
+            abi.encode(
+                keccak256("OfficerRemoval(uint32 officerId,bytes32 actionId,uint40 deadline)"),
+                3,
+                bytes32(++_ids),
+                _deadline()
+            )
+        );
+        (bytes memory packed, bool quorate) = _governed(relief.registryDigest(structHash), signers);
+        bytes memory call = abi.encodeCall(IOfficerRegistry.removeOfficer, (3, bytes32(_ids), _deadline(), packed));
+        if (!_try(STRANGER, address(_registry), call, quorate && !_officerRemoved, "removeOfficer")) return;
+        _spent.push(Spent(address(_registry), call));
+        _officerRemoved = true;
+    }
+
+    /// @notice Mostly hours, sometimes days.
+    function letTimePass(uint256 time) external watched {
+        vm.warp(block.timestamp + (time % 4 == 0 ? time % 9 days : time % 1 days));
+    }
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IAllowanceVault} from "../../../contracts/interfaces/IAllowanceVault.sol";
+import {IBenefitToken} from "../../../contracts/interfaces/IBenefitToken.sol";
+import {Cheats} from "../Vm.sol";
+import {Relief} from "../support/Relief.sol";
+import {Books} from "./Books.sol";
+import {Handler} from "./Handler.sol";
+
+/// @title What holds after any sequence of actions by anybody
+contract PaymentsTest is Cheats {
+    Relief private _relief;
+    Handler private _handler;
+    IAllowanceVault private _vault;
+    IBenefitToken private _token;
+
+    function setUp() external {
+        _relief = new Relief();
+        _handler = new Handler(_relief);
+        _vault = _relief.vault();
+        _token = _relief.token();
+    }
+
+    /// @notice Asked by Foundry: whose functions it calls.
+    function targetContracts() external view returns (address[] memory targets) {
+        targets = new address[](1);
+        targets[0] = address(_handler);
+    }
+
+    // Each of the three is a campaign of its own, so what is asked together is asked of the same sequences.
+
+    function invariant_moneyAddsUp() external view {
+        _balancesSumToTheSupplyAndAreTheBooks();
+        _committedIsWhatIsUnpaid();
+        _budgetIsWhatWasApprovedLessWhatCameBack();
+        _noCommitmentPassedTheReserveInForce();
+    }
+
+    function invariant_payeesGetWhatIsTheirsOnce() external view {
+        _withdrawnAtMostVestedAtMostTotal();
+        _accruedNeverFalls();
+        _aPayoutNumberIsPaidAtMostOnce();
+    }
+
+    function invariant_nobodyDoesWhatTheyMayNot() external view {
+        _nothingWasApprovedWithoutQuorum();
+        _frozenBalancesStand();
+        _strangersChangeNothing();
+        _contractsDoWhatTheRulesSay();
+    }
+
+    function _balancesSumToTheSupplyAndAreTheBooks() private view {
+        address[] memory holders = _handler.holders();
+        uint256 sum;
+        for (uint256 i; i < holders.length; ++i) {
+            uint256 balance = _token.balanceOf(holders[i]);
+            sum += balance;
+            vm.assertEq(balance, _handler.balance(holders[i]), "balance");
+        }
+        vm.assertEq(sum, _token.totalSupply(), "sum of balances");
+        vm.assertEq(sum, _handler.supply(), "supply");
+    }
+
+    function _committedIsWhatIsUnpaid() private view {
+        vm.assertEq(_token.committed(), _handler.owedInAll(), "committed");
+        vm.assertEq(_token.minter(address(_vault)).committed, _handler.owedInAll(), "committed by the vault");
+    }
+
+    function _budgetIsWhatWasApprovedLessWhatCameBack() private view {
+        uint256 allocated = _vault.programme(_relief.PROGRAMME()).allocated;
+        vm.assertEq(allocated, _handler.budgetUsed(), "allocated");
+        vm.assertLe(allocated, _relief.BUDGET(), "budget");
+    }
+
+    function _noCommitmentPassedTheReserveInForce() private view {
+        Books.Commitment[] memory commitments = _handler.commitments();
+        for (uint256 i; i < commitments.length; ++i) {
+            vm.assertLe(commitments[i].outstandingWithIt, commitments[i].reserveInForce, "reserve");
+            vm.assertTrue(!commitments[i].stale, "attestation older than 35 days");
+        }
+    }
+
+    function _nothingWasApprovedWithoutQuorum() private view {
+        Books.Commitment[] memory commitments = _handler.commitments();
+        for (uint256 i; i < commitments.length; ++i) {
+            vm.assertTrue(commitments[i].quorate, "quorum");
+        }
+    }
+
+    function _withdrawnAtMostVestedAtMostTotal() private view {
+        for (uint256 number; number < _handler.batchCount(); ++number) {
+            bytes32 id = _handler.bookedBatch(number).id;
+            Books.Payout[] memory payouts = _handler.bookedPayouts(number);
+            for (uint256 i; i < payouts.length; ++i) {
+                if (!_handler.isOpen(number, i)) continue;
+                (address payee, uint256 total, uint256 accrued, uint256 withdrawn,) = _vault.stream(id, i);
+                vm.assertEq(payee, payouts[i].payee);
+                vm.assertEq(withdrawn, payouts[i].paid, "withdrawn");
+                vm.assertLe(withdrawn, accrued, "withdrawn of accrued");
+                vm.assertLe(accrued, _handler.vestedToTheSecond(number, i), "accrued of vested");
+                vm.assertLe(accrued, total, "vested of total");
+            }
+        }
+    }
+
+    function _aPayoutNumberIsPaidAtMostOnce() private view {
+        uint256 next = 1;
+        for (uint256 number; number < _handler.batchCount(); ++number) {
+            Books.Booked memory booked = _handler.bookedBatch(number);
+            Books.Payout[] memory payouts = _handler.bookedPayouts(number);
+            vm.assertEq(_vault.batch(booked.id).firstNumber, next, "number");
+            next += payouts.length;
+            for (uint256 i; i < payouts.length; ++i) {
+                vm.assertLe(payouts[i].timesPaid, 1, "paid twice");
+                vm.assertLe(payouts[i].paid, payouts[i].amount, "paid too much");
+            }
+        }
+    }
+
+    function _frozenBalancesStand() private view {
+        vm.assertTrue(!_handler.frozenBalanceMoved(), "a frozen balance moved");
+    }
+
+    function _accruedNeverFalls() private view {
+        vm.assertTrue(!_handler.accrualFell(), "accrued became less");
+    }
+
+    function _strangersChangeNothing() private view {
+        vm.assertTrue(!_handler.strangerChangedSomething(), "a stranger changed something");
+    }
+
+    function _contractsDoWhatTheRulesSay() private view {
+        vm.assertEq(_handler.disagreement(), "");
+    }
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {OfficerSignatures} from "../../../contracts/libraries/OfficerSignatures.sol";
+import {Cheats} from "../Vm.sol";
+
+contract OfficerSignaturesTest is Cheats {
+    function read(bytes calldata blob, uint256 offset)
+        external
+        pure
+        returns (OfficerSignatures.Record memory record, uint256 next)
+    {
+        return OfficerSignatures.read(blob, offset);
+    }
+
+    function _record(uint32 id, uint8 kind, bytes memory signer, bytes memory signature)
+        private
+        pure
+        returns (bytes memory)
+    {
+        return abi.encodePacked(id, kind, uint16(signer.length), uint16(signature.length), signer, signature);
+    }
+
+    function testFuzz_aRecordIsReadAsItWasPackedWhateverStandsAround(
+        bytes memory before,
+        uint32 id,
+        uint8 kind,
+        bytes memory signer,
+        bytes memory signature,
+        bytes memory behind
+    ) external view {
+        bytes memory blob = abi.encodePacked(before, _record(id, kind, signer, signature), behind);
+        (OfficerSignatures.Record memory record, uint256 next) = this.read(blob, before.length);
+        vm.assertEq(record.officerId, id);
+        vm.assertEq(record.signerType, kind);
+        vm.assertEq(record.signer, signer);
+        vm.assertEq(record.signature, signature);
+        vm.assertEq(next, blob.length - behind.length);
+    }
+
+    function testFuzz_aRecordCutShortIsRefused(
+        bytes memory before,
+        bytes memory signer,
+        bytes memory signature,
+        uint256 missing
+    ) external {
+        bytes memory whole = _record(7, 1, signer, signature);
+        bytes memory part = new bytes(whole.length - between(missing, 1, whole.length));
+        for (uint256 i; i < part.length; ++i) {
+            part[i] = whole[i];
+        }
+        vm.expectRevert(abi.encodeWithSelector(OfficerSignatures.MalformedSignatures.selector, before.length));
+        this.read(abi.encodePacked(before, part), before.length);
+    }
+}

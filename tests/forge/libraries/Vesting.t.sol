@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Vesting} from "../../../contracts/libraries/Vesting.sol";
+import {Cheats} from "../Vm.sol";
+
+contract VestingTest is Cheats {
+    uint32 private constant ALONE = 0x80000000;
+
+    function testFuzz_vestedGrowsFromNothingToAll(uint64 total, uint256 early, uint256 late, uint256 duration)
+        external
+        pure
+    {
+        duration = between(duration, 1, 2 ** 31 - 2);
+        late = late % (duration + 1);
+        early = early % (late + 1);
+        vm.assertEq(Vesting.vested(total, 0, duration), 0);
+        vm.assertEq(Vesting.vested(total, duration, duration), total);
+        vm.assertLe(Vesting.vested(total, early, duration), Vesting.vested(total, late, duration));
+        vm.assertLe(Vesting.vested(total, late, duration), total);
+    }
+
+    function testFuzz_vestedIsRoundedDownByLessThanOneUnit(uint64 total, uint256 elapsed, uint256 duration)
+        external
+        pure
+    {
+        duration = between(duration, 1, 2 ** 31 - 2);
+        elapsed = elapsed % (duration + 1);
+        uint256 vested = Vesting.vested(total, elapsed, duration);
+        vm.assertLe(vested * duration, uint256(total) * elapsed);
+        vm.assertTrue((vested + 1) * duration > uint256(total) * elapsed, "more than one unit lost");
+    }
+
+    function testFuzz_stepIsAWholeCadenceNotYetPassed(uint256 elapsed, uint256 cliff, uint256 cadence, uint256 duration)
+        external
+        pure
+    {
+        duration = between(duration, 1, 2 ** 31 - 2);
+        cliff = cliff % (duration + 1);
+        cadence = between(cadence, 1, duration);
+        elapsed = elapsed % (2 * duration);
+        uint256 step = Vesting.step(elapsed, cliff, cadence, duration);
+        if (elapsed >= duration) {
+            vm.assertEq(step, duration);
+        } else if (elapsed < cliff) {
+            vm.assertEq(step, 0);
+        } else {
+            vm.assertEq(step % cadence, 0);
+            vm.assertLe(step, elapsed);
+            vm.assertTrue(elapsed < step + cadence, "a step behind");
+        }
+    }
+
+    function testFuzz_stepNeverGoesBack(uint256 early, uint256 late, uint256 cliff, uint256 cadence, uint256 duration)
+        external
+        pure
+    {
+        duration = between(duration, 1, 2 ** 31 - 2);
+        cliff = cliff % (duration + 1);
+        cadence = between(cadence, 1, duration);
+        late = late % (2 * duration);
+        early = early % (late + 1);
+        vm.assertLe(Vesting.step(early, cliff, cadence, duration), Vesting.step(late, cliff, cadence, duration));
+    }
+
+    function testFuzz_paidThroughIsTheLaterUnlessAlone(uint32 watermark, uint32 own) external pure {
+        own &= ~ALONE;
+        vm.assertEq(Vesting.paidThrough(watermark, own), own > watermark ? own : watermark);
+        vm.assertEq(Vesting.paidThrough(watermark, own | ALONE), own);
+    }
+
+    function testFuzz_cutOffEndsAtTheCut(uint32 time, uint32 cut) external pure {
+        vm.assertEq(Vesting.cutOff(time, 0), time);
+        cut = uint32(between(cut, 0, type(uint32).max - 1));
+        vm.assertEq(Vesting.cutOff(time, cut + 1), time < cut ? time : cut);
+    }
+
+    function testFuzz_aLaneIsWrittenAndItsNeighboursStand(uint256 word, uint256 index, uint256 other, uint32 value)
+        external
+        pure
+    {
+        uint256 written = Vesting.withLane(word, index, value);
+        vm.assertEq(Vesting.lane(written, index), value);
+        vm.assume(other % 8 != index % 8);
+        vm.assertEq(Vesting.lane(written, other), Vesting.lane(word, other));
+    }
+
+    /// @notice The range, the stream alone, being skipped and being cut, in every order, against a sum of payments.
+    /// @param moves Two bits a move: 0 range withdrawal, 1 own withdrawal, 2 range while frozen, 3 cut.
+    function testFuzz_paidThroughNeverLosesNorDoubles(uint64 total, uint32 duration, uint256 moves, uint256 waits)
+        external
+        pure
+    {
+        duration = uint32(between(duration, 16, 2 ** 31 - 2));
+        Paid memory stream = Paid(total, duration, 0, 0, 0, 0);
+        uint256 elapsed;
+        uint256 kept = total;
+        for (uint256 i; i < 16; ++i) {
+            elapsed += ((waits >> (i * 16)) % 65536) * duration / (16 * 65536);
+            uint256 move = (moves >> (2 * i)) & 3;
+            if (move == 3 && stream.cancelLane == 0) {
+                stream.cancelLane = uint32(elapsed) + 1;
+                kept = Vesting.vested(total, elapsed, duration);
+            } else if (move == 1) {
+                _pay(stream, elapsed);
+                stream.own = uint32(Vesting.cutOff(elapsed, stream.cancelLane));
+            } else if (move == 2) {
+                if (_due(stream, elapsed) != 0) {
+                    stream.own = uint32(Vesting.paidThrough(stream.watermark, stream.own)) | ALONE;
+                }
+                stream.watermark = uint32(elapsed);
+            } else if (move == 0) {
+                bool rejoins = stream.own & ALONE != 0 && _due(stream, elapsed) != 0;
+                _pay(stream, elapsed);
+                if (rejoins) stream.own = uint32(elapsed);
+                stream.watermark = uint32(elapsed);
+            }
+            uint256 accrued = Vesting.vested(total, elapsed, duration);
+            vm.assertLe(stream.paid, accrued < kept ? accrued : kept, "paid more than accrued");
+        }
+        _pay(stream, duration);
+        vm.assertEq(stream.paid, kept, "paid in all");
+    }
+
+    struct Paid {
+        uint256 total;
+        uint256 duration;
+        uint32 watermark;
+        uint32 own;
+        uint32 cancelLane;
+        uint256 paid;
+    }
+
+    function _due(Paid memory stream, uint256 elapsed) private pure returns (uint256) {
+        uint256 from = Vesting.cutOff(Vesting.paidThrough(stream.watermark, stream.own), stream.cancelLane);
+        uint256 to = Vesting.cutOff(elapsed, stream.cancelLane);
+        if (to <= from) return 0;
+        return Vesting.vested(stream.total, to, stream.duration) - Vesting.vested(stream.total, from, stream.duration);
+    }
+
+    function _pay(Paid memory stream, uint256 elapsed) private pure {
+        stream.paid += _due(stream, elapsed);
+    }
+}
