@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.clock import Clock
-from service.confirmations.models import Event
+from service.confirmations.projections import unknown_batch
 from service.errors import Conflict, InvalidInput, NotFound
 from service.payouts.models import Batch, JournalEntry, Programme
 from service.payouts.queries import batch_status
@@ -48,21 +48,12 @@ def find_batch(session: Session, text: str) -> Batch:
 def refuse_unknown_batches(session: Session) -> None:
     """Refuse to build while a batch is on chain that the database does not know.
 
-    So it is after an old backup was restored. The contract refuses a batch twice, but not one case
-    in two batches; which cases the unknown batch pays, only its manifest says.
-
     Raises
     ------
     Conflict
         When there is such a batch.
     """
-    known = select(Batch.id)
-    found = session.scalars(
-        select(Event.batch_id)
-        .where(Event.name == "BatchApproved", Event.batch_id.not_in(known))
-        .order_by(Event.id)
-        .limit(1)
-    ).first()
+    found = unknown_batch(session)
     if found is not None:
         raise Conflict(
             f"batch {found} is on chain and not in this database, so its cases could be paid "

@@ -204,7 +204,8 @@ class BatchRows:
         if payout.status in (PayoutStatus.PAID, PayoutStatus.OPENED):
             return {"paid" if (payout.block or 0) <= self.final_to else "included"}
         if payout.status is PayoutStatus.CANCELLED:
-            return {"cancelled"}
+            final = payout.batch.cancelled_block <= self.final_to
+            return {"cancelled"} if final else {"held", "cancelled"}
         expired = self.time >= payout.batch.approval["expiresAt"]
         return {"skipped", "expired"} if expired else {"skipped"}
 

@@ -151,6 +151,7 @@ class Batch:
     tx: bytes
     unexecuted: int
     cancelled: bool = False
+    cancelled_block: int = 0
     chunks: dict[int, Chunk] = field(default_factory=dict)
 
     @property

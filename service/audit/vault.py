@@ -192,6 +192,7 @@ class VaultReplay:
             found = event.args["returned"]
             self._cancel_mismatch(place, "returned another sum", batch.unexecuted, found)
         batch.cancelled = True
+        batch.cancelled_block = event.block
         batch.unexecuted = 0
         self.return_to_budget(event, batch, place)
 

@@ -69,6 +69,16 @@ def finalise(session: Session, chain_id: int, depth_blocks: int) -> FinalityResu
         Payout.included_block_number <= block.number,
         updated_at=SYSTEM_CLOCK.now(),
     )
+    rows += move_all(
+        session,
+        Payout,
+        PayoutState.CANCELLED,
+        Payout.state == PayoutState.HELD,
+        Payout.batch_id.in_(
+            select(Event.batch_id).where(Event.name == "BatchCancelled", Event.final.is_(True))
+        ),
+        updated_at=SYSTEM_CLOCK.now(),
+    )
     rows += move_all(session, Chunk, ChunkState.FINAL, Chunk.executed_block_number <= block.number)
     rows += _transactions(session, chain_id, block.number)
     rows += _requests(session, block.number)

@@ -213,16 +213,20 @@ def _batch_approved(session: Session, event: Event) -> None:
 
 
 def _batch_unapproved(session: Session, event: Event) -> None:
-    move_all(
-        session,
-        Batch,
-        BatchState.RELEASED,
-        Batch.id == event.batch_id,
-        first_number=None,
-        approved_block_number=None,
-        approved_block_hash=None,
-        execute_from_unix_s=None,
-    )
+    gone = {
+        "first_number": None,
+        "approved_block_number": None,
+        "approved_block_hash": None,
+        "execute_from_unix_s": None,
+    }
+    of_batch = Batch.id == event.batch_id
+    released = of_batch & Batch.released_at.is_not(None)
+    if not move_all(session, Batch, BatchState.RELEASED, released, **gone):
+        # A stranger had sent it: nobody here released it, so we must not send it again. It may come
+        # on chain once more until its time is over, and its cases wait for that.
+        move_all(session, Batch, BatchState.CANCELLED, of_batch, **gone)
+        waiting = Payout.state.in_([PayoutState.QUEUED, PayoutState.SENT])
+        _move_payouts(session, PayoutState.HELD, event.batch_id, waiting)
     session.execute(
         update(Payout)
         .where(Payout.batch_id == event.batch_id)
@@ -232,19 +236,32 @@ def _batch_unapproved(session: Session, event: Event) -> None:
 
 
 def _batch_cancelled(session: Session, event: Event) -> None:
+    """Hold what was not paid: freed before the event is final, a case could be paid twice."""
     move_all(session, Batch, BatchState.CANCELLED, Batch.id == event.batch_id)
-    open_states = [PayoutState.QUEUED, PayoutState.SENT, PayoutState.HELD, PayoutState.APPROVED]
-    _move_payouts(session, PayoutState.CANCELLED, event.batch_id, Payout.state.in_(open_states))
+    open_states = [PayoutState.QUEUED, PayoutState.SENT, PayoutState.APPROVED]
+    _move_payouts(session, PayoutState.HELD, event.batch_id, Payout.state.in_(open_states))
 
 
 def _batch_uncancelled(session: Session, event: Event) -> None:
-    move_all(session, Batch, BatchState.ONCHAIN, Batch.id == event.batch_id)
-    _move_payouts(
-        session,
-        PayoutState.QUEUED,
-        event.batch_id,
-        Payout.state == PayoutState.CANCELLED,
-    )
+    batch = session.get_one(Batch, event.batch_id, populate_existing=True)
+    move_all(session, Batch, BatchState.ONCHAIN, Batch.id == batch.id)
+    if not batch.paused:
+        held = Payout.state.in_([PayoutState.HELD, PayoutState.CANCELLED])
+        _move_payouts(session, PayoutState.QUEUED, batch.id, held)
+
+
+def unknown_batch(session: Session) -> str | None:
+    """Return the id of a batch that is on chain and not in the database, the oldest; or None.
+
+    So it is after an old backup was restored. The contract refuses a batch twice, but not one case
+    in two batches; which cases the unknown batch pays, only its manifest says.
+    """
+    return session.scalars(
+        select(Event.batch_id)
+        .where(Event.name == "BatchApproved", Event.batch_id.not_in(select(Batch.id)))
+        .order_by(Event.id)
+        .limit(1)
+    ).first()
 
 
 def _chunk_paid(session: Session, event: Event) -> None:

@@ -22,6 +22,7 @@ from typing import IO, Any, Self
 from uuid import uuid4
 
 from sqlalchemy import Engine, func, select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from service.chain.contracts import Contracts
@@ -33,6 +34,7 @@ from service.config import Settings
 from service.confirmations.finality import finalise
 from service.confirmations.ingest import FINAL_CURSOR, Ingestor
 from service.confirmations.models import ChainAlarm, Cursor
+from service.confirmations.projections import unknown_batch
 from service.db import create_database_engine, session_factory, transaction
 from service.errors import ChainUnavailable, ConfigurationError, Conflict, IntegrityError
 from service.ledger.posting import post_final
@@ -191,6 +193,10 @@ class Worker:
                 say("chain_unavailable", detail=error.detail)
                 stop.wait(OUTAGE_PAUSE_S)
                 continue
+            except OperationalError as error:  # busy too long, or away: the rows are as they were
+                say("database_unavailable", detail=str(error.orig))
+                stop.wait(OUTAGE_PAUSE_S)
+                continue
             except IntegrityError as error:
                 say("stopped_by_alarm", detail=error.detail)
                 stop.wait(OUTAGE_PAUSE_S)
@@ -247,7 +253,13 @@ class Worker:
             head = Head(read.head, read.timestamp_unix_s)
             with transaction(self._sessions) as session:
                 drop_unwanted(session)
-                planned = self._planner.plan(session, head, self._engine.senders)
+                planned = self._planner.plan(
+                    session,
+                    head,
+                    self._engine.senders,
+                    # Its cases may be in a batch of ours that waits.
+                    with_approvals=unknown_batch(session) is None,
+                )
             self._hook("planned")
         final_block = self._final_block(read.head)
         moved = self._engine.step(final_block)

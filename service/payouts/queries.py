@@ -263,7 +263,9 @@ def _stuck(
             message = f"the challenge delay ends at {batch.execute_from_unix_s}"
             found.append(Stuck("challenge_delay", message, open_chunks))
     if batch.state == BatchState.CANCELLED and PayoutState.HELD in payouts:
-        message = "signatures may exist: held until the time to execute before (decision 0021)"
+        message = "held until the cancellation is final"
+        if batch.first_number is None:
+            message = "signatures may exist: held until the time to execute before (decision 0021)"
         found.append(Stuck("held_after_cancel", message, payouts[PayoutState.HELD].count))
     return [*found, *_skipped(session, batch)]
 

@@ -240,7 +240,7 @@ def free_overdue(session: Session, final_block_unix_s: int, *, clock: Clock = SY
         batch.last_error = "its time to execute is over, and it is not on chain"
         _record(session, batch, "cancel_overdue", "worker", now, reason=batch.last_error)
     session.flush()
-    waiting = [PayoutState.HELD.value, PayoutState.QUEUED.value]
+    waiting = [PayoutState.HELD.value, PayoutState.QUEUED.value, PayoutState.SENT.value]
     freed = move_all(
         session,
         Payout,

@@ -107,7 +107,7 @@ TRANSITIONS: Mapping[type[State], Mapping[Any, frozenset[Any]]] = {
             {_P.QUEUED, _P.HELD, _P.CANCELLED, _P.INCLUDED, _P.SKIPPED, _P.EXPIRED}
         ),
         _P.QUEUED: frozenset({_P.SENT, _P.HELD, _P.INCLUDED, _P.SKIPPED, _P.CANCELLED, _P.EXPIRED}),
-        _P.SENT: frozenset({_P.QUEUED, _P.INCLUDED, _P.SKIPPED, _P.CANCELLED, _P.EXPIRED}),
+        _P.SENT: frozenset({_P.QUEUED, _P.HELD, _P.INCLUDED, _P.SKIPPED, _P.CANCELLED, _P.EXPIRED}),
         _P.INCLUDED: frozenset({_P.PAID, _P.QUEUED, _P.SENT, _P.SKIPPED}),
         _P.PAID: frozenset(),
         _P.HELD: frozenset({_P.QUEUED, _P.INCLUDED, _P.SKIPPED, _P.CANCELLED, _P.EXPIRED}),

@@ -91,7 +91,9 @@ class Planner:
         self._relayers = tuple(relayers)
         self._turn = 0
 
-    def plan(self, session: Session, head: Head, senders: Sequence[str]) -> int:
+    def plan(
+        self, session: Session, head: Head, senders: Sequence[str], *, with_approvals: bool = True
+    ) -> int:
         """Build what is due; returns how many transactions are new.
 
         Parameters
@@ -100,12 +102,15 @@ class Planner:
             Newest block read.
         senders
             Lanes this worker holds; what needs another sender waits.
+        with_approvals
+            Whether released batches may go on chain.
         """
         self._expire_actions(session, head)
         planned = 0
         relayers = self._able(session, [s for s in self._relayers if s in senders])
         if relayers:
-            for source in (self._approvals, self._chunks, self._actions):
+            sources = (self._chunks, self._actions)
+            for source in (self._approvals, *sources) if with_approvals else sources:
                 for item in source(session, head):
                     self._turn += 1
                     planned += self._add(session, item, relayers[self._turn % len(relayers)])
