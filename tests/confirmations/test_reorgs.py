@@ -7,12 +7,13 @@ from itertools import pairwise
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from service.confirmations.models import Block, ChainAlarm, Event, Transfer
 from service.errors import IntegrityError
-from service.payouts.models import Stream
+from service.payouts.models import Batch, Stream
 from service.transactions.models import Transaction
-from tests.support.rows import DAY_S, add_batch, add_request
+from tests.support.rows import DAY_S, add_action, add_batch, add_request
 from tests.support.world import World, run_as_stranger
 
 Make = Callable[[int], World]
@@ -21,6 +22,18 @@ Make = Callable[[int], World]
 def count(world: World, model: type) -> int:
     with world.session() as session:
         return session.scalars(select(func.count()).select_from(model)).one()
+
+
+def add_cancellation(session: Session, world: World, batch_id: str) -> None:
+    add_action(
+        session,
+        world.deployed,
+        kind="batch_cancellation",
+        key="vault",
+        primary_type="BatchCancellation",
+        members=[("batchId", "bytes32")],
+        message={"batchId": bytes.fromhex(batch_id[2:])},
+    )
 
 
 class Reorg:
@@ -167,3 +180,67 @@ def failed(world: World) -> bool:
     with world.session() as session:
         states = session.scalars(select(Transaction.state)).all()
     return "superseded" in states
+
+
+def test_what_a_cancellation_leaves_unpaid_is_held_until_the_cancellation_is_final(
+    make_world: Make,
+) -> None:
+    world = make_world(8)
+    with world.session() as session:
+        batch = add_batch(session, world.deployed, [5, 6], chunk_size=1)
+    run_as_stranger(world, batch, approve=True, chunks=[])
+    reorg = Reorg(world)
+    with world.session() as session:
+        session.get_one(Batch, batch.id).paused = True
+        add_cancellation(session, world, batch.id)
+    world.run()
+    assert world.batch_state(batch.id) == "cancelled"
+    assert world.payout_states(batch.id) == ["held"] * 2
+
+    reorg.happen(1)
+    with world.session() as session:
+        session.get_one(Batch, batch.id).paused = False
+    with world.worker() as worker:
+        assert worker.step().rewound > 0
+    assert world.batch_state(batch.id) == "onchain"
+    world.run()
+    world.deployed.mine(8)
+    world.run()
+
+    assert world.payout_states(batch.id) == ["cancelled"] * 2
+    assert world.differences() == []
+
+
+def test_a_batch_that_nobody_here_released_is_not_sent_again_after_a_reorg(
+    make_world: Make,
+) -> None:
+    world = make_world(8)
+    with world.session() as session:
+        batch = add_batch(session, world.deployed, [5, 6], state="approved")
+        session.get_one(Batch, batch.id).released_at = None
+    reorg = Reorg(world)
+    run_as_stranger(world, batch, approve=True, chunks=[])
+    with world.worker() as worker:
+        worker.step()
+        assert world.batch_state(batch.id) == "onchain"
+        reorg.happen(1)
+        worker.run_until_idle(20)
+
+    assert world.batch_state(batch.id) == "cancelled"
+    assert world.payout_states(batch.id) == ["held"] * 2
+    assert [world.balance_on_chain(payee) for payee in batch.payees] == [0, 0]
+
+
+def test_nothing_goes_on_chain_while_a_batch_there_is_unknown_here(make_world: Make) -> None:
+    world = make_world(0)
+    with world.sessions() as session:
+        unknown = add_batch(session, world.deployed, [5], name="unknown")
+        session.rollback()
+    run_as_stranger(world, unknown, approve=True, chunks=[])
+    with world.session() as session:
+        batch = add_batch(session, world.deployed, [5], payees=unknown.payees)
+
+    world.run()
+
+    assert world.batch_state(batch.id) == "released"
+    assert world.balance_on_chain(batch.payees[0]) == 0
