@@ -143,7 +143,7 @@ abstract contract Batches is Attempts {
     function cancelBatch(uint256 pick, uint256 signers) external watched {
         (bool found, uint256 number) = _pick(pick);
         // Seldom enough that most batches live on.
-        if (!found || signers % 3 != 0) return;
+        if (!found || _mixed(pick ^ signers) % 3 != 0) return;
         Booked storage batch = _batches[number];
         bytes32 structHash = keccak256(
             abi.encode(
@@ -153,7 +153,7 @@ abstract contract Batches is Attempts {
                 _deadline()
             )
         );
-        (bytes memory packed, bool quorate) = _reviewed(batch, structHash, signers / 3);
+        (bytes memory packed, bool quorate) = _reviewed(batch, structHash, signers);
         bytes memory call = abi.encodeCall(IAllowanceVault.cancelBatch, (batch.id, bytes32(_ids), _deadline(), packed));
         if (!_try(STRANGER, address(_vault), call, quorate && !batch.cancelled, "cancelBatch")) return;
         uint256 before = _owedInAll();
@@ -235,10 +235,9 @@ abstract contract Batches is Attempts {
         index %= _payouts[number].length;
         for (uint256 i; i < _payouts[number].length; ++i) {
             uint256 candidate = (index + i) % _payouts[number].length;
-            if (_payouts[number][candidate].skipped) {
-                index = candidate;
-                break;
-            }
+            if (!_payouts[number][candidate].skipped) continue;
+            index = candidate;
+            if (_payable(_payouts[number][candidate].payee)) break;
         }
         Payout storage payout = _payouts[number][index];
         bool allowed =

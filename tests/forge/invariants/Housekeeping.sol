@@ -21,7 +21,19 @@ abstract contract Housekeeping is Attempts {
         _frozen[account] = false;
     }
 
-    function attest(uint256 amount, uint256 included, uint256 age) external watched {
+    /// @notice One of them; pauses and leaving officers seldom enough that most actions meet neither.
+    function housekeep(uint256 which, uint256 one, uint256 other) external watched {
+        which = _mixed(which) % 10;
+        if (which < 4) _attest(one, other, _mixed(one));
+        else if (which == 4) _pauseVault(uint8(_mixed(one) % 9));
+        else if (which == 5) _unpauseVault(uint8(_mixed(one) % 9), other);
+        else if (which == 6) _unpauseVault(7, other);
+        else if (which == 7) _pauseTransfers();
+        else if (which == 8) _unpauseTransfers(other);
+        else _removeOfficer(other);
+    }
+
+    function _attest(uint256 amount, uint256 included, uint256 age) private {
         // Mostly enough for all that may be approved.
         amount = amount % 4 == 0 ? amount % 1_000_000e6 : relief.RESERVE();
         included = _redemptionsIncluded + included % (_redeemed - _redemptionsIncluded + 2);
@@ -35,10 +47,7 @@ abstract contract Housekeeping is Attempts {
         _redemptionsIncluded = included;
     }
 
-    function pauseVault(uint8 operations) external watched {
-        // Seldom enough that most actions meet no pause.
-        if (operations % 2 != 0) return;
-        operations = (operations / 2) % 9;
+    function _pauseVault(uint8 operations) private {
         bool rested = _withdrawalsPausedUntil == 0 || block.timestamp >= _withdrawalsPausedUntil + 72 hours;
         bool allowed = operations >= 1 && operations <= 7 && (operations & 4 == 0 || rested);
         bytes memory call = abi.encodeCall(IAllowanceVault.pause, (operations));
@@ -48,8 +57,7 @@ abstract contract Housekeeping is Attempts {
         if (operations & 4 != 0) _withdrawalsPausedUntil = block.timestamp + 72 hours;
     }
 
-    function unpauseVault(uint8 operations, uint256 signers) external watched {
-        operations = operations % 2 == 0 ? 7 : operations % 9;
+    function _unpauseVault(uint8 operations, uint256 signers) private {
         bytes32 structHash = keccak256(
             abi.encode(
                 keccak256("Unpause(uint8 operations,bytes32 actionId,uint40 deadline)"),
@@ -68,13 +76,12 @@ abstract contract Housekeeping is Attempts {
         if (operations & 4 != 0) _withdrawalsPausedUntil = 0;
     }
 
-    function pauseTransfers(uint256 rarely) external watched {
-        if (rarely % 2 != 0) return;
+    function _pauseTransfers() private {
         bytes memory call = abi.encodeCall(IBenefitToken.pauseTransfers, ());
         if (_try(relief.GUARDIAN(), address(_token), call, true, "pauseTransfers")) _transfersPaused = true;
     }
 
-    function unpauseTransfers(uint256 signers) external watched {
+    function _unpauseTransfers(uint256 signers) private {
         bytes32 structHash = keccak256(
             abi.encode(
                 keccak256("UnpauseTransfers(bytes32 actionId,uint40 deadline)"), bytes32(++_ids), _deadline()
@@ -88,8 +95,7 @@ abstract contract Housekeeping is Attempts {
     }
 
     /// @notice Officer 3 leaves; what that officer signs afterwards does not count.
-    function removeOfficer(uint256 rarely, uint256 signers) external watched {
-        if (rarely % 4 != 0) return;
+    function _removeOfficer(uint256 signers) private {
         bytes32 structHash = keccak256(
             abi.encode(
                 keccak256("OfficerRemoval(uint32 officerId,bytes32 actionId,uint40 deadline)"),

@@ -20,6 +20,23 @@ contract PaymentsTest is Cheats {
         _handler = new Handler(_relief);
         _vault = _relief.vault();
         _token = _relief.token();
+        _begin();
+    }
+
+    /// @dev Begins with something paid, something skipped, and streams open, on which the actions can work at once.
+    function _begin() private {
+        _handler.freeze(0);
+        for (uint256 seed; _handler.batchCount() < 2; ++seed) {
+            _handler.approveOneOff(seed, seed);
+        }
+        for (uint256 seed; _handler.batchCount() < 4; ++seed) {
+            _handler.approveStreams(seed, seed);
+        }
+        _handler.letTimePass(1 days - 1);
+        for (uint256 i; i < 40; ++i) {
+            _handler.executeNext(i);
+        }
+        _handler.unfreeze(0);
     }
 
     /// @notice Asked by Foundry: whose functions it calls.

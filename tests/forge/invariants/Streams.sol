@@ -10,7 +10,7 @@ abstract contract Streams is Attempts {
         (bool found, uint256 number) = _pickOf(pick, true);
         if (!found) return;
         Booked storage batch = _batches[number];
-        index %= _payouts[number].length;
+        index = _dueAfter(number, index % _payouts[number].length);
         Payout storage payout = _payouts[number][index];
         bool open = _chunkRan[number][index / batch.chunkSize];
         uint256 due = open ? _accrued(batch, payout) - payout.paid : 0;
@@ -19,6 +19,20 @@ abstract contract Streams is Attempts {
         if (!_try(STRANGER, address(_vault), call, allowed, "withdraw")) return;
         payout.paid += due;
         _bookMint(payout.payee, due);
+    }
+
+    /// @dev The first stream from `index` on that something is due to, or `index` where there is none.
+    function _dueAfter(uint256 number, uint256 index) private view returns (uint256) {
+        Booked storage batch = _batches[number];
+        uint256 count = _payouts[number].length;
+        for (uint256 i; i < count; ++i) {
+            uint256 candidate = (index + i) % count;
+            Payout storage payout = _payouts[number][candidate];
+            if (_chunkRan[number][candidate / batch.chunkSize] && _accrued(batch, payout) != payout.paid) {
+                return candidate;
+            }
+        }
+        return index;
     }
 
     function withdrawChunk(uint256 pick, uint256 chunk) external watched {
@@ -32,7 +46,7 @@ abstract contract Streams is Attempts {
         if (_chunkRan[number][chunk]) {
             for (uint256 i = first; i < end; ++i) {
                 Payout storage payout = _payouts[number][i];
-                if (_accrued(batch, payout) == payout.paid) continue;
+                if (_dueInRange(batch, payout) == 0) continue;
                 if (_payable(payout.payee)) anyPaid = true;
                 else anySkipped = true;
             }
@@ -45,7 +59,7 @@ abstract contract Streams is Attempts {
         for (uint256 i = first; i < end; ++i) {
             Payout storage payout = _payouts[number][i];
             if (!_payable(payout.payee)) continue;
-            uint256 due = _accrued(batch, payout) - payout.paid;
+            uint256 due = _dueInRange(batch, payout);
             payout.paid += due;
             _bookMint(payout.payee, due);
         }
@@ -53,13 +67,11 @@ abstract contract Streams is Attempts {
 
     function cancelStreams(uint256 pick, uint256 chunk, uint256 mask, uint256 signers) external watched {
         (bool found, uint256 number) = _pickOf(pick, true);
-        // Seldom enough that streams live on.
-        if (!found || signers % 2 != 0) return;
+        if (!found) return;
         Booked storage batch = _batches[number];
         chunk %= _chunkCount(number);
         (uint256 first, uint256 end) = _chunkBounds(number, chunk);
-        // Mostly one or two streams; now and then a bit behind the chunk's end.
-        mask = (mask & (mask >> 16)) % (1 << (end - first + (mask >> 250 == 0 ? 1 : 0)));
+        mask = _drawMask(_mixed(mask), end - first);
         bytes32 structHash = keccak256(
             abi.encode(
                 keccak256(
@@ -73,7 +85,7 @@ abstract contract Streams is Attempts {
                 _deadline()
             )
         );
-        (bytes memory packed, bool quorate) = _reviewed(batch, structHash, signers / 2);
+        (bytes memory packed, bool quorate) = _reviewed(batch, structHash, signers);
         (uint256 returned, bool fits) = _lostByCutting(number, chunk, mask);
         bool allowed = quorate && fits && returned != 0;
         bytes memory call = abi.encodeCall(
@@ -87,6 +99,12 @@ abstract contract Streams is Attempts {
             _payouts[number][i].cut = true;
             _payouts[number][i].cutAt = _elapsed(batch);
         }
+    }
+
+    /// @dev One or two of `count` streams; now and then one behind the chunk's end.
+    function _drawMask(uint256 draw, uint256 count) private pure returns (uint256 mask) {
+        mask = 1 << (draw % count) | 1 << ((draw >> 8) % count);
+        if ((draw >> 16) % 16 == 0) mask |= 1 << count;
     }
 
     /// @dev What streams of the mask will never accrue if cut now, and whether they can be.
