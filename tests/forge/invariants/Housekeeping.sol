@@ -22,20 +22,21 @@ abstract contract Housekeeping is Attempts {
     }
 
     /// @notice One of them; pauses and leaving officers seldom enough that most actions meet neither.
-    function housekeep(uint256 which, uint256 one, uint256 other) external watched {
-        which = _mixed(which) % 10;
-        if (which < 4) _attest(one, other, _mixed(one));
-        else if (which == 4) _pauseVault(uint8(_mixed(one) % 9));
-        else if (which == 5) _unpauseVault(uint8(_mixed(one) % 9), other);
-        else if (which == 6) _unpauseVault(7, other);
-        else if (which == 7) _pauseTransfers();
-        else if (which == 8) _unpauseTransfers(other);
-        else _removeOfficer(other);
+    function housekeep(uint256 which, uint256 seed, uint256 signers) external watched {
+        which = _mixed(which) % 6;
+        uint8 operations = uint8(_mixed(seed) % 9);
+        if (which == 0) _pauseVault(operations);
+        else if (which == 1) _unpauseVault(operations, signers);
+        else if (which == 2) _unpauseVault(7, signers);
+        else if (which == 3) _pauseTransfers();
+        else if (which == 4) _unpauseTransfers(signers);
+        else _removeOfficer(signers);
     }
 
-    function _attest(uint256 amount, uint256 included, uint256 age) private {
-        // Mostly enough for all that may be approved.
-        amount = amount % 4 == 0 ? amount % 1_000_000e6 : relief.RESERVE();
+    function attest(uint256 amount, uint256 included, uint256 age) external watched {
+        // Now little more than what is outstanding, so that the next batch may pass it, now enough for all.
+        amount = _mixed(amount);
+        amount = amount % 2 == 0 ? _minted - _redeemed + _owedInAll() + (amount >> 8) % 100_000e6 : relief.RESERVE();
         included = _redemptionsIncluded + included % (_redeemed - _redemptionsIncluded + 2);
         uint256 asOf = block.timestamp + 1 - age % 2 days;
         bool allowed = asOf <= block.timestamp && asOf > _attestedAsOf && included <= _redeemed;
