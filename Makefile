@@ -99,7 +99,6 @@ up: .stamps/compile  ## run the service with its embedded chain until interrupte
 
 test: .stamps/compile  ## run all tests: contracts, then the service on real parts, then the fast ones
 	@$(MAKE) --no-print-directory test-contracts
-	@$(MAKE) --no-print-directory test-forge
 	@$(MAKE) --no-print-directory test-service
 	@$(MAKE) --no-print-directory test-fast
 
