@@ -29,7 +29,8 @@ abstract contract Batches is Attempts {
         uint256 sum = _approvedLately(approval.regionCode, approval.regionDigits) + _inWholeTokens(approval.total);
         bool quorate = _isQuorate(approval, sum, ids, forged);
         uint256 outstanding = _minted - _redeemed + _owedInAll() + approval.total;
-        bool allowed = quorate && !_approvalsPaused && approval.total != 0 && !_reserveIsStale()
+        // Streams of nothing at all are let pass; a one-off batch has to pay something.
+        bool allowed = quorate && !_approvalsPaused && (stream || approval.total != 0) && !_reserveIsStale()
             && outstanding <= _reserveInForce() && _allocated() + approval.total <= relief.BUDGET();
 
         bytes memory call = abi.encodeCall(
