@@ -13,12 +13,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import DateTime, Engine, MetaData, String, create_engine, event
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import Numeric, TypeDecorator, TypeEngine
+
+R = TypeVar("R")
 
 NAMING_CONVENTION = {
     "ix": "ix_%(column_0_N_label)s",
@@ -131,3 +133,13 @@ def transaction(factory: sessionmaker[Session]) -> Iterator[Session]:
     """One unit of work: commit when the block ends, roll back when it raises."""
     with factory() as session, session.begin():
         yield session
+
+
+def lock(session: Session, row: R) -> R:
+    """Read a row anew and lock it against others until the transaction's end.
+
+    On SQLite, BEGIN has locked the whole database already.
+    """
+    session.flush()  # refreshing drops changes that were not written
+    session.refresh(row, with_for_update=True)
+    return row

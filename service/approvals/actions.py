@@ -28,6 +28,7 @@ from service.approvals.signatures import pack_signatures
 from service.approvals.states import ActionState, move_action
 from service.approvals.typed_data import TYPES, digest_of, make_typed_data
 from service.clock import SYSTEM_CLOCK, Clock
+from service.db import lock
 from service.errors import AlreadyExists, Conflict, IntegrityError, InvalidInput, NotFound
 from service.payouts import journal
 from service.payouts.paging import Page, check_limit
@@ -237,9 +238,7 @@ def submit_action_signature(
     IntegrityError
         As :func:`action_typed_data`.
     """
-    action = get_action(session, action_id)
-    session.flush()  # refreshing drops changes that were not written
-    session.refresh(action, with_for_update=True)
+    action = lock(session, get_action(session, action_id))
     now = clock.now()
     if action.state not in (ActionState.COLLECTING, ActionState.READY):
         raise Conflict(f"action {action.id} is {action.state}: no more signatures")

@@ -24,7 +24,7 @@ from service.config import get_settings
 from service.errors import AlreadyExists, Conflict, IllegalTransition
 from service.payouts import journal, manifests
 from service.payouts.models import Batch, Programme
-from service.payouts.queries import get_batch
+from service.payouts.queries import get_batch, lock_batch
 from service.payouts.service import approve
 from service.payouts.states import BatchState
 
@@ -131,7 +131,7 @@ def typed_data(
         When its rows are not those it was built from.
     """
     # Locked: who cancels the draft at this moment must know whether anybody may sign it.
-    batch = _locked(session, batch_id)
+    batch = lock_batch(session, batch_id)
     _require_signable(batch)
     manifests.ensure_durable(session, batch, manifests_dir or get_settings().resolved_manifests_dir)
     if batch.signing_opened_at is None:
@@ -183,7 +183,7 @@ def submit_signature(
     IntegrityError
         When the batch's rows are not those it was built from.
     """
-    batch = _locked(session, batch_id)
+    batch = lock_batch(session, batch_id)
     _require_signable(batch)
     now = clock.now()
     if batch.execute_before_unix_s <= now.timestamp():
@@ -285,13 +285,6 @@ def reviewers_for(programme: Programme, rolling_sum_base_units: int) -> int:
         if rolling_sum_base_units <= int(tier["up_to_base_units"]):
             return int(tier["reviewers"])
     raise Conflict(f"{programme.code} has no tier for a rolling sum of {rolling_sum_base_units}")
-
-
-def _locked(session: Session, batch_id: str) -> Batch:
-    batch = get_batch(session, batch_id)
-    session.flush()  # refreshing drops changes that were not written
-    session.refresh(batch, with_for_update=True)
-    return batch
 
 
 def _require_signable(batch: Batch) -> None:

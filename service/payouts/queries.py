@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from service.clock import SYSTEM_CLOCK, Clock
+from service.db import lock
 from service.errors import InvalidInput, NotFound
 from service.payouts.models import OPEN_REQUEST_STATES, Batch, ChainRequest, Chunk, Payout
 from service.payouts.paging import Page, check_limit, indexed_cursor, parse_indexed_cursor
@@ -110,6 +111,17 @@ def get_batch(session: Session, batch_id: str) -> Batch:
     if found is None:
         raise NotFound(f"there is no batch {batch_id}")
     return found
+
+
+def lock_batch(session: Session, batch_id: str) -> Batch:
+    """Return a batch as it is now, locked against other commands until the transaction's end.
+
+    Raises
+    ------
+    NotFound
+        When there is none with this id.
+    """
+    return lock(session, get_batch(session, batch_id))
 
 
 def list_batches(

@@ -33,6 +33,7 @@ from service.payouts.queries import (
     get_payout,
     list_batches,
     list_payouts,
+    lock_batch,
 )
 from service.payouts.requests import ask
 from service.payouts.states import BatchState, PayoutState, move, move_all
@@ -108,7 +109,7 @@ def release(session: Session, batch_id: str, *, actor: str, clock: Clock = SYSTE
     Conflict
         When it is paused, its time is over, or its payouts are not all approved.
     """
-    batch = _locked(session, batch_id)
+    batch = lock_batch(session, batch_id)
     _require(batch, BatchState.APPROVED)
     now = clock.now()
     if batch.paused:
@@ -142,7 +143,7 @@ def pause(
         When it is paused, done or cancelled.
     """
     why = journal.required_reason(reason)
-    batch = _locked(session, batch_id)
+    batch = lock_batch(session, batch_id)
     if batch.state in (BatchState.DONE, BatchState.CANCELLED):
         raise IllegalTransition(f"a batch that is {batch.state} cannot be paused")
     if batch.paused:
@@ -169,7 +170,7 @@ def resume(
         When it is not paused, or cancelled.
     """
     why = journal.required_reason(reason)
-    batch = _locked(session, batch_id)
+    batch = lock_batch(session, batch_id)
     if batch.state == BatchState.CANCELLED:
         raise IllegalTransition("a batch that is cancelled cannot be resumed")
     if not batch.paused:
@@ -199,7 +200,7 @@ def cancel_draft(
         When it is neither draft nor approved; a batch on chain is cancelled by a quorum.
     """
     why = journal.required_reason(reason)
-    batch = _locked(session, batch_id)
+    batch = lock_batch(session, batch_id)
     _require(batch, BatchState.DRAFT, BatchState.APPROVED)
     now = clock.now()
     unsigned = batch.signing_opened_at is None
@@ -284,14 +285,6 @@ def request_retry(
 
 
 # ---- Steps -------------------------------------------------------------------------------------
-
-
-def _locked(session: Session, batch_id: str) -> Batch:
-    """Return the batch as it is now, locked against other commands (on SQLite, BEGIN did that)."""
-    batch = get_batch(session, batch_id)
-    session.flush()  # refreshing drops changes that were not written
-    session.refresh(batch, with_for_update=True)
-    return batch
 
 
 def _require(batch: Batch, *states: BatchState) -> None:

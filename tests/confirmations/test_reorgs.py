@@ -7,13 +7,12 @@ from itertools import pairwise
 
 import pytest
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
 from service.confirmations.models import Block, ChainAlarm, Event, Transfer
 from service.errors import IntegrityError
 from service.payouts.models import Batch, Stream
 from service.transactions.models import Transaction
-from tests.support.rows import DAY_S, add_action, add_batch, add_request
+from tests.support.rows import DAY_S, add_batch, add_batch_cancellation, add_request
 from tests.support.world import World, run_as_stranger
 
 Make = Callable[[int], World]
@@ -22,18 +21,6 @@ Make = Callable[[int], World]
 def count(world: World, model: type) -> int:
     with world.session() as session:
         return session.scalars(select(func.count()).select_from(model)).one()
-
-
-def add_cancellation(session: Session, world: World, batch_id: str) -> None:
-    add_action(
-        session,
-        world.deployed,
-        kind="batch_cancellation",
-        key="vault",
-        primary_type="BatchCancellation",
-        members=[("batchId", "bytes32")],
-        message={"batchId": bytes.fromhex(batch_id[2:])},
-    )
 
 
 class Reorg:
@@ -192,7 +179,7 @@ def test_what_a_cancellation_leaves_unpaid_is_held_until_the_cancellation_is_fin
     reorg = Reorg(world)
     with world.session() as session:
         session.get_one(Batch, batch.id).paused = True
-        add_cancellation(session, world, batch.id)
+        add_batch_cancellation(session, world.deployed, batch.id)
     world.run()
     assert world.batch_state(batch.id) == "cancelled"
     assert world.payout_states(batch.id) == ["held"] * 2

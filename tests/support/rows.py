@@ -272,6 +272,19 @@ def add_action(
     return row
 
 
+def add_batch_cancellation(session: Session, deployed: Deployed, batch_id: str) -> QuorumAction:
+    """A batch's cancellation that enough reviewers signed."""
+    return add_action(
+        session,
+        deployed,
+        kind="batch_cancellation",
+        key="vault",
+        primary_type="BatchCancellation",
+        members=[("batchId", "bytes32")],
+        message={"batchId": bytes.fromhex(batch_id[2:])},
+    )
+
+
 def _digest(
     deployed: Deployed,
     key: str,

@@ -9,7 +9,14 @@ from sqlalchemy import select
 from service.approvals.models import Officer, OfficerSigner, QuorumAction
 from service.payouts.models import Batch, ChainRequest, Payout, Programme, Stream
 from tests.support.deployed import account
-from tests.support.rows import DAY_S, add_action, add_batch, add_request, wallet
+from tests.support.rows import (
+    DAY_S,
+    add_action,
+    add_batch,
+    add_batch_cancellation,
+    add_request,
+    wallet,
+)
 from tests.support.world import World
 
 
@@ -245,15 +252,7 @@ def test_a_quorum_cancels_a_batch_and_the_rest_returns_to_the_budget(world: Worl
     world.run(hook=hook)
     assert world.payout_states(batch.id) == ["queued", "queued"]
     with world.session() as session:
-        add_action(
-            session,
-            world.deployed,
-            kind="batch_cancellation",
-            key="vault",
-            primary_type="BatchCancellation",
-            members=[("batchId", "bytes32")],
-            message={"batchId": bytes.fromhex(batch.id[2:])},
-        )
+        add_batch_cancellation(session, world.deployed, batch.id)
 
     world.run()
 
