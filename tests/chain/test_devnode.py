@@ -9,11 +9,13 @@ import pytest
 
 from service.chain.devnode import DevNode, start_anvil
 from service.errors import ChainUnavailable
+from tests.support.deployed import mined
 
 
 def send_one_wei(node: DevNode) -> None:
     sender, receiver = node.rpc("eth_accounts")[:2]
-    node.rpc("eth_sendTransaction", {"from": sender, "to": receiver, "value": "0x1"})
+    sent = {"from": sender, "to": receiver, "value": "0x1"}
+    mined(node.rpc, node.rpc("eth_sendTransaction", sent))
 
 
 def test_the_node_mines_a_block_a_transaction_without_a_base_fee(chain: DevNode) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -287,10 +287,20 @@ def send(rpc: Rpc, sender: LocalAccount, to: str | None, data: bytes) -> dict[st
     if to is not None:
         transaction["to"] = to
     raw = sender.sign_transaction(transaction).raw_transaction
-    tx_hash = rpc.call("eth_sendRawTransaction", "0x" + bytes(raw).hex())
+    return mined(rpc.call, rpc.call("eth_sendRawTransaction", "0x" + bytes(raw).hex()))
+
+
+def mined(ask: Callable[..., Any], tx_hash: str) -> dict[str, Any]:
+    """Wait for a transaction's receipt: the node mines it a moment after it answered.
+
+    Parameters
+    ----------
+    ask
+        Calls a method of the node with its parameters.
+    """
     deadline = time.monotonic() + MINING_TIMEOUT_S
-    while True:  # the node mines a block a transaction, a moment after it answered
-        receipt: dict[str, Any] | None = rpc.call("eth_getTransactionReceipt", tx_hash)
+    while True:
+        receipt: dict[str, Any] | None = ask("eth_getTransactionReceipt", tx_hash)
         if receipt is not None:
             return receipt
         assert time.monotonic() < deadline, "not mined: the node must mine a block a transaction"
