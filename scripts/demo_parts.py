@@ -23,6 +23,7 @@ from service.chain.devnode import DevNode, start_anvil
 from service.config import PROJECT_ROOT, Settings
 
 BLOCK_TIME_S = 1
+"""Of the demo, which waits for what it did to become final."""
 FINALITY_DEPTH_BLOCKS = 2
 STOP_TIMEOUT_S = 20
 SUPERVISOR_PAUSE_S = 0.2
@@ -42,25 +43,22 @@ ROLE_KEYS = {
 class DemoChain:
     """An embedded anvil that keeps its state in a file.
 
-    It mines a block for each transaction at once, and one a second besides, so that there is
-    always a next block for what went before to become final.
+    It mines a block for each transaction at once, and one each `block_time_s` seconds besides, so
+    that there is always a next block for what went before to become final.
     """
 
-    def __init__(self, state_file: Path, *, port: int | None = None) -> None:
+    def __init__(
+        self, state_file: Path, *, port: int | None = None, block_time_s: int = BLOCK_TIME_S
+    ) -> None:
         self._starting: AbstractContextManager[DevNode] = start_anvil(
             port=port,
             state_file=state_file,
-            block_time_s=BLOCK_TIME_S,
+            block_time_s=block_time_s,
             extra_arguments=("--mixed-mining",),
         )
 
     def __enter__(self) -> Self:
         self._node = self._starting.__enter__()
-        # A chain loaded from its file goes on by the machine's clock, which may lie behind the
-        # newest block once `advance` was used; block times must not go back.
-        ahead_s = int((self.now() - datetime.now(UTC)).total_seconds())
-        if ahead_s > 0:
-            self._node.rpc("evm_increaseTime", hex(ahead_s + BLOCK_TIME_S))
         return self
 
     def __exit__(

@@ -19,6 +19,8 @@ from service.errors import ChainUnavailable
 
 FOLDER = PROJECT_ROOT / "var" / "demo"
 CHAIN_PORT = 8545
+BLOCK_TIME_S = 4
+"""Runs for days: every block stays in memory and in the file."""
 API_PORT = 8000
 
 
@@ -32,13 +34,17 @@ def main() -> int:
     os.environ["RELIEF_RPC_URL"] = f"http://127.0.0.1:{CHAIN_PORT}"
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        with DemoChain(FOLDER / "chain.json", port=CHAIN_PORT), WorkerProcess(FOLDER):
+        with _chain(), WorkerProcess(FOLDER):
             return _serve()
     except ChainUnavailable as error:
         print(f"The chain did not start: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 0
+
+
+def _chain() -> DemoChain:
+    return DemoChain(FOLDER / "chain.json", port=CHAIN_PORT, block_time_s=BLOCK_TIME_S)
 
 
 def _serve() -> int:

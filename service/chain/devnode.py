@@ -26,7 +26,14 @@ from service.errors import ChainUnavailable, ConfigurationError
 DEV_CHAIN_ID = 31337
 BLOCK_GAS_LIMIT = 60_000_000
 STARTUP_TIMEOUT_S = 20.0
+STARTUP_TIMEOUT_S_PER_MB = 0.5
+"""More patience for each megabyte of a chain that is loaded from its file."""
 SHUTDOWN_TIMEOUT_S = 20.0
+KEPT_STATES = 128
+"""Blocks behind the head at which a saved chain can still be read. Left to itself, the node keeps
+the whole state once a block for ever, in memory and in its file."""
+BLOCKS_UNTIL_FINALIZED = 2
+"""How far this node's ``finalized`` tag stays behind the head."""
 POLL_INTERVAL_S = 0.02
 PORT_ATTEMPTS = 3
 
@@ -118,7 +125,7 @@ def start_anvil(
     port: int | None = None,
     chain_id: int = DEV_CHAIN_ID,
     state_file: Path | None = None,
-    state_interval_s: int = 5,
+    state_interval_s: int = 15,
     block_time_s: int | None = None,
     extra_arguments: Sequence[str] = (),
 ) -> Iterator[DevNode]:
@@ -127,6 +134,10 @@ def start_anvil(
     It mines a block a transaction, charges no base fee (as permissioned chains do), follows the
     Osaka rules with their cap of 2**24 gas a transaction (EIP-7825), and its ``safe`` and
     ``finalized`` tags stay one and two blocks behind the head.
+
+    The file of a saved chain holds the blocks, the receipts and the newest state, not the states of
+    the past: after a start from it a few empty blocks are mined, so that the finalized block can be
+    read, and only blocks from there on can be.
 
     Parameters
     ----------
@@ -168,24 +179,44 @@ def start_anvil(
     ]
     if state_file is not None:
         state_file.parent.mkdir(parents=True, exist_ok=True)
-        # Without the history a restarted node cannot answer a read at a finalized block, which
-        # lies behind the head.
         arguments += ["--state", str(state_file), "--state-interval", str(state_interval_s)]
-        arguments += ["--preserve-historical-states"]
+        arguments += ["--prune-history", str(KEPT_STATES)]
     if block_time_s is not None:
         arguments += ["--block-time", str(block_time_s)]
     arguments += extra_arguments
 
+    loaded = state_file is not None and state_file.exists()
+    timeout_s = STARTUP_TIMEOUT_S
+    if state_file is not None and loaded:
+        timeout_s += STARTUP_TIMEOUT_S_PER_MB * state_file.stat().st_size / 1e6
     with tempfile.TemporaryFile() as last_words:
-        process, used_port = _launch(arguments, port, last_words)
+        told = f", loading {state_file}" if loaded else ""
+        process, used_port = _launch(arguments, port, timeout_s, told, last_words)
         try:
-            yield DevNode(f"http://127.0.0.1:{used_port}", process.pid, chain_id)
+            node = DevNode(f"http://127.0.0.1:{used_port}", process.pid, chain_id)
+            if loaded:
+                _go_on_from_loaded_state(node)
+            yield node
         finally:
             _end(process)
 
 
+def _go_on_from_loaded_state(node: DevNode) -> None:
+    """Set the clock of a loaded chain and bring its finalized block to where it can be read.
+
+    The node goes on by the machine's clock, which lies behind the newest block once that chain's
+    clock was moved forward; block times must not go back.
+    """
+    newest = int(node.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+    ahead_s = newest - int(time.time())
+    if ahead_s > 0:
+        node.rpc("evm_increaseTime", hex(ahead_s + 1))
+    for _ in range(BLOCKS_UNTIL_FINALIZED):
+        node.rpc("evm_mine")
+
+
 def _launch(
-    arguments: Sequence[str], port: int | None, last_words: Any
+    arguments: Sequence[str], port: int | None, timeout_s: float, told: str, last_words: Any
 ) -> tuple[subprocess.Popen[bytes], int]:
     """Start anvil and wait for its first answer; with `port` None, try a few free ports.
 
@@ -203,7 +234,7 @@ def _launch(
             stderr=last_words,
         )
         try:
-            _wait_until_it_answers(process, used_port)
+            _wait_until_it_answers(process, used_port, timeout_s)
         except ChainUnavailable as error:
             _end(process)
             last_words.seek(0)
@@ -211,7 +242,7 @@ def _launch(
             last_words.truncate(0)
             if attempt < attempts:
                 continue
-            raise ChainUnavailable(f"{error.detail}: {words or 'it said nothing'}") from error
+            raise ChainUnavailable(f"{error.detail}{told}: {words or 'it said nothing'}") from error
         except BaseException:
             _end(process)
             raise
@@ -219,18 +250,18 @@ def _launch(
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
-def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int) -> None:
-    """Poll the node until it answers; give up when it ended or after the start-up timeout."""
-    deadline = time.monotonic() + STARTUP_TIMEOUT_S
+def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int, timeout_s: float) -> None:
+    """Poll the node until it answers; give up when it ended or after the timeout."""
+    deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise ChainUnavailable(f"anvil ended at once with exit code {process.returncode}")
         if _listens(port):
-            call_rpc(f"http://127.0.0.1:{port}", "eth_chainId", timeout_s=STARTUP_TIMEOUT_S)
+            call_rpc(f"http://127.0.0.1:{port}", "eth_chainId", timeout_s=timeout_s)
             if process.poll() is None:
                 return
         time.sleep(POLL_INTERVAL_S)
-    raise ChainUnavailable(f"anvil did not answer within {STARTUP_TIMEOUT_S:.0f} s")
+    raise ChainUnavailable(f"anvil did not answer within {timeout_s:.0f} s")
 
 
 def _listens(port: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,10 +13,10 @@ from service.errors import ChainUnavailable
 from tests.support.deployed import mined
 
 
-def send_one_wei(node: DevNode) -> None:
+def send_one_wei(node: DevNode) -> dict[str, Any]:
     sender, receiver = node.rpc("eth_accounts")[:2]
     sent = {"from": sender, "to": receiver, "value": "0x1"}
-    mined(node.rpc, node.rpc("eth_sendTransaction", sent))
+    return mined(node.rpc, node.rpc("eth_sendTransaction", sent))
 
 
 def test_the_node_mines_a_block_a_transaction_without_a_base_fee(chain: DevNode) -> None:
@@ -60,18 +61,45 @@ def test_a_wrong_argument_is_reported_in_the_words_of_anvil(anvil: DevNode) -> N
         pass
 
 
-def test_the_state_file_carries_blocks_and_their_history_over_a_restart(
+def test_a_saved_chain_goes_on_with_its_blocks_its_clock_and_a_readable_finalized_block(
     tmp_path: Path, anvil: DevNode
 ) -> None:
     state_file = tmp_path / "chain.json"
     with start_anvil(state_file=state_file) as node:
         receiver = node.rpc("eth_accounts")[1]
-        for _ in range(4):
-            send_one_wei(node)
+        receipts = [send_one_wei(node) for _ in range(4)]
+        node.rpc("evm_increaseTime", hex(30 * 86_400))
+        node.rpc("evm_mine")
+        head = node.rpc("eth_getBlockByNumber", "latest", False)
 
     with start_anvil(state_file=state_file) as node:
-        latest = int(node.rpc("eth_getBalance", receiver, "latest"), 16)
         finalized = int(node.rpc("eth_getBalance", receiver, "finalized"), 16)
+        known = [node.rpc("eth_getTransactionReceipt", one["transactionHash"]) for one in receipts]
+        send_one_wei(node)
+        newest = node.rpc("eth_getBlockByNumber", "latest", False)
 
-    assert latest == 10_000 * 10**18 + 4
-    assert finalized == 10_000 * 10**18 + 2
+    assert finalized == 10_000 * 10**18 + 4
+    assert [one["blockHash"] for one in known] == [one["blockHash"] for one in receipts]
+    assert int(newest["timestamp"], 16) >= int(head["timestamp"], 16)
+
+
+def test_a_saved_chain_does_not_grow_by_its_state_with_each_block(tmp_path: Path) -> None:
+    state_file = tmp_path / "chain.json"
+    with start_anvil(state_file=state_file) as node:
+        for _ in range(20):
+            send_one_wei(node)
+    before = state_file.stat().st_size
+
+    blocks = 2_000
+    with start_anvil(state_file=state_file) as node:
+        node.rpc("anvil_mine", hex(blocks))
+
+    assert (state_file.stat().st_size - before) / blocks < 2_000
+
+
+def test_a_chain_that_does_not_load_is_named(tmp_path: Path) -> None:
+    state_file = tmp_path / "chain.json"
+    state_file.write_text("{ not a chain")
+
+    with pytest.raises(ChainUnavailable, match=str(state_file)), start_anvil(state_file=state_file):
+        pass
