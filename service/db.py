@@ -15,7 +15,16 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import DateTime, Engine, MetaData, String, create_engine, event
+from sqlalchemy import (
+    DateTime,
+    Engine,
+    MetaData,
+    String,
+    create_engine,
+    event,
+    func,
+    select,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import Numeric, TypeDecorator, TypeEngine
@@ -133,6 +142,16 @@ def transaction(factory: sessionmaker[Session]) -> Iterator[Session]:
     """One unit of work: commit when the block ends, roll back when it raises."""
     with factory() as session, session.begin():
         yield session
+
+
+def one_at_a_time(session: Session, work: str) -> None:
+    """Let no other transaction do the same `work` until this one ends; waits for its turn.
+
+    For checks that no constraint can hold, such as that no two streams overlap. On SQLite, BEGIN
+    has locked the whole database already.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(work, 0))))
 
 
 def lock(session: Session, row: R) -> R:

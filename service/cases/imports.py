@@ -23,6 +23,7 @@ from service.cases.models import Beneficiary, Case, Wallet
 from service.cases.people import Person, id_number_index, sealed_values
 from service.cases.states import CaseState
 from service.clock import SYSTEM_CLOCK, Clock
+from service.db import one_at_a_time
 from service.errors import Conflict, InvalidImport, Problem
 from service.intake.check import FileCheck, Progress, bad_rows, check_rows
 from service.intake.models import Import, ImportProblem
@@ -67,7 +68,8 @@ def check_file(
     """
     try:
         with open_case_file(source, filename) as file:
-            report, _ = _check(session, file, keyring, programmes, progress)
+            checked = check_rows(file, programmes, progress=progress)
+            report, _ = _compare(session, file, keyring, checked)
     except InvalidImport as error:  # could not even be opened
         name = filename or (source.name if isinstance(source, Path) else "upload")
         return ImportReport(name, "", 0, 0, 0, 0, 0, 0, error.problems)
@@ -106,7 +108,10 @@ def import_file(
         When another import wrote the same case, person or wallet at the same moment.
     """
     with open_case_file(source, filename) as file:
-        report, good = _check(session, file, keyring, programmes, progress)
+        checked = check_rows(file, programmes, progress=progress)
+        # From here to the commit: what another import writes must be there to be compared with.
+        one_at_a_time(session, "import")
+        report, good = _compare(session, file, keyring, checked)
     refused = report.problems and not skip_bad_rows
     if refused or not good:
         count = len(report.problems)
@@ -126,15 +131,13 @@ def import_file(
     return replace(report, import_id=import_id)
 
 
-def _check(
-    session: Session,
-    file: CaseFile,
-    keyring: Keyring,
-    programmes: ProgrammeDirectory,
-    progress: Progress | None,
+def _compare(
+    session: Session, file: CaseFile, keyring: Keyring, checked: FileCheck
 ) -> tuple[ImportReport, list[CaseRow]]:
-    """Return the report and the good rows: none when the file could not be read to its end."""
-    checked = check_rows(file, programmes, progress=progress)
+    """Compare checked rows with what is stored.
+
+    Returns the report and the good rows: none when the file could not be read to its end.
+    """
     problems = _in_row_order(
         chain(checked.problems, database_problems(session, keyring, checked.rows))
     )

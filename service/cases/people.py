@@ -107,7 +107,7 @@ def erase_beneficiary(session: Session, beneficiary_id: str) -> None:
     NotFound
         When there is no such beneficiary.
     """
-    row = session.get(Beneficiary, beneficiary_id)
+    row = session.get(Beneficiary, beneficiary_id, with_for_update=True)
     if row is None:
         raise NotFound(f"there is no beneficiary {beneficiary_id}")
     row.wrapped_data_key = None
@@ -142,6 +142,8 @@ def reseal_beneficiaries(session: Session, keyring: Keyring, *, limit: int = 100
         )
         .order_by(Beneficiary.id)
         .limit(limit)
+        # Someone erased meanwhile must not come back by what was read before.
+        .with_for_update()
     ).all()
     sealed = [
         sealed_values(keyring, row.id, open_person(keyring, row), row.created_at) for row in rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import threading
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
@@ -63,16 +64,21 @@ class Office:
         self, rows: Sequence[dict[str, str]], *, skip_bad_rows: bool = False
     ) -> ImportReport:
         with transaction(self.sessions) as session:
-            return import_file(
-                session,
-                as_file(rows),
-                keyring=self.keyring,
-                programmes=self.programmes,
-                actor="officer-1",
-                filename="cases.csv",
-                skip_bad_rows=skip_bad_rows,
-                clock=CLOCK,
-            )
+            return self.import_within(session, rows, skip_bad_rows=skip_bad_rows)
+
+    def import_within(
+        self, session: Session, rows: Sequence[dict[str, str]], *, skip_bad_rows: bool = False
+    ) -> ImportReport:
+        return import_file(
+            session,
+            as_file(rows),
+            keyring=self.keyring,
+            programmes=self.programmes,
+            actor="officer-1",
+            filename="cases.csv",
+            skip_bad_rows=skip_bad_rows,
+            clock=CLOCK,
+        )
 
     def count(self, table: type) -> int:
         with transaction(self.sessions) as session:
@@ -225,6 +231,30 @@ def test_a_stream_that_overlaps_a_stored_one_is_refused(office: Office) -> None:
     (problem,) = office.check([later]).problems
     assert (problem.code, problem.value) == ("stream_exists", "2027-01-29")
     assert office.check([later | {"start_date": "2027-01-30"}]).problems == ()
+
+
+def test_of_two_imports_at_once_the_second_sees_the_streams_of_the_first(office: Office) -> None:
+    office.import_([ROWS[0]])  # the person and the wallet are known: no key of a table collides
+    person = {name: ROWS[0][name] for name in ("name", "id_number", "phone", "wallet_address")}
+    stream = ROWS[4] | person | {"duration_days": "90"}
+    later = stream | {"case_ref": "later", "start_date": "2027-01-29"}
+    written, outcome = threading.Event(), []
+
+    def second() -> None:
+        written.wait(30)
+        try:
+            outcome.append(office.import_([later]))
+        except InvalidImport as error:
+            outcome.append([problem.code for problem in error.problems])
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    with transaction(office.sessions) as session:
+        office.import_within(session, [stream])
+        written.set()
+        thread.join(0.5)  # it waits for this transaction, or has not seen what is in it
+    thread.join(30)
+    assert outcome == [["stream_exists"]]
 
 
 def test_a_known_person_gets_a_second_case_but_no_second_row(office: Office) -> None:
