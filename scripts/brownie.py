@@ -28,6 +28,14 @@ BROWNIE_PROGRAM = PROJECT_ROOT / ".venv-contracts" / "bin" / "brownie"
 DEVELOPMENT_PORT = 8547
 LOCAL_CHAIN_ID = "31337"
 
+# Brownie runs in the project's folder; a relative path means the caller's.
+FILES_OF_THE_DEPLOYMENT = (
+    "RELIEF_DEPLOYER",
+    "RELIEF_DEPLOY_CONFIG",
+    "RELIEF_DEPLOYMENT_FILE",
+    "RELIEF_KEY_PASSPHRASE_FILE",
+)
+
 # `slots-in-an-epoch 1` makes anvil's `safe` and `finalized` tags follow one and two blocks behind.
 # `enable-tx-gas-limit` enforces the 2^24 gas cap a transaction (EIP-7825), as real chains do.
 # `base_fee: 0` because Brownie sends with a gas price of 0 here; `steps_tracing` because the
@@ -145,6 +153,9 @@ def main(arguments: list[str]) -> None:
     # Another environment's packages must not reach this one.
     for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):
         environment.pop(name, None)
+    for name in FILES_OF_THE_DEPLOYMENT:
+        if environment.get(name):
+            environment[name] = str(Path(environment[name]).absolute())
     os.chdir(PROJECT_ROOT)
     os.execve(BROWNIE_PROGRAM, [str(BROWNIE_PROGRAM), *arguments], environment)
 

@@ -2,15 +2,19 @@
 
 Reads who the officers and the holders of housekeeping roles are from the JSON file named by
 ``RELIEF_DEPLOY_CONFIG`` (the format is in docs/deployment.md) and writes the addresses the
-service reads to ``RELIEF_DEPLOYMENT_FILE``. The deployer is the node's own first account on a
-local chain, else the Brownie account named by ``RELIEF_DEPLOYER``; it ends with no role.
+service reads to ``RELIEF_DEPLOYMENT_FILE``. The deployer is the account whose keystore
+``RELIEF_DEPLOYER`` names, opened with the passphrase in ``RELIEF_KEY_PASSPHRASE_FILE``, else the
+node's own first account, which only a development chain has; it ends with no role.
+
+Everything it is told is checked before anything is sent.
 """
 
 import json
 import os
+import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from brownie import (  # type: ignore[import-not-found]
     AllowanceVault,
@@ -21,63 +25,72 @@ from brownie import (  # type: ignore[import-not-found]
     chain,
     web3,
 )
+from brownie._config import CONFIG  # type: ignore[import-not-found]
+
+from scripts.deploy_config import HOUSEKEEPING_ROLES, OFFICER_ROLES, BadConfig, read_config
+from service.chain.signers import read_passphrase
+from service.errors import ReliefError
 
 MINED_WITHIN_S = 60
+
+# Gas, measured with two officers and one holder a role (12,480,923 in all) and rounded up.
+CONTRACTS_AND_FUNCTIONS_GAS = 12_200_000
+OFFICER_GAS = 60_000
+ROLE_HOLDER_GAS = 54_000
+
 ADMIN_ROLE = 0
 EOA_SIGNER = 1
-ROLE_BITS = {"maker": 1, "reviewer": 2, "emergency": 4, "governor": 8}
 
-# Role number, then the functions it may call: (contract key, function name, argument types).
+# The functions that each housekeeping role may call: (contract key, function name, argument types).
 HOUSEKEEPING = {
-    "guardian": (1, [("vault", "pause(uint8)"), ("token", "pauseTransfers()")]),
-    "freezer": (2, [("token", "freeze(address)"), ("token", "unfreeze(address)")]),
-    "attestor": (3, [("token", "attestReserve(uint80,uint80,uint40,bytes32)")]),
-    "treasurer": (4, [("token", "lowerCap(uint80)")]),
-    "programme_manager": (
-        5,
-        [
-            (
-                "vault",
-                "createProgramme(uint32,uint24,uint8,uint80,uint64,(uint80,uint8,uint32)[],bytes32)",
-            ),
-            ("vault", "scheduleBudgetIncrease(uint32,uint80)"),
-            ("vault", "decreaseBudget(uint32,uint80)"),
-        ],
-    ),
+    "guardian": [("vault", "pause(uint8)"), ("token", "pauseTransfers()")],
+    "freezer": [("token", "freeze(address)"), ("token", "unfreeze(address)")],
+    "attestor": [("token", "attestReserve(uint80,uint80,uint40,bytes32)")],
+    "treasurer": [("token", "lowerCap(uint80)")],
+    "programme_manager": [
+        (
+            "vault",
+            "createProgramme(uint32,uint24,uint8,uint80,uint64,(uint80,uint8,uint32)[],bytes32)",
+        ),
+        ("vault", "scheduleBudgetIncrease(uint32,uint80)"),
+        ("vault", "decreaseBudget(uint32,uint80)"),
+    ],
 }
 
 
 def main() -> None:
-    """Deploy, hand every role over, and write the deployment file last."""
-    config = json.loads(Path(os.environ["RELIEF_DEPLOY_CONFIG"]).read_text())
-    target = Path(os.environ["RELIEF_DEPLOYMENT_FILE"])
-    _settle_before_answering(web3.provider)
+    """Check everything, deploy, hand every role over, and write the deployment file last."""
+    target = _named_file("RELIEF_DEPLOYMENT_FILE")
+    _refuse_another_chain()
     deployer = _deployer()
+    plan = _plan(deployer)
+    _refuse_to_overwrite(target)
+    _refuse_without_gas_money(deployer, plan)
+    _settle_before_answering(web3.provider)
     sender = {"from": deployer}
     first_block = len(chain)
 
     manager = RoleManager.deploy(deployer, sender)
-    officers = [_new_officer(officer) for officer in config["officers"]]
-    registry = OfficerRegistry.deploy(manager, config["quorum"], officers, sender)
+    officers = [_new_officer(officer) for officer in plan["officers"]]
+    registry = OfficerRegistry.deploy(manager, plan["quorum"], officers, sender)
     # The token names its first minter for good at birth, so the vault's address is worked out from
     # the deployer's nonce: the token takes the next one, the vault the one after.
     vault_address = deployer.get_deployment_address(deployer.nonce + 1)
-    cap = int(config["token_cap_base_units"])
+    cap = int(plan["token_cap_base_units"])
     token = BenefitToken.deploy(manager, registry, vault_address, cap, sender)
     vault = AllowanceVault.deploy(manager, token, registry, sender)
     if vault.address != vault_address:
         raise RuntimeError(f"the vault stands at {vault.address}, not at {vault_address}")
 
     contracts = {"vault": vault, "token": token, "registry": registry, "manager": manager}
-    roles = _hand_over_roles(contracts, config["roles"], deployer, sender)
+    roles = _hand_over_roles(contracts, plan["roles"], deployer, sender)
     deployment = {
         "chain_id": chain.id,
         "deployment_block": first_block,
-        "finality_depth_blocks": config["finality_depth_blocks"],
+        "finality_depth_blocks": plan["finality_depth_blocks"],
         "contracts": {key: _described(contract) for key, contract in contracts.items()},
         "roles": roles,
     }
-    target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(".partial")
     partial.write_text(json.dumps(deployment, indent=2) + "\n")
     partial.replace(target)
@@ -106,15 +119,77 @@ def _settle_before_answering(provider: Any) -> None:
     provider._request_func_cache = (None, None)  # noqa: SLF001 - where web3 keeps the former one
 
 
+def _refuse(*lines: str) -> NoReturn:
+    """End with exit code 1 and these words on stderr; nothing was sent."""
+    sys.exit("\n  ".join(["Nothing was deployed.", *lines]))
+
+
+def _named_file(variable: str) -> Path:
+    name = os.environ.get(variable)
+    if not name:
+        _refuse(f"{variable} names no file: docs/deployment.md says what it is")
+    return Path(name)
+
+
+def _refuse_another_chain() -> None:
+    """Refuse a node on another chain than the network chosen is; Brownie does not look."""
+    network, planned = CONFIG.active_network["id"], CONFIG.active_network.get("chainid")
+    if planned is not None and int(planned) != chain.id:
+        _refuse(f"the node is on chain {chain.id}, the network {network} is chain {planned}")
+
+
 def _deployer() -> Any:
-    name = os.environ.get("RELIEF_DEPLOYER")
-    return accounts.load(name) if name else accounts[0]
+    keystore = os.environ.get("RELIEF_DEPLOYER")
+    if not keystore:
+        if not len(accounts):
+            _refuse("RELIEF_DEPLOYER names no keystore, and the node has no account of its own")
+        return accounts[0]
+    if not Path(keystore).is_file():
+        _refuse(f"RELIEF_DEPLOYER: there is no keystore {keystore}")
+    passphrase_file = os.environ.get("RELIEF_KEY_PASSPHRASE_FILE")
+    try:
+        # Without a passphrase Brownie asks for it.
+        passphrase = read_passphrase(Path(passphrase_file)) if passphrase_file else None
+        return accounts.load(keystore, passphrase)
+    except ReliefError as error:
+        _refuse(f"RELIEF_KEY_PASSPHRASE_FILE: {error}")
+    except (KeyError, TypeError, ValueError):
+        _refuse(f"RELIEF_DEPLOYER: {keystore} is no V3 keystore, or the passphrase is wrong")
+
+
+def _plan(deployer: Any) -> dict[str, Any]:
+    file = _named_file("RELIEF_DEPLOY_CONFIG")
+    try:
+        return read_config(file, deployer=deployer.address)
+    except BadConfig as error:
+        _refuse(f"{file} will not do:", *error.problems)
+
+
+def _refuse_to_overwrite(target: Path) -> None:
+    """Refuse a deployment file that is there: its contracts' money would be out of sight."""
+    if target.exists():
+        _refuse(f"{target} is there already: move it away, or name another RELIEF_DEPLOYMENT_FILE")
+    if not os.access(target.parent, os.W_OK):
+        _refuse(f"{target} cannot be written: no folder, or no right to write there")
+
+
+def _refuse_without_gas_money(deployer: Any, plan: dict[str, Any]) -> None:
+    holders = sum(map(len, plan["roles"].values()))
+    gas = CONTRACTS_AND_FUNCTIONS_GAS + OFFICER_GAS * len(plan["officers"])
+    gas += ROLE_HOLDER_GAS * holders
+    # Twice the price of now, since it may rise meanwhile; 0 where gas is free.
+    needed_wei = 2 * web3.eth.gas_price * gas
+    if deployer.balance() < needed_wei:
+        _refuse(
+            f"{deployer.address}, the deployer, has {int(deployer.balance())} wei; about {gas}"
+            f" gas is needed, up to {needed_wei} wei: send it gas money"
+        )
 
 
 def _new_officer(officer: dict[str, Any]) -> tuple[Any, ...]:
     roles = 0
     for role in officer["roles"]:
-        roles |= ROLE_BITS[role]
+        roles |= OFFICER_ROLES[role]
     return (
         officer["officer_id"],
         roles,
@@ -134,8 +209,8 @@ def _hand_over_roles(
     """Set which role may call what, grant the roles, and give administration to the registry."""
     manager = contracts["manager"]
     written = {}
-    for name, (number, functions) in HOUSEKEEPING.items():
-        for key, signature in functions:
+    for name, number in HOUSEKEEPING_ROLES.items():
+        for key, signature in HOUSEKEEPING[name]:
             selector = web3.keccak(text=signature)[:4]
             manager.setTargetFunctionRole(contracts[key], [selector], number, sender)
         for account in holders[name]:

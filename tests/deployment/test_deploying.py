@@ -1,0 +1,167 @@
+"""``scripts/deploy.py`` in Brownie, on a chain where gas costs: nothing wrong spends anything."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.chain.deployment import load_deployment
+from service.chain.devnode import DevNode, start_anvil
+from service.chain.signers import KeystoreInfo, create_keystore
+from service.config import PROJECT_ROOT
+from tests.deployment.test_config import good
+
+pytestmark = pytest.mark.chain
+
+PASSPHRASE = "correct horse battery staple"
+ONE_ETHER = 10**18
+
+
+@pytest.fixture(scope="module")
+def costly_chain() -> Iterator[DevNode]:
+    """A chain of the module's own, with a base fee."""
+    with start_anvil() as node:
+        node.rpc("anvil_setNextBlockBaseFeePerGas", hex(10**9))
+        node.rpc("evm_mine")
+        yield node
+
+
+@dataclass
+class Deployer:
+    """A folder with a configuration, and the keystore of an account with gas money."""
+
+    node: DevNode
+    folder: Path
+    keystore: KeystoreInfo
+
+    def run(
+        self, network: str = "relief-local", **settings: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Deploy as docs/deployment.md says, from the folder; relative paths mean it."""
+        environment = {
+            "RELIEF_RPC_URL": self.node.rpc_url,
+            "RELIEF_DEPLOYER": "deployer.json",
+            "RELIEF_KEY_PASSPHRASE_FILE": "passphrase",
+            "RELIEF_DEPLOY_CONFIG": "config.json",
+            "RELIEF_DEPLOYMENT_FILE": "deployment.json",
+        }
+        return subprocess.run(
+            [
+                *(sys.executable, str(PROJECT_ROOT / "scripts" / "brownie.py")),
+                *("run", "deploy", "--network", network),
+            ],
+            cwd=self.folder,
+            env=os.environ | environment | settings,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def configure(self, config: dict[str, Any]) -> None:
+        (self.folder / "config.json").write_text(json.dumps(config))
+
+    def nonce(self) -> int:
+        count = self.node.rpc("eth_getTransactionCount", self.keystore.address, "latest")
+        return int(count, 16)
+
+    def fund(self, wei: int) -> None:
+        self.node.rpc("anvil_setBalance", self.keystore.address, hex(wei))
+
+
+@pytest.fixture
+def deployer(costly_chain: DevNode, tmp_path: Path) -> Deployer:
+    passphrase = tmp_path / "passphrase"
+    passphrase.write_text(PASSPHRASE)
+    passphrase.chmod(0o600)
+    keystore = create_keystore(tmp_path, "deployer", PASSPHRASE, scrypt_cost=2)
+    made = Deployer(costly_chain, tmp_path, keystore)
+    made.fund(ONE_ETHER)
+    made.configure(good())
+    return made
+
+
+def test_a_bad_configuration_spends_nothing_and_tells_every_problem(deployer: Deployer) -> None:
+    config = good()
+    del config["roles"]["programme_manager"]
+    config["officers"][1]["signer"] = "0x12"
+    config["quorum"] = 3
+    deployer.configure(config)
+
+    ran = deployer.run()
+
+    assert ran.returncode == 1
+    assert "Nothing was deployed" in ran.stderr
+    assert "roles.programme_manager: is missing" in ran.stderr
+    assert 'officers[1].signer: "0x12" is no address' in ran.stderr
+    assert "quorum: 3, but governors are only 2" in ran.stderr
+    assert deployer.nonce() == 0
+    assert not (deployer.folder / "deployment.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"RELIEF_DEPLOY_CONFIG": ""}, "RELIEF_DEPLOY_CONFIG names no file"),
+        ({"RELIEF_DEPLOYER": "nobody.json"}, "there is no keystore"),
+        ({"RELIEF_DEPLOYER": "config.json"}, "is no V3 keystore, or the passphrase is wrong"),
+        ({"RELIEF_KEY_PASSPHRASE_FILE": "none"}, "the passphrase file cannot be read"),
+        ({"RELIEF_DEPLOYMENT_FILE": "no/such/folder/x.json"}, "cannot be written"),
+        ({"RELIEF_DEPLOYMENT_FILE": "passphrase"}, "is there already"),
+    ],
+)
+def test_wrong_settings_spend_nothing(
+    deployer: Deployer, settings: dict[str, str], words: str
+) -> None:
+    ran = deployer.run(**settings)
+    assert ran.returncode == 1
+    assert words in ran.stderr
+    assert deployer.nonce() == 0
+
+
+def test_a_node_on_another_chain_than_the_networks_is_refused(tmp_path: Path) -> None:
+    with start_anvil(chain_id=20260) as node:
+        passphrase = tmp_path / "passphrase"
+        passphrase.write_text(PASSPHRASE)
+        passphrase.chmod(0o600)
+        keystore = create_keystore(tmp_path, "deployer", PASSPHRASE, scrypt_cost=2)
+        elsewhere = Deployer(node, tmp_path, keystore)
+        elsewhere.fund(ONE_ETHER)
+        elsewhere.configure(good())
+
+        ran = elsewhere.run()
+
+        assert ran.returncode == 1
+        assert "the node is on chain 20260, the network relief-local is chain 31337" in ran.stderr
+        assert elsewhere.nonce() == 0
+
+
+def test_a_deployer_without_enough_gas_money_begins_nothing(deployer: Deployer) -> None:
+    deployer.fund(ONE_ETHER // 100)
+    ran = deployer.run()
+    assert ran.returncode == 1
+    assert "send it gas money" in ran.stderr
+    assert deployer.nonce() == 0
+
+
+def test_a_good_configuration_is_deployed_from_a_keystore_within_the_gas_foretold(
+    deployer: Deployer,
+) -> None:
+    ran = deployer.run()
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    deployment = load_deployment(deployer.folder / "deployment.json")
+    assert deployment.roles == {role: tuple(held) for role, held in good()["roles"].items()}
+    spent = 0
+    for number in range(deployment.deployment_block, deployment.deployment_block + 30):
+        block = deployer.node.rpc("eth_getBlockByNumber", hex(number), False)
+        spent += int(block["gasUsed"], 16) if block else 0
+    # As docs/deployment.md foretells for two officers and six holders of roles.
+    assert 12_400_000 < spent < 12_644_000
