@@ -38,26 +38,103 @@ INTRODUCTION = """\
 
 ## From a file to money
 
-```sh
-export RELIEF_KEY_PASSPHRASE_FILE=/run/secrets/relief      # mode 0600
-relief init                                                # database and keyring
-relief keys create relayer-1                               # send it gas money where gas costs
-relief doctor                                              # is everything as it should be?
-relief worker run &                                        # sends, reads events, posts the ledger
+From an empty folder to money on the chain, in the order it must be done. A test types these
+commands as they stand, in bash, in the project's folder after `make compile`, on a chain where
+gas costs. For a trial, start a chain of your own in another terminal:
 
-relief programme create flood-2026 --name "2026 flood relief" --region 51 \\
-    --budget 5000000 --payout-cap 20000 --tier 1000000:1 --tier 5000000:2:24h
-relief cases import cases.csv --dry-run                    # every problem, nothing written
-relief cases import cases.csv
-relief cases decide --programme flood-2026 --approve
-relief batch build flood-2026 --kind one_off --maker 1     # totals, and what is left of the budget
-relief batch typed-data 0x1a2b3c4d > batch.json            # for a wallet elsewhere …
-relief batch approve 0x1a2b3c4d --signature 0x…            # … and back
-relief batch approve 0x1a2b3c4d --keystore officer-2       # or with a keystore here
-relief batch release 0x1a2b3c4d
-relief batch show 0x1a2b3c4d                               # paid, sent, skipped, stuck and why
-relief ledger reconcile
+```sh
+node_modules/.bin/anvil --hardfork osaka --slots-in-an-epoch 1 --block-time 1 --mixed-mining \\
+    --enable-tx-gas-limit --block-base-fee-per-gas 0
 ```
+
+Here all keys are in one folder. In earnest officers sign elsewhere, the worker runs under a
+supervisor, and the contracts are deployed from a funded keystore: [deployment.md](deployment.md).
+
+```sh
+export RELIEF_DATA_DIR=/srv/relief RELIEF_RPC_URL=http://127.0.0.1:8545
+export RELIEF_DEPLOYMENT_FILE="$RELIEF_DATA_DIR/deployment.json"
+export RELIEF_KEY_PASSPHRASE_FILE="$RELIEF_DATA_DIR/passphrase" PATH="$PWD/.venv/bin:$PATH"
+json() { python -c "import json, sys; print(json.load(sys.stdin)$1)"; }
+address() { relief keys show "$1" --json | json '["address"]'; }
+
+# 1. A passphrase, the database, the keys
+umask 077
+mkdir -p "$RELIEF_DATA_DIR"
+head -c 24 /dev/urandom | base64 > "$RELIEF_KEY_PASSPHRASE_FILE"
+relief init
+for name in officer-1 officer-2 relayer-1 programme-manager attestor guardian treasurer; do
+    relief keys create $name
+done
+
+# 2. The contracts, with the officers and the holders of roles they begin with
+cat > "$RELIEF_DATA_DIR/deploy.json" <<END
+{
+  "quorum": 2,
+  "token_cap_base_units": "1000000000000000",
+  "finality_depth_blocks": 2,
+  "officers": [
+    {"officer_id": 1, "roles": ["maker", "reviewer", "governor"],
+     "region_code": 51, "region_digits": 2, "signer": "$(address officer-1)"},
+    {"officer_id": 2, "roles": ["maker", "reviewer", "governor"],
+     "region_code": 51, "region_digits": 2, "signer": "$(address officer-2)"}
+  ],
+  "roles": {
+    "guardian": ["$(address guardian)"], "freezer": ["$(address guardian)"],
+    "attestor": ["$(address attestor)"], "treasurer": ["$(address treasurer)"],
+    "programme_manager": ["$(address programme-manager)"]
+  }
+}
+END
+RELIEF_DEPLOY_CONFIG="$RELIEF_DATA_DIR/deploy.json" \\
+    python scripts/brownie.py run deploy --network relief-local
+
+# 3. Where gas costs: send gas money to relayer-1 programme-manager attestor guardian
+relief keys list
+relief worker run &                                    # sends, reads events, posts the ledger
+
+# 4. A programme, and the reserve that backs it
+relief programme create flood-2026 --name "2026 flood relief" --region 51 \\
+    --budget 5000000 --payout-cap 20000 --tier 1000000:1 --tier 5000000:2:24h --wait 60
+echo "Held for the benefit token: 5,000,000.00" > "$RELIEF_DATA_DIR/statement.txt"
+relief reserve attest 5000000 --document "$RELIEF_DATA_DIR/statement.txt" --wait 60
+relief doctor                                          # is everything as it should be?
+sleep 2d                                               # the contract puts a programme in force then
+
+# 5. Cases
+cat > "$RELIEF_DATA_DIR/cases.csv" <<END
+case_ref,name,id_number,phone,region_code,wallet_address,programme,kind,amount,start_date,duration_days,cause
+A-1,王芳,51072219800101001X,,510722,0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed,flood-2026,one_off,600,2026-11-01,,房屋倒塌
+A-2,李强,510722197503150026,,510722,0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359,flood-2026,one_off,1234.50,2026-11-01,,房屋倒塌
+END
+relief cases import "$RELIEF_DATA_DIR/cases.csv" --dry-run  # every problem, nothing written
+relief cases import "$RELIEF_DATA_DIR/cases.csv"
+relief cases decide --programme flood-2026 --approve
+
+# 6. A batch: the maker and a reviewer sign, the worker has the contract check that and pay
+relief batch build flood-2026 --kind one_off --maker 1      # totals, and what is left of the budget
+BATCH=$(relief batch list --state draft --json | json '["items"][0]["id"]')
+relief batch approve $BATCH --keystore officer-1
+relief batch approve $BATCH --keystore officer-2
+relief batch release $BATCH
+until relief payout list --batch $BATCH --state paid --json | grep --quiet $BATCH; do sleep 2; done
+relief batch show $BATCH                                    # paid, sent, skipped, stuck and why
+
+# 7. Does everything agree?
+relief ledger reconcile
+VAULT=$(json '["contracts"]["vault"]["address"]' < "$RELIEF_DEPLOYMENT_FILE")
+relief audit replay --rpc $RELIEF_RPC_URL --vault $VAULT \\
+    --database "sqlite:///$RELIEF_DATA_DIR/relief.db" --manifests "$RELIEF_DATA_DIR/manifests"
+kill $!                                                     # the worker
+```
+
+- **An officer who signs elsewhere** gets `relief batch typed-data $BATCH > batch.json` and sends a
+  signature back for `relief batch approve $BATCH --signature 0x…` ([signing.md](signing.md)).
+- **Two days** pass before a new programme, a higher budget or a new officer is in force. The
+  contract shortens that for nobody; on a trial chain move its clock:
+  `curl $RELIEF_RPC_URL -H 'content-type: application/json' -d
+  '{"jsonrpc":"2.0","id":1,"method":"evm_increaseTime","params":[172800]}'`
+- **A reserve** must be attested at least every 35 days, or no batch can be approved.
+- **`included`** becomes `paid` when its block is final.
 
 ## Commands
 """

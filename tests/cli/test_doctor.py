@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from service.application.doctor.contracts import same_code
-from tests.cli.conftest import Cli
-from tests.support.deployed import Deployed
+from tests.cli.conftest import Cli, keep
+from tests.support.deployed import Deployed, account
 
 
 def _by_name(document: Any) -> dict[str, dict[str, str]]:
@@ -79,6 +79,28 @@ def test_a_key_open_to_others_fails(chain_cli: Cli) -> None:
     ran = chain_cli("doctor", "--json")
     assert ran.code == 1
     assert "attestor.json" in _by_name(ran.json)["private"]["detail"]
+
+
+def test_gas_money_is_measured_by_what_a_lane_sends(chain_cli: Cli, deployed: Deployed) -> None:
+    relayer = account("relayer")
+    keep(chain_cli.app, "relayer-1", relayer.key)
+    chain_cli.ok("worker", "run", "--until-idle")
+    node = deployed.node
+    node.rpc("anvil_setNextBlockBaseFeePerGas", hex(10**9))
+    node.rpc("evm_mine")
+    price = int(node.rpc("eth_gasPrice"), 16)
+    attestor, manager = (deployed.roles[role].address for role in ("attestor", "programme_manager"))
+    deployed.fund(relayer.address, 100 * 2**24 * price)
+    deployed.fund(attestor, 100 * 250_000 * price)
+    deployed.fund(manager, 100 * 250_000 * price - 1)
+
+    checks = _by_name(chain_cli("doctor", "--json").json)
+    # Not part of the state that the node puts back.
+    node.rpc("anvil_setNextBlockBaseFeePerGas", "0x0")
+
+    statuses = {address: checks[f"lane {address}"]["status"] for address in (attestor, manager)}
+    assert statuses == {attestor: "ok", manager: "warning"}
+    assert checks[f"lane {relayer.address}"]["status"] == "ok"
 
 
 def test_without_a_node_the_other_checks_are_still_made(cli: Cli, tmp_path: Path) -> None:
