@@ -7,6 +7,7 @@ fixture                marker      what it is
 =====================  ==========  ==============================================================
 ``anvil``              chain       one real anvil for the session, shared: don't rely on its state
 ``chain``              chain       the same node, put back after the test to where it was
+``costly_chain``       chain       a node of the module's own where gas costs and time goes on
 ``postgres_url``       postgres    a new, empty PostgreSQL database
 ``blank_database_url`` (postgres)  an empty database; the test runs on SQLite and on PostgreSQL
 ``database_url``       (postgres)  the same with all tables of the service
@@ -41,6 +42,7 @@ settings.load_profile("relief")
 
 MARKER_OF_FIXTURE = {
     "anvil": "chain",
+    "costly_chain": "chain",
     "postgres_server": "postgres",
     "browser": "browser",
 }
@@ -77,6 +79,14 @@ def chain(anvil: DevNode) -> Iterator[DevNode]:
     snapshot = anvil.rpc("evm_snapshot")
     yield anvil
     anvil.rpc("evm_revert", snapshot)
+
+
+@pytest.fixture(scope="module")
+def costly_chain() -> Iterator[DevNode]:
+    """A chain of the module's own, with a base fee; it mines a block a second besides."""
+    with start_anvil(block_time_s=1, extra_arguments=("--mixed-mining",)) as node:
+        node.rpc("anvil_setNextBlockBaseFeePerGas", hex(10**9))
+        yield node
 
 
 # ---- Databases -------------------------------------------------------------------------------

@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from service.chain.devnode import DevNode, start_anvil
+from service.chain.devnode import DevNode
 from service.config import PROJECT_ROOT
 from tests.support.reader import GAS_MONEY, blocks, type_commands
 
-pytestmark = pytest.mark.chain
-
 FOLDER = "/srv/relief"
 NODE = "http://127.0.0.1:8545"
-
-
-@pytest.fixture
-def costly_chain() -> Iterator[DevNode]:
-    """A chain of the test's own, with a base fee and a block a second."""
-    with start_anvil(block_time_s=1, extra_arguments=("--mixed-mining",)) as node:
-        node.rpc("anvil_setNextBlockBaseFeePerGas", hex(10**9))
-        yield node
 
 
 def commands_of_the_section() -> str:

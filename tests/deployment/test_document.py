@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-import pytest
-
 from scripts.deploy_config import problems_of
-from service.chain.devnode import DevNode, free_loopback_port, start_anvil
+from service.chain.devnode import DevNode, free_loopback_port
 from service.config import PROJECT_ROOT
 from tests.conftest import PostgresServer
 from tests.support.reader import blocks, type_commands
-
-pytestmark = pytest.mark.chain
 
 TEXT = (PROJECT_ROOT / "docs" / "deployment.md").read_text()
 SETTINGS, DEPLOY, GAS_MONEY, RESERVE, DUMP, RESTORE, COMPARE = blocks(TEXT, "sh")
@@ -48,14 +43,6 @@ stop() {{
 def test_the_example_configuration_is_complete_and_right() -> None:
     deployer = "0x00000000000000000000000000000000DeaDBeef"
     assert problems_of(json.loads(EXAMPLE), deployer=deployer) == []
-
-
-@pytest.fixture
-def costly_chain() -> Iterator[DevNode]:
-    """A chain of the test's own, with a base fee and a block a second."""
-    with start_anvil(block_time_s=1, extra_arguments=("--mixed-mining",)) as node:
-        node.rpc("anvil_setNextBlockBaseFeePerGas", hex(10**9))
-        yield node
 
 
 def own_keys_in(example: str) -> str:
