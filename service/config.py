@@ -6,13 +6,23 @@ Secrets are never settings: keystores are files, their passphrase is read from a
 
 from __future__ import annotations
 
+import os
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.errors import ConfigurationError
+
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+PREFIX = "RELIEF_"
+OF_THE_DEPLOYMENT = frozenset({"RELIEF_DEPLOY_CONFIG", "RELIEF_DEPLOYER"})
+"""Variables that only the deployment reads (docs/deployment.md)."""
 
 
 class Settings(BaseSettings):
@@ -22,7 +32,8 @@ class Settings(BaseSettings):
     lists them.
     """
 
-    model_config = SettingsConfigDict(env_prefix="RELIEF_", extra="ignore")
+    # A variable that is empty counts as not set: an empty path would mean the working folder.
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", env_ignore_empty=True)
 
     data_dir: Path = Field(
         default=PROJECT_ROOT / "var",
@@ -65,6 +76,42 @@ class Settings(BaseSettings):
         default=15, ge=1, description="How long a worker holds a lane without renewing, seconds."
     )
 
+    @field_validator("rpc_url")
+    @classmethod
+    def _is_http(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("write http://host:port or https://host")
+        return url
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Read the settings from the environment.
+
+        Raises
+        ------
+        ConfigurationError
+            When a variable has a value it cannot have, or none of the settings has its name.
+        """
+        names = [f"{PREFIX}{field.upper()}" for field in cls.model_fields]
+        wrong = [
+            f"{name} is no setting{_nearest(name, names)}"
+            for name in map(str.upper, os.environ)
+            if name.startswith(PREFIX) and name not in OF_THE_DEPLOYMENT.union(names)
+        ]
+        try:
+            settings = cls()
+        except ValidationError as error:
+            wrong += [
+                f"{PREFIX}{str(each['loc'][0]).upper()}={each['input']}: "
+                f"{each['msg'].removeprefix('Value error, ')}"
+                for each in error.errors()
+            ]
+            raise ConfigurationError("; ".join(wrong)) from None
+        if wrong:
+            raise ConfigurationError("; ".join(wrong))
+        return settings
+
     @property
     def resolved_database_url(self) -> str:
         """The database URL in force."""
@@ -88,5 +135,16 @@ class Settings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """Return the process's settings, read once."""
-    return Settings()
+    """Return the process's settings, read once.
+
+    Raises
+    ------
+    ConfigurationError
+        When one is wrong.
+    """
+    return Settings.from_environment()
+
+
+def _nearest(name: str, names: list[str]) -> str:
+    close = get_close_matches(name, names, n=1)
+    return f" ({close[0]} is one)" if close else " (docs/configuration.md lists them)"

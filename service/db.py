@@ -23,13 +23,20 @@ from sqlalchemy import (
     create_engine,
     event,
     func,
+    make_url,
     select,
 )
 from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import Numeric, TypeDecorator, TypeEngine
 
+from service.errors import ConfigurationError
+
 R = TypeVar("R")
+
+BACKENDS = ("sqlite", "postgresql")
+"""Databases whose locking the service knows."""
 
 NAMING_CONVENTION = {
     "ix": "ix_%(column_0_N_label)s",
@@ -106,12 +113,38 @@ def create_database_engine(url: str) -> Engine:
     ----------
     url
         SQLAlchemy URL; ``postgresql://`` is taken to mean psycopg 3.
+
+    Raises
+    ------
+    ConfigurationError
+        When the URL is none, or names a database or driver that is not there. It is not repeated:
+        it may hold a password.
     """
     if url.startswith("postgresql://"):
         url = url.replace("postgresql://", "postgresql+psycopg://", 1)
-    if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": 30})
+    try:
+        name = make_url(url).get_backend_name()
+        if name not in BACKENDS:
+            raise ConfigurationError(
+                f"RELIEF_DATABASE_URL names {name!r}; write sqlite:///FILE or postgresql://…"
+            )
+        if name != "sqlite":
+            return create_engine(url, pool_pre_ping=True)
+        engine = create_engine(url, connect_args={"timeout": 30})
+    except NoSuchModuleError:
+        raise ConfigurationError(
+            "RELIEF_DATABASE_URL names an unknown driver; write sqlite:///FILE or postgresql://…"
+        ) from None
+    except ImportError as error:
+        raise ConfigurationError(
+            f"RELIEF_DATABASE_URL needs the driver {error.name}, which is not installed; "
+            "postgresql:// takes psycopg, which is"
+        ) from None
+    except (ArgumentError, ValueError):  # ValueError: of a port that is no number
+        raise ConfigurationError(
+            "RELIEF_DATABASE_URL is no database URL; write sqlite:///FILE or "
+            "postgresql://USER:PASSWORD@HOST/DATABASE, special characters as %40 and so on"
+        ) from None
 
     @event.listens_for(engine, "connect")
     def _configure(dbapi_connection: Any, _record: Any) -> None:

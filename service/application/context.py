@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from service.clock import Clock
 from service.config import Settings, get_settings
 from service.db import create_database_engine, session_factory, transaction
+from service.errors import ConfigurationError
 from service.privacy.keyring import Keyring
 from service.privacy.passphrase import read_passphrase as read_service_passphrase
 
@@ -58,7 +59,12 @@ class Application:
         """The database engine; the folder of the embedded database is made when missing."""
         url = self.settings.resolved_database_url
         if url == f"sqlite:///{self.settings.data_dir / 'relief.db'}":
-            self.settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                self.settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as error:
+                folder = self.settings.data_dir
+                message = f"the folder of RELIEF_DATA_DIR, {folder}: {error.strerror}"
+                raise ConfigurationError(message) from None
         return create_database_engine(url)
 
     @cached_property

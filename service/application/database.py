@@ -1,4 +1,4 @@
-"""The database's version: migrating it to the newest, and telling whether it is there."""
+"""The database's version: migrating it, telling whether it is there, and what a refusal means."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from service.config import PROJECT_ROOT
-from service.errors import ConfigurationError
+from service.errors import ConfigurationError, IntegrityError, ReliefError
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -34,11 +35,25 @@ def alembic_config(database_url: str, migrations_dir: Path = MIGRATIONS_DIR) -> 
     return config
 
 
-def migrate_to_head(database_url: str) -> None:
-    """Bring a database to the newest version; one that is there already stays as it is."""
+def migrate_to_head(engine: Engine) -> None:
+    """Bring a database to the newest version; one that is there already stays as it is.
+
+    Raises
+    ------
+    ConfigurationError
+        When a newer Relief made the database, or it cannot be changed.
+    """
     from alembic import command
 
-    command.upgrade(alembic_config(database_url), "head")
+    url = engine.url.render_as_string(hide_password=False)
+    if (newer := newer_revision(engine)) is not None:
+        raise _made_by_a_newer_one(newer)
+    try:
+        command.upgrade(alembic_config(url), "head")
+    except DBAPIError as error:
+        raise ConfigurationError(
+            f"the database cannot be brought to the newest version: {_first_line(error)}"
+        ) from error
 
 
 def head_revision(database_url: str) -> str | None:
@@ -54,3 +69,56 @@ def current_revision(engine: Engine) -> str | None:
 
     with engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
+
+
+def newer_revision(engine: Engine) -> str | None:
+    """Return the version a database is at where the migrations here do not know it, else None."""
+    from alembic.script import ScriptDirectory
+
+    current = current_revision(engine)
+    scripts = ScriptDirectory.from_config(alembic_config(""))
+    known = {script.revision for script in scripts.walk_revisions()}
+    return None if current in known else current
+
+
+# ---- What the database refused -----------------------------------------------------------------
+
+SCHEMA_DIFFERS_WORDS = ("no such table", "no such column", "ON CONFLICT clause does not match")
+"""What SQLite says when tables, columns or keys are not what we expect."""
+
+SCHEMA_DIFFERS_STATES = ("42P01", "42703", "42P10")
+"""PostgreSQL's SQLSTATE for the same: undefined table, undefined column, no such key."""
+
+
+def database_error(error: DBAPIError, engine: Engine) -> ReliefError:
+    """Say in the service's words what the database refused."""
+    cause = _first_line(error)
+    if _schema_differs(error):
+        newer = newer_revision(engine)
+        if newer is not None:
+            return _made_by_a_newer_one(newer)
+        return ConfigurationError(
+            f"the database is not at the present version ({cause}): run `relief init`"
+        )
+    if isinstance(error, OperationalError):
+        return ConfigurationError(
+            f"the database (RELIEF_DATABASE_URL) does not answer as it should: {cause}"
+        )
+    return IntegrityError(f"the database refuses: {cause}")
+
+
+def _schema_differs(error: DBAPIError) -> bool:
+    if getattr(error.orig, "sqlstate", None) in SCHEMA_DIFFERS_STATES:
+        return True
+    return any(words in _first_line(error) for words in SCHEMA_DIFFERS_WORDS)
+
+
+def _made_by_a_newer_one(revision: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"the database is at version {revision}, which this Relief does not know: a newer one "
+        "brought it there; use that one, or a backup from before"
+    )
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig or error).strip().split("\n", maxsplit=1)[0]

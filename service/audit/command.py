@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
 
-import orjson
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -19,12 +18,11 @@ from service.audit.replay import Options, replay
 from service.audit.report import ReplayReport
 from service.audit.rpc import Node
 from service.errors import ChainUnavailable, ConfigurationError, InvalidInput, ReliefError
+from service.terminal import console, error_document, write_json
 
 DIFFERENCES = 1
 INVALID = 2
 UNAVAILABLE = 3
-PIPE_WIDTH = 240
-"""Columns of a table that does not go to a terminal."""
 
 ADDRESS_BYTES = 20
 
@@ -114,29 +112,16 @@ def _run(node: Node, options: Options, *, quiet: bool) -> ReplayReport:
 
 def _print(report: ReplayReport, *, as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(orjson.dumps(report.as_json(), option=orjson.OPT_INDENT_2).decode() + "\n")
+        write_json(report.as_json())
         return
-    width = None if sys.stdout.isatty() else PIPE_WIDTH
-    console = Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False)
-    console.print(report.render())
+    console(sys.stdout).print(report.render())
 
 
 def _fail(error: ReliefError, *, as_json: bool) -> NoReturn:
     """Say what went wrong and end with its exit code."""
     if as_json:
-        data = {
-            "error": {
-                "code": error.code,
-                "title": error.title,
-                "detail": error.detail,
-                "retryable": error.retryable,
-                "problems": [],
-            }
-        }
-        sys.stdout.write(orjson.dumps(data, option=orjson.OPT_INDENT_2).decode() + "\n")
-    width = None if sys.stderr.isatty() else PIPE_WIDTH
-    console = Console(file=sys.stderr, width=width, markup=False, highlight=False, emoji=False)
-    console.print(Text(f"{error.title}: {error.detail}", style="bold red"))
+        write_json(error_document(error))
+    console(sys.stderr).print(Text(f"{error.title}: {error.detail}", style="bold red"))
     if isinstance(error, InvalidInput):
         raise typer.Exit(INVALID)
     if isinstance(error, (ChainUnavailable, ConfigurationError)):

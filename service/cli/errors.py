@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -11,6 +12,7 @@ from rich.text import Text
 from sqlalchemy import exc
 from typer.core import TyperGroup
 
+from service.application.database import database_error
 from service.cli.run import Run, cell
 from service.errors import (
     ChainUnavailable,
@@ -20,6 +22,7 @@ from service.errors import (
     Problem,
     ReliefError,
 )
+from service.terminal import error_document, escape_what_cannot_be_shown, write_json
 
 REFUSED = 1
 """Refused: not found, not allowed, in another state, past a limit, refused by the contract."""
@@ -43,26 +46,10 @@ def exit_code(error: ReliefError) -> int:
     return REFUSED
 
 
-SCHEMA_DIFFERS = ("no such table", "no such column", "does not exist", "ON CONFLICT")
-"""Words in what SQLite and PostgreSQL say when tables, columns or keys are not what we expect."""
-
-
-def as_relief_error(error: exc.DBAPIError) -> ReliefError:
-    """Say in the service's words what the database refused."""
-    cause = str(getattr(error, "orig", error)).strip().split("\n", maxsplit=1)[0]
-    if any(words in cause for words in SCHEMA_DIFFERS):
-        return ConfigurationError(
-            f"the database is not at the present version ({cause}): run `relief init`"
-        )
-    if isinstance(error, exc.OperationalError):
-        return ConfigurationError(f"the database does not answer: {cause}")
-    return IntegrityError(f"the database refuses: {cause}")
-
-
 def report(run: Run, error: ReliefError) -> None:
     """Print an error on stderr; with ``--json`` as data too, unless a result was printed."""
     if run.as_json and not run.printed:
-        run.json({"error": as_data(error)})
+        run.json(error_document(error))
     run.stderr.print(Text(f"{error.title}: {error.detail}", style="bold red"))
     if error.problems:
         print_problems(run, error.problems)
@@ -87,31 +74,60 @@ def print_problems(run: Run, problems: Sequence[Problem]) -> None:
         run.stderr.print(Text(f"… and {left_out} more; --json lists all"))
 
 
-def as_data(error: ReliefError) -> dict[str, Any]:
-    """Return an error for JSON."""
-    return {
-        "code": error.code,
-        "title": error.title,
-        "detail": error.detail,
-        "retryable": error.retryable,
-        "problems": [problem.as_dict() for problem in error.problems],
-    }
-
-
 class ReliefGroup(TyperGroup):
     """The root of the command line: turns errors of the service into exit codes."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run a command line to its end."""
+        escape_what_cannot_be_shown()
+        return super().main(*args, **options)
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
+        """Read the options before the command."""
+        words = list(args)
+        with _usage_errors_as_data(words):
+            ctx = super().make_context(info_name, args, parent, **extra)
+        ctx.meta[_WORDS] = words
+        return ctx
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; report what the service refuses."""
         try:
-            return super().invoke(ctx)
+            with _usage_errors_as_data(ctx.meta[_WORDS]):
+                return super().invoke(ctx)
         except ReliefError as error:
-            failure: ReliefError = error
+            failure = error
         except exc.DBAPIError as error:
-            failure = as_relief_error(error)
-        finally:
-            run = ctx.obj
-        if not isinstance(run, Run):
-            raise failure
-        report(run, failure)
+            failure = database_error(error, _run(ctx).app.engine)
+        except BrokenPipeError:  # whoever read our output has seen enough
+            raise
+        except UnicodeEncodeError as error:  # argv that the locale could not decode
+            failure = InvalidInput(f"{error.object!r} is no text in this locale: use a UTF-8 one")
+        except OSError as error:
+            words = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            failure = ConfigurationError(words)
+        report(_run(ctx), failure)
         raise typer.Exit(exit_code(failure))
+
+
+def _run(ctx: Any) -> Run:
+    run = ctx.obj
+    assert isinstance(run, Run)
+    return run
+
+
+_WORDS = "service.cli.errors.words"
+"""Where a context keeps the words of the command line."""
+
+
+@contextmanager
+def _usage_errors_as_data(words: Sequence[str]) -> Iterator[None]:
+    """Print a wrong command line as a document where it asks for JSON; typer says it on stderr."""
+    try:
+        yield
+    except typer.TyperException as error:
+        if "--json" in words:
+            write_json(error_document(InvalidInput(error.format_message())))
+        raise

@@ -30,7 +30,6 @@ from service.cli.redeem import redeem
 from service.cli.run import Run, operating_system_user
 from service.cli.serve import serve
 from service.cli.setup import init
-from service.config import Settings
 
 app = typer.Typer(
     cls=ReliefGroup,
@@ -74,15 +73,9 @@ def root(
     Settings are environment variables RELIEF_*, see docs/configuration.md.
     """
     given = ctx.obj if isinstance(ctx.obj, Application) else None
-    run = Run(
-        app=given or Application(Settings()),
-        actor=actor or operating_system_user(),
-        quiet=quiet,
-        owns_app=given is None,
-    )
+    run = Run(actor=actor or operating_system_user(), given=given, quiet=quiet)
     ctx.obj = run
-    if run.owns_app:
-        ctx.call_on_close(run.app.close)
+    ctx.call_on_close(run.close)
 
 
 app.command("init")(init)

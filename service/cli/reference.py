@@ -23,7 +23,8 @@ INTRODUCTION = """\
 
 - **Output.** Data goes to stdout: tables for people, or with `--json` (every command has it) one
   JSON document with everything. Progress, notes and errors go to stderr. Amounts in JSON are given
-  twice: `total` as people write it, `total_base_units` as an exact string.
+  twice: `total` as people write it, `total_base_units` as an exact string. JSON is UTF-8 always;
+  tables and notes are in the terminal's encoding, and what that lacks is escaped (`\\u738b`).
 - **Exit codes.** 0 done; 1 refused (not found, not allowed, in another state, past a limit, by the
   contract; `doctor` and `ledger reconcile` found something); 2 wrong input; 3 node, database, keys
   or settings unavailable. With `--json` an error is a document too:

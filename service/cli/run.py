@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any
 
-import orjson
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -22,9 +21,8 @@ from rich.table import Table
 from rich.text import Text
 
 from service.application.context import Application
-
-PIPE_WIDTH = 240
-"""Columns of a table that does not go to a terminal: wide enough to fold nothing of use."""
+from service.config import Settings
+from service.terminal import console, write_json
 
 Json = Annotated[bool, typer.Option("--json", help="Print the whole result as one JSON document.")]
 """The option every command has."""
@@ -43,34 +41,46 @@ class Run:
 
     Attributes
     ----------
-    app
-        The application context.
     actor
         Who acts, for the journal.
+    given
+        The application context of a caller who closes it; None makes one.
     as_json
         Whether the command prints JSON.
     quiet
         Whether notes and progress are left out.
-    owns_app
-        Whether this run made the context and closes it.
     printed
         Whether the JSON document was printed.
     """
 
-    app: Application
     actor: str
+    given: Application | None = None
     quiet: bool = False
-    owns_app: bool = True
     as_json: bool = field(default=False, init=False)
     printed: bool = field(default=False, init=False)
+
+    @cached_property
+    def app(self) -> Application:
+        """The application context; made when a command first asks: help needs no settings.
+
+        Raises
+        ------
+        ConfigurationError
+            When a setting is wrong.
+        """
+        return self.given or Application(Settings.from_environment())
+
+    def close(self) -> None:
+        """Close the context that this run made."""
+        if self.given is None and "app" in self.__dict__:
+            self.app.close()
 
     # ---- stdout: data ------------------------------------------------------------------------
 
     def json(self, data: Any) -> None:
         """Print one JSON document; a run prints one at most."""
         self.printed = True
-        text = orjson.dumps(data, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str)
-        sys.stdout.write(text.decode() + "\n")
+        write_json(data)
 
     def rows(
         self,
@@ -147,16 +157,14 @@ class Run:
     @cached_property
     def stdout(self) -> Console:
         """Where tables go."""
-        width = None if sys.stdout.isatty() else PIPE_WIDTH
-        return Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False)
+        return console(sys.stdout)
 
     # ---- stderr: everything else -------------------------------------------------------------
 
     @cached_property
     def stderr(self) -> Console:
         """Where progress, notes and errors go."""
-        width = None if sys.stderr.isatty() else PIPE_WIDTH
-        return Console(file=sys.stderr, width=width, markup=False, highlight=False, emoji=False)
+        return console(sys.stderr)
 
     def note(self, text: str) -> None:
         """Say something to the person at the terminal."""

@@ -35,6 +35,7 @@ def serve(
     run = start(ctx, as_json)
     if workers > 1 and run.app.settings.resolved_database_url.startswith("sqlite"):
         raise ConfigurationError("more than one process needs PostgreSQL: set RELIEF_DATABASE_URL")
+    run.app.engine  # noqa: B018  # a wrong setting is said here; of the server it is a traceback
     if run.as_json:
         run.json({"url": f"http://{host}:{port}", "pid": os.getpid()})
     run.note(f"serving http://{host}:{port} (interrupt to end)")

@@ -12,24 +12,21 @@ def init(ctx: typer.Context, *, as_json: Json = False) -> None:
 
     Running it again changes nothing that is up to date.
     """
-    from sqlalchemy.engine import make_url
-
     from service.application.database import current_revision, migrate_to_head
     from service.privacy.keyring import Keyring
 
     run = start(ctx, as_json)
     app = run.app
     before = current_revision(app.engine)
-    migrate_to_head(app.settings.resolved_database_url)
+    migrate_to_head(app.engine)
     after = current_revision(app.engine)
     made = not app.keyring_path.exists()
     if made:
         Keyring.create(app.keyring_path, app.passphrase)
         run.note(f"back up {app.keyring_path}: without it no name or identity number can be read")
-    url = make_url(app.settings.resolved_database_url).render_as_string(hide_password=True)
     run.record(
         {
-            "database": url,
+            "database": app.engine.url.render_as_string(hide_password=True),
             "revision_before": before,
             "revision": after,
             "keyring": str(app.keyring_path),

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import func, select, text
 
 from service.application.context import KEYRING_FILE, Application
-from service.application.database import current_revision, head_revision
+from service.application.database import current_revision, head_revision, newer_revision
 from service.application.doctor.checks import Check, failed, passed, warned
 from service.clock import SYSTEM_CLOCK
 from service.confirmations.models import ChainAlarm, Cursor
@@ -51,6 +51,8 @@ def examine_database(app: Application) -> Iterator[Check]:
     head, current = head_revision(app.settings.resolved_database_url), current_revision(app.engine)
     if current == head:
         yield passed("database", "version", f"{current}, the newest")
+    elif newer_revision(app.engine) is not None:
+        yield failed("database", "version", f"{current} is newer than this Relief's {head}")
     else:
         yield failed("database", "version", f"{current or 'none'}, not {head}: run `relief init`")
 

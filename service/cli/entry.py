@@ -1,0 +1,26 @@
+"""What the command ``relief`` runs first: it imports the rest.
+
+That takes most of a second, in which an interrupt is to end the command as quietly as later.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C: 128 and the signal's number, as shells have it."""
+
+
+def main() -> None:
+    """Run the command line."""
+    # A handler of Python's would raise in the middle of an import, where some modules swallow it.
+    # One that the caller set (ignored: a job in the background) stays.
+    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if ours:
+        signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+    from service.cli.main import app
+
+    if ours:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    app()

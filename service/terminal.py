@@ -1,0 +1,53 @@
+"""stdout and stderr as every command writes them, whatever the terminal's encoding.
+
+JSON is UTF-8 always (RFC 8259). Tables, notes and errors keep the terminal's own encoding; what it
+cannot show is escaped, since a character must not fail a command that has committed already.
+"""
+
+from __future__ import annotations
+
+import sys
+from io import TextIOWrapper
+from typing import Any, TextIO
+
+import orjson
+from rich.console import Console
+
+from service.errors import ReliefError
+
+PIPE_WIDTH = 240
+"""Columns of a table that does not go to a terminal: wide enough to fold nothing of use."""
+
+
+def escape_what_cannot_be_shown() -> None:
+    """Have stdout and stderr escape characters that their encoding lacks."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # others hold text in memory and lack nothing
+            stream.reconfigure(errors="backslashreplace")
+
+
+def write_json(data: Any) -> None:
+    """Print one JSON document on stdout, in UTF-8."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
+    text = orjson.dumps(data, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str)
+    sys.stdout.write(text.decode() + "\n")
+
+
+def error_document(error: ReliefError) -> dict[str, Any]:
+    """Return what ``--json`` prints of an error."""
+    return {
+        "error": {
+            "code": error.code,
+            "title": error.title,
+            "detail": error.detail,
+            "retryable": error.retryable,
+            "problems": [problem.as_dict() for problem in error.problems],
+        }
+    }
+
+
+def console(stream: TextIO) -> Console:
+    """Return a console on a stream that prints text as it stands: no markup, no highlighting."""
+    width = None if stream.isatty() else PIPE_WIDTH
+    return Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
