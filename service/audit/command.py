@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
+from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
@@ -70,7 +71,7 @@ def replay_command(
     quiet = bool(getattr(ctx.find_root().obj, "quiet", False))
     try:
         options = Options(_address(vault), from_block, to_block, manifests, database)
-        with Node(rpc) as node:
+        with Node(_http(rpc)) as node:
             report = _run(node, options, quiet=quiet)
     except ReliefError as error:
         _fail(error, as_json=as_json)
@@ -87,6 +88,13 @@ def _address(text: str) -> bytes:
     if len(address) != ADDRESS_BYTES:
         raise InvalidInput(f"--vault is not an address: {text}")
     return address
+
+
+def _http(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InvalidInput(f"--rpc is no address of a node: {url}; write http://host:port")
+    return url
 
 
 def _run(node: Node, options: Options, *, quiet: bool) -> ReplayReport:

@@ -29,7 +29,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.exc import OperationalError as NoDatabase
 
-from service.errors import ConfigurationError
+from service.errors import ConfigurationError, InvalidInput
 
 ROWS_A_FETCH = 5_000
 
@@ -96,13 +96,24 @@ class Snapshot:
     ----------
     url
         SQLAlchemy URL; ``postgresql://`` is taken to mean psycopg 3.
+
+    Raises
+    ------
+    InvalidInput
+        When it is no URL of a database that this can read.
+    ConfigurationError
+        When the database does not answer.
     """
 
     def __init__(self, url: str) -> None:
         try:
             self._engine = _read_only_engine(url)
+        except (ArgumentError, ImportError, ValueError):  # ValueError: of a port
+            message = "write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
+            raise InvalidInput(f"--database is no database URL: {message}") from None
+        try:
             self._connection = _begin(self._engine)
-        except (ArgumentError, ImportError, NoDatabase, OSError) as error:
+        except (NoDatabase, OSError) as error:
             cause = str(getattr(error, "orig", None) or error).strip().split("\n", maxsplit=1)[0]
             raise ConfigurationError(f"the database cannot be read: {cause}") from error
 

@@ -137,11 +137,9 @@ def import_keystore(
     InvalidInput
         If the name or the passphrase will not do.
     """
-    if not _NAME.fullmatch(name):
-        raise InvalidInput(f"not a name for a keystore: {name!r}")
+    path = new_keystore_path(folder, name)
     if not passphrase:
         raise InvalidInput("the passphrase is empty")
-    path = folder / f"{name}.json"
     keystore = Account.encrypt(key, passphrase, kdf="scrypt", iterations=scrypt_cost)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
@@ -153,6 +151,44 @@ def import_keystore(
         file.flush()
         os.fsync(file.fileno())
     return KeystoreInfo(name, to_checksum_address(keystore["address"]), path)
+
+
+def new_keystore_path(folder: Path, name: str) -> Path:
+    """Return where a new keystore of a name goes.
+
+    Raises
+    ------
+    AlreadyExists
+        If there is one of that name.
+    InvalidInput
+        If the name will not do.
+    """
+    if not _NAME.fullmatch(name):
+        message = "small letters, digits, - and _, at most 63"
+        raise InvalidInput(f"{name!r} is no name for a keystore: {message}")
+    path = folder / f"{name}.json"
+    if path.exists():
+        raise AlreadyExists(f"{path} is there already")
+    return path
+
+
+def read_keystore(path: Path) -> dict[str, Any]:
+    """Return a V3 keystore file as it stands, encrypted.
+
+    Raises
+    ------
+    InvalidInput
+        If it cannot be read or is no V3 keystore.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError:
+        content = None
+    if not isinstance(content, dict) or content.get("version") != KEYSTORE_VERSION:
+        raise InvalidInput(f"{path} is no V3 keystore")
+    return content
 
 
 def list_keystores(folder: Path) -> list[KeystoreInfo]:
@@ -203,11 +239,7 @@ def read_passphrase(path: Path) -> str:
 
 def _read_keystore(path: Path) -> dict[str, Any] | None:
     try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError):
+        content = read_keystore(path)
+    except InvalidInput:
         return None
-    if not isinstance(content, dict) or content.get("version") != KEYSTORE_VERSION:
-        return None
-    if "crypto" not in content or "address" not in content:
-        return None
-    return content
+    return content if {"crypto", "address"} <= content.keys() else None

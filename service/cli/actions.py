@@ -12,7 +12,7 @@ import typer
 from service.cli.keys import PassphraseFile
 from service.cli.run import Cursor, Json, Limit, Run, start
 from service.cli.values import read_time, show_time
-from service.cli.waiting import POLL_S, Wait
+from service.cli.waiting import POLL_S, Wait, end_open
 from service.errors import ChainRefused, Conflict, InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def show_actions(run: Run, data: dict[str, Any], wait_s: float) -> None:
     """
     (data,) = wait_for_actions(run, [data], wait_s)
     show_action(run, data)
-    refuse_expired([data])
+    end_actions(run, [data], wait_s)
 
 
 def wait_for_actions(
@@ -174,17 +174,25 @@ def wait_for_actions(
     return shown
 
 
-def refuse_expired(actions: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse actions whose deadline passed.
+def end_actions(run: Run, actions: Sequence[Mapping[str, Any]], wait_s: float) -> None:
+    """End a command whose actions were printed: exit code 4 where ``--wait`` left one open.
 
     Raises
     ------
     ChainRefused
-        When one did.
+        When the deadline of one passed.
     """
     for action in actions:
         if action["state"] == "expired":
             raise ChainRefused(action["last_error"] or f"action {action['id']} expired")
+    still = [
+        f"action {action['id'][:12]} is {action['state']}, "
+        f"signed by {len(action['officers'])} of {action['quorum']}"
+        for action in actions
+        if action["state"] != "done"
+    ]
+    hint = "with a quorum's signatures `relief worker run` sends it"
+    end_open(run, still, wait_s, hint=hint)
 
 
 def find_action(session: Session, text: str) -> QuorumAction:

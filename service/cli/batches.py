@@ -11,8 +11,8 @@ from service.cli.actions import (
     Deadline,
     Keystores,
     Reason,
+    end_actions,
     propose_and_sign,
-    refuse_expired,
     show_action,
     wait_for_actions,
 )
@@ -380,7 +380,7 @@ def cancel(
     else:
         _show_step(run, data)
     if action is not None:
-        refuse_expired([action])
+        end_actions(run, [action], wait)
 
 
 def _show_step(run: Run, data: dict[str, Any]) -> None:

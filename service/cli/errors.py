@@ -33,6 +33,9 @@ INVALID = 2
 UNAVAILABLE = 3
 """Node, database, keys or settings are missing or do not answer: mend that and try again."""
 
+STILL_OPEN = 4
+"""What ``--wait`` waited for was not done in its time; it was asked for and stays so."""
+
 MAX_PROBLEM_ROWS = 200
 """Problems shown as a table; JSON has them all."""
 

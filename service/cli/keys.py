@@ -33,9 +33,10 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Make a new signing key and store it encrypted (Web3 Secret Storage v3)."""
-    from service.chain.signers import create_keystore
+    from service.chain.signers import create_keystore, new_keystore_path
 
     run = start(ctx, as_json)
+    new_keystore_path(run.app.settings.resolved_keys_dir, name)  # before anything is typed
     passphrase = _passphrase(run, passphrase_file)
     made = create_keystore(run.app.settings.resolved_keys_dir, name, passphrase)
     run.note("keep a copy of the file and, elsewhere, of the passphrase: there is no way around it")
@@ -65,9 +66,10 @@ def import_(
 
     A private key is never taken from the command line, where other users could read it.
     """
-    from service.chain.signers import import_keystore
+    from service.chain.signers import import_keystore, new_keystore_path
 
     run = start(ctx, as_json)
+    new_keystore_path(run.app.settings.resolved_keys_dir, name)  # before anything is typed
     key = _key_of_keystore(file, file_passphrase_file) if file else _typed_key()
     made = import_keystore(
         run.app.settings.resolved_keys_dir, name, key, _passphrase(run, passphrase_file)
@@ -127,18 +129,17 @@ def _passphrase(run: Run, passphrase_file: Path | None) -> str:
 def _key_of_keystore(file: Path, passphrase_file: Path | None) -> bytes:
     from eth_account import Account
 
-    from service.chain.signers import read_passphrase
+    from service.chain.signers import read_keystore, read_passphrase
 
+    keystore = read_keystore(file)
     if passphrase_file is not None:
         passphrase = read_passphrase(passphrase_file)
     else:
         passphrase = typer.prompt("Passphrase of the given keystore", hide_input=True, err=True)
     try:
-        return bytes(Account.decrypt(file.read_text(), passphrase))
-    except OSError as error:
-        raise InvalidInput(f"{file} cannot be read: {error.strerror}") from None
+        return bytes(Account.decrypt(keystore, passphrase))
     except (ValueError, KeyError, TypeError):
-        raise InvalidInput(f"{file} is no v3 keystore, or the passphrase is wrong") from None
+        raise InvalidInput(f"{file}: the passphrase is wrong, or it is damaged") from None
 
 
 def _typed_key() -> bytes:

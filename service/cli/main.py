@@ -69,7 +69,8 @@ def root(
     """Approve, pay and check social assistance.
 
     Data goes to stdout (tables, or one JSON document with --json), everything else to stderr.
-    Exit codes: 0 done; 1 refused; 2 wrong input; 3 node, database, keys or settings unavailable.
+    Exit codes: 0 done; 1 refused; 2 wrong input; 3 node, database, keys or settings unavailable;
+    4 still open when the time of --wait was over.
     Settings are environment variables RELIEF_*, see docs/configuration.md.
     """
     given = ctx.obj if isinstance(ctx.obj, Application) else None

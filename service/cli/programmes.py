@@ -8,7 +8,7 @@ import typer
 
 from service.cli.run import Json, start
 from service.cli.values import read_duration, read_hash, read_region, read_total, show_time
-from service.cli.waiting import Wait, settled, show_request
+from service.cli.waiting import Wait, end_open_requests, settled, show_request
 from service.errors import ChainRefused, ChainUnavailable, ConfigurationError, InvalidInput
 
 if TYPE_CHECKING:
@@ -80,8 +80,9 @@ def create(
     with run.app.transaction() as session:
         data = programme_view(get_programme(session, number))
     run.record(data | {"request": request} if run.as_json else _readable(data | {"chain": None}))
-    if data["state"] == "proposed":
-        run.note("asked for; `relief worker run` sends it, and it is in force two days later")
+    if request["state"] == "done":
+        run.note("on chain; it is in force two days after its block")
+    end_open_requests(run, [request], wait)
 
 
 def read_tier(text: str) -> Tier:

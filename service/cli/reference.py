@@ -27,7 +27,8 @@ INTRODUCTION = """\
   tables and notes are in the terminal's encoding, and what that lacks is escaped (`\\u738b`).
 - **Exit codes.** 0 done; 1 refused (not found, not allowed, in another state, past a limit, by the
   contract; `doctor` and `ledger reconcile` found something); 2 wrong input; 3 node, database, keys
-  or settings unavailable. With `--json` an error is a document too:
+  or settings unavailable; 4 asked for, but still open when the time of `--wait` was over; 130
+  interrupted. With `--json` an error is a document too:
   `{"error": {"code", "title", "detail", "retryable", "problems"}}`.
 - **Nothing waits for the chain** unless `--wait SECONDS` says so. Commands write rows; a running
   `relief worker run` sends what was asked for.

@@ -11,8 +11,8 @@ from service.cli.actions import (
     Deadline,
     Keystores,
     Reason,
+    end_actions,
     propose_and_sign,
-    refuse_expired,
     show_action,
     wait_for_actions,
 )
@@ -196,4 +196,4 @@ def cancel(
     else:
         for action in actions:
             show_action(run, action)
-    refuse_expired(actions)
+    end_actions(run, actions, wait)

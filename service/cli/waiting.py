@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
+from service.cli.errors import STILL_OPEN
 from service.cli.run import Run
 from service.errors import ChainRefused
 
@@ -16,7 +18,10 @@ POLL_S = 0.5
 Wait = Annotated[
     float,
     typer.Option(
-        "--wait", help="Seconds to wait until a running worker has done it; 0 waits for nothing."
+        "--wait",
+        min=0,
+        help="Seconds to wait until a running worker has done it, else exit code 4; 0 waits for "
+        "nothing.",
     ),
 ]
 """The option of commands that ask for a transaction."""
@@ -36,8 +41,7 @@ def show_request(run: Run, request_id: int, wait_s: float) -> None:
     if shown["state"] == "failed":
         raise ChainRefused(shown["last_error"] or f"request {request_id} failed")
     run.record(shown)
-    if shown["state"] != "done":
-        run.note("asked for; `relief worker run` sends it")
+    end_open_requests(run, [shown], wait_s)
 
 
 def show_requests(run: Run, request_ids: Sequence[int], wait_s: float) -> None:
@@ -60,8 +64,36 @@ def show_requests(run: Run, request_ids: Sequence[int], wait_s: float) -> None:
     if failed:
         reasons = sorted({item["last_error"] or "unknown" for item in failed})
         raise ChainRefused(f"{len(failed)} of {len(items)} failed: {'; '.join(reasons)}")
-    if any(item["state"] != "done" for item in items):
-        run.note("asked for; `relief worker run` sends them")
+    end_open_requests(run, items, wait_s)
+
+
+def end_open_requests(run: Run, items: Sequence[dict[str, Any]], wait_s: float) -> None:
+    """End as :func:`end_open` where requests are not done."""
+    still = [item for item in items if item["state"] != "done"]
+    if still and not wait_s:
+        run.note(f"asked for; `relief worker run` sends {'it' if len(still) == 1 else 'them'}")
+    end_open(
+        run,
+        [f"request {item['id']} ({item['kind']}) is {item['state']}" for item in still],
+        wait_s,
+        hint="`relief worker run` sends what was asked for",
+    )
+
+
+def end_open(run: Run, still: Sequence[str], wait_s: float, *, hint: str) -> None:
+    """End with exit code 4 where ``--wait`` was given and something is still open.
+
+    Parameters
+    ----------
+    still
+        What is open, in words; the result was printed before.
+    hint
+        What would bring it on.
+    """
+    if still and wait_s:
+        words = f"still open after {wait_s:g} s: {'; '.join(still)} ({hint})"
+        run.stderr.print(Text(words, style="bold yellow"))
+        raise typer.Exit(STILL_OPEN)
 
 
 def settled(run: Run, request_ids: Sequence[int], wait_s: float) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ import typer
 from service.cli.keys import PassphraseFile
 from service.cli.run import Json, Run, start
 from service.cli.values import read_address
+from service.cli.waiting import end_open
 
 app = typer.Typer(no_args_is_help=True, help="Wallets: balance, streams, history; freezing.")
 
@@ -20,7 +21,12 @@ Keystore = Annotated[
     typer.Option("--keystore", "-k", help="Keystore of a freezer; default: the one that is here."),
 ]
 Wait = Annotated[
-    float, typer.Option("--wait", help="Seconds to wait for the block; 0 waits for nothing.")
+    float,
+    typer.Option(
+        "--wait",
+        min=0,
+        help="Seconds to wait for the block, else exit code 4; 0 waits for nothing.",
+    ),
 ]
 
 
@@ -84,9 +90,15 @@ def freeze(
     as_json: Json = False,
 ) -> None:
     """Freeze a wallet: it neither sends nor receives; its balance stays its own."""
-    run = start(ctx, as_json)
-    run.note("what is approved for it stays committed and can be paid when it is unfrozen")
-    _send(run, "freeze", address, keystore=keystore, passphrase_file=passphrase_file, wait_s=wait)
+    _send(
+        start(ctx, as_json),
+        "freeze",
+        address,
+        keystore=keystore,
+        passphrase_file=passphrase_file,
+        wait_s=wait,
+        then="what is approved for it stays committed and can be paid when it is unfrozen",
+    )
 
 
 @app.command("unfreeze")
@@ -107,6 +119,7 @@ def unfreeze(
         keystore=keystore,
         passphrase_file=passphrase_file,
         wait_s=wait,
+        then="what was skipped meanwhile is paid by `relief payout retry`",
     )
 
 
@@ -118,6 +131,7 @@ def _send(
     keystore: str | None,
     passphrase_file: Path | None,
     wait_s: float,
+    then: str,
 ) -> None:
     from service.application.role_calls import role_holder_keystore, send_role_call
 
@@ -134,3 +148,7 @@ def _send(
             "block_number": sent.block_number,
         }
     )
+    run.note(then)
+    if sent.block_number is None:
+        still = [f"transaction {sent.tx_hash} is in no block"]
+        end_open(run, still, wait_s, hint="the node has it and offers it to the next blocks")

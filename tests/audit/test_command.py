@@ -142,7 +142,7 @@ def bad_options(scenario: Scenario, folder: Path) -> dict[str, tuple[dict[str, A
         "blocks to come": ({"to_block": 10**9}, 2, "are not there"),
         "no folder of manifests": ({"manifests": folder / "none"}, 2, "--manifests"),
         "no node": ({"rpc": f"http://127.0.0.1:{port}"}, 3, "does not answer"),
-        "no address of a node": ({"rpc": "nonsense"}, 3, "does not answer"),
+        "no address of a node": ({"rpc": "nonsense"}, 2, "--rpc is no address of a node"),
         "no database": ({"database": f"sqlite:///{folder}/no.db"}, 3, "no database file"),
         "a file of text": ({"database": f"sqlite:///{folder}/text.db"}, 3, "cannot be read"),
         "no tables": ({"database": f"sqlite:///{folder}/empty.db"}, 3, "no such table"),
@@ -151,8 +151,9 @@ def bad_options(scenario: Scenario, folder: Path) -> dict[str, tuple[dict[str, A
             3,
             "cannot be read",
         ),
-        "no such driver": ({"database": "nonsense://relief"}, 3, "cannot be read"),
-        "a driver not there": ({"database": "mysql://a@b/relief"}, 3, "cannot be read"),
+        "no database url": ({"database": "foo"}, 2, "--database is no database URL"),
+        "no such driver": ({"database": "nonsense://relief"}, 2, "--database is no database URL"),
+        "a driver not there": ({"database": "mysql://a@b/relief"}, 2, "no database URL"),
     }
 
 
@@ -160,7 +161,7 @@ BAD = [
     *("no address", "nobody's address", "another contract", "before there was a vault"),
     *("blocks backwards", "blocks to come", "no folder of manifests", "no node"),
     *("no address of a node", "no database", "a file of text", "no tables", "no server"),
-    *("no such driver", "a driver not there"),
+    *("no database url", "no such driver", "a driver not there"),
 ]
 
 

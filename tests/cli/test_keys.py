@@ -48,3 +48,22 @@ def test_a_keystore_of_another_wallet_is_taken_over(cli: Cli, tmp_path: Path) ->
 
 def test_an_unknown_keystore_is_not_found(cli: Cli) -> None:
     assert cli("keys", "show", "nobody").code == 1
+
+
+def test_everything_else_is_checked_before_a_passphrase_is_asked_for(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(*_args: object, **_options: object) -> str:
+        pytest.fail("a passphrase was asked for")
+
+    cli.ok("keys", "create", "officer-7")
+    monkeypatch.setattr("typer.prompt", ask)
+    monkeypatch.setattr("service.application.context.read_service_passphrase", ask)
+    (tmp_path / "notes.json").write_text("{}")
+    missing = cli("keys", "import", "other", tmp_path / "missing.json")
+    assert (missing.code, "missing.json cannot be read" in missing.err) == (2, True)
+    no_keystore = cli("keys", "import", "other", tmp_path / "notes.json")
+    assert (no_keystore.code, "no V3 keystore" in no_keystore.err) == (2, True)
+    assert cli("keys", "import", "officer-7", tmp_path / "notes.json").code == 1
+    assert cli("keys", "create", "officer-7").code == 1
+    assert cli("keys", "create", "Officer 8").code == 2
