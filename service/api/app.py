@@ -13,6 +13,7 @@ from service.api import health, openapi, page, problems
 from service.api.authentication import Authentication
 from service.api.frame import Frame
 from service.api.idempotency import UPLOAD_PATHS
+from service.api.methods import Methods
 from service.api.reading import read_sessions
 from service.api.routes import v1
 from service.application.context import Application
@@ -64,6 +65,7 @@ def create_app(application: Application | None = None) -> FastAPI:
         return page.docs_page(app.openapi())
 
     problems.install(app)
+    app.add_middleware(Methods, router=app.router)
     app.add_middleware(Authentication, application=parts, reader=reader)
     app.add_middleware(Frame, max_body_bytes=UPLOAD_PATHS)  # added last: the outermost
     return app

@@ -30,6 +30,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import exc
 from starlette.exceptions import HTTPException
 
+from service.api.methods import allowed
 from service.errors import Conflict, InvalidInput, NotFound, Problem, ReliefError, Unauthenticated
 
 log = logging.getLogger(__name__)
@@ -226,7 +227,10 @@ def install(app: FastAPI) -> None:
 
     def of_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return respond(_of_status(error, request.scope), request.scope, headers=error.headers)
+        headers = error.headers
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:  # one route's methods are not all
+            headers = {"Allow": allowed(app.router, request.scope)}
+        return respond(_of_status(error, request.scope), request.scope, headers=headers)
 
     def of_database(request: Request, error: Exception) -> Response:
         if isinstance(error, exc.DataError):  # a NUL in a text, which PostgreSQL refuses

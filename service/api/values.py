@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 
 from service.api.schemas.base import Address
 from service.application.programmes import find_programme
+from service.cases import get_import
 from service.errors import InvalidInput, Problem
 from service.payouts.models import Programme
-from service.regions import Region, parse_region
+from service.regions import Region, existing_region
 
 _ADDRESS: TypeAdapter[str] = TypeAdapter(Address)
 
@@ -31,7 +32,7 @@ def read_region(text: str, *, field: str = "region") -> Region:
         When it is neither.
     """
     try:
-        return parse_region(text)
+        return existing_region(text)
     except ValueError as error:
         raise invalid(field, str(error), text) from None
 
@@ -60,6 +61,17 @@ def programme_number(session: Session, text: str | None) -> int | None:
         When there is none.
     """
     return None if text is None else named_programme(session, text).id
+
+
+def known_import(session: Session, import_id: str | None) -> str | None:
+    """Return the id of an import that is there; None stays None.
+
+    Raises
+    ------
+    NotFound
+        When there is none.
+    """
+    return None if import_id is None else get_import(session, import_id).id
 
 
 def named_programme(session: Session, text: str) -> Programme:

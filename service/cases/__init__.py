@@ -1,7 +1,7 @@
 """Cases: what each person is to receive and why, and who decided it."""
 
 from service.cases.filters import CaseFilter
-from service.cases.imports import check_file, import_file
+from service.cases.imports import check_file, get_import, import_file
 from service.cases.models import Beneficiary, Case, Wallet
 from service.cases.people import Person, erase_beneficiary, find_beneficiary, reveal_person
 from service.cases.service import CasePage, count_cases, decide, get_case, list_cases
@@ -21,6 +21,7 @@ __all__ = [
     "erase_beneficiary",
     "find_beneficiary",
     "get_case",
+    "get_import",
     "import_file",
     "list_cases",
     "reveal_person",

@@ -24,7 +24,7 @@ from service.cases.people import Person, id_number_index, sealed_values
 from service.cases.states import CaseState
 from service.clock import SYSTEM_CLOCK, Clock
 from service.db import one_at_a_time
-from service.errors import Conflict, InvalidImport, Problem
+from service.errors import Conflict, InvalidImport, NotFound, Problem
 from service.intake.check import FileCheck, Progress, bad_rows, check_rows
 from service.intake.models import Import, ImportProblem
 from service.intake.programmes import ProgrammeDirectory
@@ -74,6 +74,20 @@ def check_file(
         name = filename or (source.name if isinstance(source, Path) else "upload")
         return ImportReport(name, "", 0, 0, 0, 0, 0, 0, error.problems)
     return report
+
+
+def get_import(session: Session, import_id: str) -> Import:
+    """Return an imported file by its id.
+
+    Raises
+    ------
+    NotFound
+        When there is none.
+    """
+    row = session.get(Import, import_id)
+    if row is None:
+        raise NotFound(f"there is no import {import_id}")
+    return row
 
 
 def import_file(

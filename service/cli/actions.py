@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -36,7 +37,6 @@ Reason = Annotated[str, typer.Option("--reason", help="Why; it goes into the jou
 
 _UNDER_WAY = ("ready", "submitted")
 DEFAULT_DEADLINE = "+3d"
-MIN_PREFIX = 6
 
 
 @app.command("list")
@@ -208,7 +208,7 @@ def find_action(session: Session, text: str) -> QuorumAction:
     from service.approvals.models import QuorumAction
 
     prefix = text.lower()
-    if len(prefix) < MIN_PREFIX or not prefix.startswith("0x") or not prefix[2:].isalnum():
+    if re.fullmatch(r"0x[0-9a-f]{4,64}", prefix) is None:
         raise InvalidInput(f"{text!r} is no action id: 0x and at least four hexadecimal digits")
     wanted = select(QuorumAction).where(QuorumAction.id.startswith(prefix)).limit(2)
     found = list(session.scalars(wanted))

@@ -56,7 +56,9 @@ def build(
     cliff: Annotated[
         str, typer.Option(help="Streams: nothing can be withdrawn before: 0, 7d.")
     ] = "0",
-    cadence: Annotated[str, typer.Option(help="Streams: withdrawals go in steps of: 1d.")] = "1d",
+    cadence: Annotated[
+        str | None, typer.Option(help="Streams: withdrawals go in steps of, default: 1d.")
+    ] = None,
     import_id: Annotated[
         str | None, typer.Option("--import", help="Only cases of this import (id).")
     ] = None,
@@ -69,7 +71,7 @@ def build(
     """
     from service.application.batches import batch_view, budget_view, refuse_unknown_batches
     from service.application.programmes import find_programme
-    from service.cases import CaseFilter
+    from service.cases import CaseFilter, get_import
     from service.payouts.directory import region_of
     from service.payouts.service import build_batches
     from service.units import format_amount
@@ -97,8 +99,10 @@ def build(
             else None,
             chunk_size=chunk_size,
             cliff_s=read_duration(cliff),
-            cadence_s=read_duration(cadence),
-            case_filter=CaseFilter(import_id=import_id),
+            cadence_s=read_duration(cadence) if cadence is not None else None,
+            case_filter=CaseFilter(
+                import_id=get_import(session, import_id).id if import_id is not None else None
+            ),
             manifests_dir=run.app.settings.resolved_manifests_dir,
             clock=clock,
         )
@@ -163,7 +167,7 @@ def list_(
     with run.app.transaction() as session:
         page = list_batches(
             session,
-            programme_id=find_programme(session, programme).id if programme else None,
+            programme_id=find_programme(session, programme).id if programme is not None else None,
             state=BatchState(state) if state else None,
             limit=limit,
             cursor=cursor,

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from service.cli.errors import INVALID, print_problems
 from service.cli.run import Cursor, Json, Limit, Run, start
-from service.cli.values import read_kind, read_region
+from service.cli.values import read_address, read_kind, read_region
 from service.errors import InvalidInput
 from service.units import format_amount
 
@@ -195,7 +195,7 @@ def decide(
     run = start(ctx, as_json)
     if approve == reject:
         raise InvalidInput("say either --approve or --reject")
-    filters = any((programme, kind, region, import_id, wallet))
+    filters = any(given is not None for given in (programme, kind, region, import_id, wallet))
     if sum((bool(cases), filters, all_received)) != 1:
         raise InvalidInput("name cases, or give filters, or say --all: one of the three")
     decision = CaseState.APPROVED if approve else CaseState.REJECTED
@@ -252,15 +252,15 @@ def _filter(
     wallet: str | None,
 ) -> CaseFilter:
     from service.application.programmes import find_programme
-    from service.cases import CaseFilter, CaseState
+    from service.cases import CaseFilter, CaseState, get_import
 
     if state is not None and state not in set(CaseState):
         raise InvalidInput(f"{state!r} is not one of {', '.join(CaseState)}")
     return CaseFilter(
         state=CaseState(state) if state else None,
-        programme_id=find_programme(session, programme).id if programme else None,
-        kind=read_kind(kind) if kind else None,
-        region=read_region(region) if region else None,
-        import_id=import_id,
-        wallet_address=wallet,
+        programme_id=find_programme(session, programme).id if programme is not None else None,
+        kind=read_kind(kind) if kind is not None else None,
+        region=read_region(region) if region is not None else None,
+        import_id=get_import(session, import_id).id if import_id is not None else None,
+        wallet_address=read_address(wallet) if wallet is not None else None,
     )

@@ -24,9 +24,12 @@ def show(
 ) -> None:
     """Show each account's balance (debits less credits) and the newest entries."""
     from service.application.ledger import ledger_view
+    from service.ledger.posting import check_account
 
     run = start(ctx, as_json)
     with run.app.transaction() as session:
+        if account is not None:
+            check_account(session, account)
         data = ledger_view(session, account=account, entries=entries)
     columns = {"account": "account", "balance": "balance\u00a0"}
     run.rows(data["accounts"], columns, data=data)

@@ -50,12 +50,12 @@ def list_(
         raise InvalidInput(f"{state!r} is not one of {', '.join(PayoutState)}")
     with run.app.transaction() as session:
         wanted = PayoutFilter(
-            batch_id=find_batch(session, batch).id if batch else None,
-            programme_id=find_programme(session, programme).id if programme else None,
+            batch_id=find_batch(session, batch).id if batch is not None else None,
+            programme_id=find_programme(session, programme).id if programme is not None else None,
             state=PayoutState(state) if state else None,
-            kind=read_kind(kind) if kind else None,
-            payee=read_address(payee) if payee else None,
-            case_id=get_case(session, case).id if case else None,
+            kind=read_kind(kind) if kind is not None else None,
+            payee=read_address(payee) if payee is not None else None,
+            case_id=get_case(session, case).id if case is not None else None,
         )
         page = list_payouts(session, wanted, limit=limit, cursor=cursor)
         items = [payout_view(payout) for payout in page.items]

@@ -52,9 +52,9 @@ def list_(
     with run.app.transaction() as session:
         page = list_streams(
             session,
-            batch_id=find_batch(session, batch).id if batch else None,
-            programme_id=find_programme(session, programme).id if programme else None,
-            payee=read_address(payee) if payee else None,
+            batch_id=find_batch(session, batch).id if batch is not None else None,
+            programme_id=find_programme(session, programme).id if programme is not None else None,
+            payee=read_address(payee) if payee is not None else None,
             limit=limit,
             cursor=cursor,
             clock=run.app.chain_clock,

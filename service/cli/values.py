@@ -10,7 +10,7 @@ from eth_utils.address import is_checksum_address, to_checksum_address
 
 from service.errors import InvalidInput
 from service.intake.rows import Kind
-from service.regions import Region, parse_region
+from service.regions import Region, existing_region
 from service.units import BASE_UNITS_PER_TOKEN, MAX_TOTAL_BASE_UNITS, TOKEN_DECIMALS
 
 _DURATION = re.compile(r"(?P<count>[0-9]+)(?P<unit>[smhdw]?)")
@@ -28,7 +28,7 @@ def read_region(text: str) -> Region:
         When it is none.
     """
     try:
-        return parse_region(text)
+        return existing_region(text)
     except ValueError as error:
         raise InvalidInput(f"{text!r} is no region code: {error}") from None
 

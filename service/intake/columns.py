@@ -37,12 +37,22 @@ MAX_ROWS = 200_000
 MAX_CELL_CHARACTERS = 500
 """Longest cell, in characters."""
 
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars", "，": "full-width commas"}
+"""What parts the columns of files that are nearly CSV, and its name."""
+
 MAX_CELLS_IN_ROW = 200
 """A row with more cells than this is no case file and stops the reading."""
 
 
 def header_problems(header: Sequence[str]) -> list[Problem]:
-    """Return what is wrong with a header row: missing, unknown or repeated columns."""
+    """Return what is wrong with a header row: missing, unknown, repeated."""
+    if len(header) == 1 and (
+        wrong := [name for mark, name in SEPARATORS.items() if mark in header[0]]
+    ):
+        message = (
+            f"the columns are parted by {wrong[0]}: save the file parted by commas, as CSV UTF-8"
+        )
+        return [Problem("wrong_separator", message, row=1, field="header")]
     counts = Counter(header)
     problems = [
         Problem("missing_column", f"the column {column} is missing", row=1, field=column)

@@ -23,8 +23,8 @@ def read_rows(file: CaseFile) -> Iterator[RawRow]:
     ------
     InvalidImport
         When the file cannot be read on: at its opening (format, encoding), at the header
-        (``missing_column``, ``unknown_column``, ``duplicate_column``, ``no_rows``) or at a row
-        (``malformed_csv``, ``too_many_rows``, ``too_many_cells``).
+        (``wrong_separator``, ``missing_column``, ``unknown_column``, ``duplicate_column``,
+        ``no_rows``) or at a row (``malformed_csv``, ``too_many_rows``, ``too_many_cells``).
     """
     rows = _typed_rows(file)
     header = _read_header(rows)

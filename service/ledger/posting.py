@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 from service.confirmations.ingest import FINAL_CURSOR
 from service.confirmations.models import Cursor, Event
 from service.confirmations.projections import previous_budget
-from service.errors import IntegrityError
+from service.errors import IntegrityError, InvalidInput
 from service.ledger.models import LedgerAccount, LedgerEntry
 
 LEDGER_CURSOR = "ledger"
@@ -53,6 +53,20 @@ def budget_account(programme: int) -> str:
 def committed_account(programme: int) -> str:
     """Code of what a programme approved and did not pay yet."""
     return f"committed:{programme}"
+
+
+def check_account(session: Session, code: str) -> str:
+    """Return the code of an account that the ledger has, or will have with its first posting.
+
+    Raises
+    ------
+    InvalidInput
+        When there is none; names those there are.
+    """
+    accounts = {FUNDING, CIRCULATING, REDEEMED, *session.scalars(select(LedgerAccount.code))}
+    if code not in accounts:
+        raise InvalidInput(f"{code!r} is no account of the ledger: {', '.join(sorted(accounts))}")
+    return code
 
 
 @dataclass(frozen=True, slots=True)

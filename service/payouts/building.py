@@ -95,7 +95,7 @@ def build_batches(
     expires_at_unix_s: int | None = None,
     chunk_size: int = MAX_CHUNK_ENTRIES,
     cliff_s: int = 0,
-    cadence_s: int = DAY_S,
+    cadence_s: int | None = None,
     case_filter: CaseFilter = _ALL_CASES,
     manifests_dir: Path | None = None,
     clock: Clock = SYSTEM_CLOCK,
@@ -119,8 +119,8 @@ def build_batches(
     chunk_size
         1 to 500.
     cliff_s, cadence_s
-        Terms of streams; ignored for one-off batches. A cadence longer than a stream is cut to
-        the stream's duration.
+        Terms of streams; None is a cadence of a day. A cadence longer than a stream is cut to the
+        stream's duration.
     case_filter
         Narrows the cases further.
     manifests_dir
@@ -134,7 +134,8 @@ def build_batches(
     Raises
     ------
     InvalidInput
-        When times, sizes or the region do not fit the contract's rules.
+        When times, sizes or the region do not fit the contract's rules, or a one-off batch is
+        given the terms of streams.
     Conflict
         When no case waits, or another build takes the same cases at this moment.
     AlreadyExists
@@ -142,6 +143,8 @@ def build_batches(
     LimitExceeded
         When an amount passes the payout cap (``problems`` names each) or the budget is passed.
     """
+    if kind == "one_off" and (cliff_s or cadence_s is not None):
+        raise InvalidInput("a cliff and a cadence are terms of streams: one-off payouts have none")
     now = clock.now()
     order = _Order(
         programme=programme,
@@ -170,7 +173,9 @@ def build_batches(
     _refuse_above_cap(session, programme, wanted)
     batches: list[Batch] = []
     try:
-        for terms, of_group in _groups(session, order, wanted, cliff_s, cadence_s):
+        for terms, of_group in _groups(
+            session, order, wanted, cliff_s, DAY_S if cadence_s is None else cadence_s
+        ):
             cases = _sources(session, [*wanted, *of_group])
             while group := list(islice(cases, chunk_size * MAX_CHUNKS)):
                 batches.append(_build(session, order, terms, group))

@@ -76,7 +76,7 @@ class PayoutFilter:
             (Payout.programme_id, self.programme_id),
             (Payout.state, self.state.value if self.state else None),
             (Payout.kind, self.kind),
-            (Payout.payee, checksummed(self.payee) if self.payee else None),
+            (Payout.payee, checksummed(self.payee) if self.payee is not None else None),
             (Payout.case_id, self.case_id),
             (Payout.skip_reason, self.skip_reason),
         ]

@@ -12,7 +12,7 @@ from datetime import date
 from functools import lru_cache
 from importlib.resources import files
 
-from service.regions.region import Region
+from service.regions.region import WHOLE_COUNTRY, Region, parse_region
 
 _ALWAYS = 0
 _STILL = 9999
@@ -60,6 +60,20 @@ def _table() -> dict[str, tuple[Validity, ...]]:
 def validity_of(region: Region) -> tuple[Validity, ...]:
     """Return every name the code ever had with its years; empty when it never existed."""
     return _table().get(region.six_digits, ())
+
+
+def existing_region(text: str) -> Region:
+    """Read the code of a region that exists or existed; ``"0"`` is the whole country.
+
+    Raises
+    ------
+    ValueError
+        When the text is no code, or the standard never had it.
+    """
+    region = parse_region(text)
+    if region != WHOLE_COUNTRY and not validity_of(region):
+        raise ValueError(f"GB/T 2260 has no code {text}")
+    return region
 
 
 def known_on(region: Region, day: date) -> bool:

@@ -296,7 +296,7 @@ def office(
             made = Office(client, world, world.deployed)
             made.work()
             assert import_cases(client, cases_file).status_code == 201
-            decision = {"decision": "approved", "filter": {}}
+            decision = {"decision": "approved", "all": True}
             client.ok("POST", "/v1/cases/decisions", json=decision)
             yield made
 

@@ -84,8 +84,36 @@ def test_cases_are_decided_by_name_or_by_filter_but_only_once(
     assert again.json()["problems"][0]["value"] == case["id"]
     silent = api.post("/v1/cases/decisions", json={"decision": "rejected", "cases": ["B-0"]})
     assert silent.status_code == 400
-    both = {"decision": "approved", "cases": ["B-0"], "filter": {}}
+    both = {"decision": "approved", "cases": ["B-0"], "filter": {"kind": "stream"}}
     assert api.post("/v1/cases/decisions", json=both).status_code == 400
+
+
+@pytest.mark.parametrize("none", [{}, {"kind": None}], ids=["empty", "null"])
+def test_a_filter_that_names_nothing_decides_nothing(
+    api: Api, filed: Callable[[], Any], none: dict[str, Any]
+) -> None:
+    filed()
+    reply = api.post("/v1/cases/decisions", json={"decision": "approved", "filter": none})
+
+    assert (reply.status_code, reply.json()["problems"][0]["field"]) == (400, "filter")
+    assert refs(api, state="received") == ["A-0", "A-1", "B-0", "B-1"]
+    everything = {"decision": "approved", "all": True}
+    assert api.ok("POST", "/v1/cases/decisions", json=everything)["decided"] == 4
+
+
+@pytest.mark.parametrize(
+    ("wanted", "field"),
+    [({"region": ""}, "filter.region"), ({"wallet_address": ""}, "filter.wallet_address")],
+)
+def test_an_empty_member_of_a_filter_is_refused_and_not_left_out(
+    api: Api, filed: Callable[[], Any], wanted: dict[str, Any], field: str
+) -> None:
+    filed()
+    order = {"decision": "approved", "filter": {"kind": "one_off", **wanted}}
+    reply = api.post("/v1/cases/decisions", json=order)
+
+    assert (reply.status_code, reply.json()["problems"][0]["field"]) == (400, field)
+    assert refs(api, state="approved") == []
 
 
 def test_the_same_file_again_is_refused(

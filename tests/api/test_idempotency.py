@@ -54,8 +54,7 @@ def test_the_same_call_twice_is_done_once_and_answered_twice(api: Api) -> None:
     ("path", "options"),
     [
         ("/v1/programmes", {"json": order("drought")}),
-        ("/v1/programmes?x=1", {"json": order()}),
-        ("/v1/cases/decisions", {"json": {"decision": "approved", "filter": {}}}),
+        ("/v1/cases/decisions", {"json": {"decision": "approved", "all": True}}),
     ],
 )
 def test_the_same_key_for_something_else_is_a_conflict(
@@ -67,6 +66,16 @@ def test_the_same_key_for_something_else_is_a_conflict(
 
     assert (reply.status_code, reply.json()["code"]) == (409, "idempotency_conflict")
     assert not reply.json()["retryable"]
+
+
+def test_the_same_key_for_another_query_is_a_conflict(api: Api, cases_file: bytes) -> None:
+    add_programme(api.application)
+    files = {"file": ("cases.csv", cases_file)}
+    api.ok("POST", "/v1/imports", key="a-1", files=files)
+
+    reply = api.post("/v1/imports?skip_bad_rows=true", key="a-1", files=files)
+
+    assert (reply.status_code, reply.json()["code"]) == (409, "idempotency_conflict")
     assert programme_count(api) == 1
 
 

@@ -65,6 +65,14 @@ def check(reply: httpx.Response, status: int, code: str) -> Any:
         ("GET", "/v1/batches?state=lost", {}, 400, "invalid_input"),
         ("GET", "/v1/cases?region=abc", {}, 400, "invalid_input"),
         ("GET", "/v1/cases?region=999", {}, 400, "invalid_input"),
+        ("GET", "/v1/cases?region=99", {}, 400, "invalid_input"),
+        ("GET", "/v1/cases?region=", {}, 400, "invalid_input"),
+        ("GET", "/v1/cases?wallet_address=", {}, 400, "invalid_input"),
+        ("GET", "/v1/cases?import_id=none", {}, 404, "not_found"),
+        ("GET", "/v1/ledger/entries?account=bogus", {}, 400, "invalid_input"),
+        ("GET", "/v1/payouts?payee=", {}, 400, "invalid_input"),
+        ("GET", "/v1/payouts?case_id=none", {}, 404, "not_found"),
+        ("GET", "/v1/streams?payee=0x12", {}, 400, "invalid_input"),
         ("GET", "/v1/cases?wallet_address=0x12", {}, 400, "invalid_input"),
         ("GET", "/v1/payouts?payee=0x12", {}, 400, "invalid_input"),
         ("GET", "/v1/wallets/0x12", {}, 400, "invalid_input"),
@@ -105,8 +113,61 @@ def test_a_body_that_streams_past_the_limit_is_refused(api: Api) -> None:
     check(api.post("/v1/programmes", content=body(), headers=headers), 413, "payload_too_large")
 
 
-def test_the_methods_that_a_path_has_are_named(api: Api) -> None:
-    assert api.delete("/v1/ledger/balances").headers["Allow"] == "GET"
+@pytest.mark.parametrize(
+    ("path", "allow"),
+    [
+        ("/v1/ledger/balances", "GET, HEAD, OPTIONS"),
+        ("/v1/programmes", "GET, POST, HEAD, OPTIONS"),
+        ("/v1/cases/decisions", "GET, POST, HEAD, OPTIONS"),
+        (f"/v1/batches/{BATCH}/release", "POST, OPTIONS"),
+        ("/healthz", "GET, HEAD, OPTIONS"),
+        ("/v1/openapi.json", "GET, HEAD, OPTIONS"),
+    ],
+)
+def test_every_method_that_a_path_has_is_named(api: Api, path: str, allow: str) -> None:
+    refused = api.delete(path)
+    check(refused, 405, "method_not_allowed")
+    assert refused.headers["Allow"] == allow
+    options = api.options(path)
+    assert (options.status_code, options.content) == (204, b"")
+    assert options.headers["Allow"] == allow
+
+
+@pytest.mark.parametrize("path", ["/v1/programmes", "/healthz", "/docs", "/v1/openapi.json"])
+def test_head_answers_as_get_without_the_body(api: Api, path: str) -> None:
+    got, head = api.get(path), api.head(path)
+    assert (head.status_code, head.content) == (200, b"")
+    for name in ("Content-Type", "Content-Length"):
+        assert head.headers[name] == got.headers[name]
+
+
+def test_head_of_a_path_without_get_and_options_of_no_path_are_refused(api: Api) -> None:
+    assert api.head(f"/v1/batches/{BATCH}/release").status_code == 405
+    check(api.options("/v1/none"), 404, "not_found")
+
+
+def test_no_method_goes_without_a_token(api: Api) -> None:
+    for method in ("HEAD", "OPTIONS"):
+        reply = httpx.request(method, f"{api.url}/v1/programmes", trust_env=False)
+        assert reply.status_code == 401
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/cases", "/v1/programmes", f"/v1/batches/{BATCH}", "/v1/ledger/balances"]
+)
+def test_a_query_parameter_that_a_path_does_not_have_is_named(api: Api, path: str) -> None:
+    reply = api.get(path, params={"programm": "flood", "stat": "received"})
+
+    document = check(reply, 400, "invalid_input")
+    assert [problem["field"] for problem in document["problems"]] == ["programm", "stat"]
+
+
+def test_a_query_parameter_that_a_post_does_not_have_is_named(api: Api) -> None:
+    reply = api.post("/v1/imports?dryrun=true", files={"file": ("cases.csv", b"x")})
+
+    document = check(reply, 400, "invalid_input")
+    assert [problem["field"] for problem in document["problems"]] == ["dryrun"]
+    assert "dry_run" in document["detail"]
 
 
 @pytest.mark.parametrize(

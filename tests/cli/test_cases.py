@@ -107,3 +107,35 @@ def test_a_wrong_filter_value_is_invalid_input(cli: Cli) -> None:
     assert cli("cases", "list", "--state", "paid").code == 2
     assert cli("cases", "list", "--kind", "gift").code == 2
     assert cli("cases", "list", "--region", "5").code == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "words"),
+    [
+        ("cases list --region 99", 2, "GB/T 2260 has no code 99"),
+        ("cases list --wallet abc", 2, "EIP-55"),
+        ("cases list --kind monthly", 2, "neither one_off nor stream"),
+        ("cases list --state lost", 2, "received, approved, rejected"),
+        ("cases list --import lost", 1, "there is no import lost"),
+        ("cases list --programme lost", 1, "there is no programme lost"),
+        ("ledger show --account bogus", 2, "circulating, funding, redeemed"),
+        ("action show 0xzzzz", 2, "four hexadecimal digits"),
+    ],
+)
+def test_a_filter_that_can_match_nothing_is_refused(
+    cli: Cli, command: str, code: int, words: str
+) -> None:
+    ran = cli(*command.split())
+    assert (ran.code, ran.out) == (code, "")
+    assert words in ran.err
+
+
+def test_an_account_of_the_ledger_without_entries_is_no_mistake(cli: Cli) -> None:
+    assert cli.ok("ledger", "show", "--account", "circulating")["entries"] == []
+
+
+@pytest.mark.parametrize("option", ["--programme", "--kind", "--region", "--import", "--wallet"])
+def test_an_empty_filter_decides_nothing(cli: Cli, tmp_path: Path, option: str) -> None:
+    cli.ok("cases", "import", _file(tmp_path, HEADER + GOOD))
+    assert cli("cases", "decide", "--approve", option, "").code in (1, 2)
+    assert cli.ok("cases", "list", "--state", "approved")["count"] == 0

@@ -197,6 +197,18 @@ def test_a_column_that_is_missing_unknown_or_repeated_is_named(
     ]
 
 
+@pytest.mark.parametrize(("mark", "name"), [(";", "semicolons"), ("\t", "tabs")])
+def test_columns_parted_by_something_else_than_commas_are_one_problem_that_says_so(
+    programmes: ProgrammeList, mark: str, name: str
+) -> None:
+    checked = check(csv_bytes(GOOD).replace(b",", mark.encode()), programmes)
+    assert checked.stopped
+    (problem,) = checked.problems
+    assert (problem.code, problem.row, problem.field) == ("wrong_separator", 1, "header")
+    assert name in problem.message
+    assert "commas" in problem.message
+
+
 def test_a_cut_row_and_a_long_row_are_problems_of_the_row(programmes: ProgrammeList) -> None:
     for extra in (b"a,b\r\n", b",".join([b"x"] * 13) + b"\r\n"):
         problem = only_problem(csv_bytes() + extra, programmes)

@@ -220,6 +220,16 @@ def test_what_the_contract_would_refuse_is_refused(
         build(**wrong)
 
 
+@pytest.mark.parametrize("terms", [{"cliff_s": 7 * DAY}, {"cadence_s": DAY}])
+def test_the_terms_of_streams_are_refused_for_one_off_payouts(
+    add_cases: AddCases, build: Build, terms: dict[str, int]
+) -> None:
+    add_cases("a")
+
+    with pytest.raises(InvalidInput, match="terms of streams"):
+        build(**terms)
+
+
 def test_a_stream_that_began_more_than_a_year_ago_is_refused(
     add_cases: AddCases, build: Build
 ) -> None:

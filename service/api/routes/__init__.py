@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends
 
 from service.api.authentication import bearer
+from service.api.parameters import only_known
 from service.api.routes import (
     actions,
     batches,
@@ -38,7 +39,7 @@ MODULES = (
 
 def v1() -> APIRouter:
     """Return all routes that need a token."""
-    router = APIRouter(prefix="/v1", dependencies=[Depends(bearer)])
+    router = APIRouter(prefix="/v1", dependencies=[Depends(bearer), Depends(only_known)])
     for module in MODULES:
         router.include_router(module.router)
     return router

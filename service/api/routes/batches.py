@@ -30,7 +30,14 @@ from service.api.schemas.batches import (
     batch_members,
 )
 from service.api.schemas.requests import ChainRequestShown, ChainRequestsShown
-from service.api.values import invalid, named_programme, programme_number, read_region, unix_s
+from service.api.values import (
+    invalid,
+    known_import,
+    named_programme,
+    programme_number,
+    read_region,
+    unix_s,
+)
 from service.application.approvals import record_batch_signature
 from service.application.batches import refuse_unknown_batches
 from service.approvals.models import ActionKind
@@ -94,7 +101,7 @@ def build_batches(given: BatchGiven, command: CommandDep) -> Response:
             chunk_size=given.chunk_size,
             cliff_s=given.cliff_s,
             cadence_s=given.cadence_s,
-            case_filter=CaseFilter(import_id=given.import_id),
+            case_filter=CaseFilter(import_id=known_import(session, given.import_id)),
             manifests_dir=app.settings.resolved_manifests_dir,
             clock=clock,
         )

@@ -19,7 +19,7 @@ from service.api.schemas.cases import (
     DecisionGiven,
     DecisionShown,
 )
-from service.api.values import invalid, programme_number, read_address, read_region
+from service.api.values import invalid, known_import, programme_number, read_address, read_region
 from service.cases import (
     CaseFilter,
     CaseState,
@@ -64,10 +64,10 @@ def list_some_cases(
             state=state,
             programme_id=programme_number(session, programme),
             kind=kind,
-            region=read_region(region) if region else None,
-            import_id=import_id,
+            region=read_region(region) if region is not None else None,
+            import_id=known_import(session, import_id),
             wallet_address=read_address(wallet_address, field="wallet_address")
-            if wallet_address
+            if wallet_address is not None
             else None,
         )
         page = list_cases(session, wanted, limit=paging.limit, cursor=paging.key)
@@ -81,16 +81,19 @@ def list_some_cases(
     responses=writes(NotFound, Conflict, IllegalTransition),
 )
 def decide_cases(given: DecisionGiven, command: CommandDep) -> Response:
-    """Approve or reject cases, all or none: those named, or the undecided ones of a filter."""
-    if (given.cases is None) == (given.filter is None):
-        raise InvalidInput("name `cases` or give a `filter`: one of the two")
+    """Approve or reject cases, all or none: those named, the undecided ones of a filter, or all."""
+    if sum((given.cases is not None, given.filter is not None, given.all)) != 1:
+        raise InvalidInput("name `cases`, give a `filter`, or send `all`: true; one of the three")
+    if given.filter is not None and not given.filter.model_dump(exclude_none=True):
+        message = "an empty filter names no cases: for every undecided case send `all`: true"
+        raise InvalidInput(message, problems=[Problem("empty_filter", message, field="filter")])
     decision = CaseState(given.decision)
 
     def work(session: Session) -> Reply:
-        if given.filter is None:
-            chosen: list[str] | CaseFilter = [get_case(session, c).id for c in given.cases or ()]
+        if given.cases is not None:
+            chosen: list[str] | CaseFilter = [get_case(session, c).id for c in given.cases]
         else:
-            chosen = _filter(session, given.filter)
+            chosen = _filter(session, given.filter or CaseFilterGiven())
         decided = decide(session, chosen, decision, actor=command.actor, reason=given.reason)
         return Reply(DecisionShown(decision=decision.value, decided=decided, actor=command.actor))
 
@@ -102,9 +105,13 @@ def _filter(session: Session, given: CaseFilterGiven) -> CaseFilter:
     return CaseFilter(
         programme_id=programme_number(session, given.programme),
         kind=given.kind,
-        region=read_region(given.region, field="filter.region") if given.region else None,
-        import_id=given.import_id,
-        wallet_address=read_address(wallet, field="filter.wallet_address") if wallet else None,
+        region=read_region(given.region, field="filter.region")
+        if given.region is not None
+        else None,
+        import_id=known_import(session, given.import_id),
+        wallet_address=read_address(wallet, field="filter.wallet_address")
+        if wallet is not None
+        else None,
     )
 
 

@@ -12,9 +12,9 @@ from service.api.answers import KEYS, reads, writes
 from service.api.calls import CallDep
 from service.api.idempotency import CommandDep, Reply
 from service.api.schemas.cases import ImportReportShown, ImportShown
-from service.cases import check_file, import_file
+from service.cases import check_file, get_import, import_file
 from service.errors import Conflict, InvalidImport, InvalidInput, NotFound
-from service.intake.models import Import, ImportProblem
+from service.intake.models import ImportProblem
 from service.payouts.directory import DatabaseProgrammes
 
 router = APIRouter(tags=["imports"])
@@ -86,9 +86,7 @@ def show_import(
 ) -> ImportShown:
     """Show an imported file and every problem of the rows that were skipped, values masked."""
     with call.read() as session:
-        row = session.get(Import, import_id)
-        if row is None:
-            raise NotFound(f"there is no import {import_id}")
+        row = get_import(session, import_id)
         problems = session.scalars(
             select(ImportProblem)
             .where(ImportProblem.import_id == import_id)

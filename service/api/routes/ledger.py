@@ -13,6 +13,7 @@ from service.api.pagination import PagingQuery
 from service.api.schemas.base import BATCH_ID, amounts
 from service.api.schemas.money import AccountShown, BalancesShown, EntryPage, EntryShown
 from service.ledger.models import LedgerAccount, LedgerEntry
+from service.ledger.posting import check_account
 from service.ledger.reconcile import balances
 
 router = APIRouter(prefix="/ledger", tags=["ledger"])
@@ -46,6 +47,8 @@ def ledger_entries(
     if (last := paging.number_key()) is not None:
         statement = statement.where(LedgerEntry.id > last)
     with call.read() as session:
+        if account is not None:
+            check_account(session, account)
         found = session.scalars(statement).all()
     page = found[: paging.limit]
     key = str(page[-1].id) if len(found) > paging.limit else None

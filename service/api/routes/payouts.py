@@ -15,6 +15,7 @@ from service.api.schemas.base import BATCH_ID
 from service.api.schemas.money import PayoutPage, PayoutShown
 from service.api.schemas.requests import ChainRequestShown
 from service.api.values import programme_number
+from service.cases import get_case
 from service.errors import Conflict, NotFound
 from service.payouts.models import ChainRequest
 from service.payouts.queries import PayoutFilter
@@ -54,7 +55,7 @@ def list_payouts(
             state=state,
             kind=kind,
             payee=payee,
-            case_id=case_id,
+            case_id=None if case_id is None else get_case(session, case_id).id,
         )
         page = find_payouts(session, wanted, limit=paging.limit, cursor=paging.key)
         items = [PayoutShown.of(row) for row in page.items]

@@ -85,8 +85,11 @@ class BatchGiven(Given):
     )
     chunk_size: int = Field(500, ge=1, le=500, description="Payouts one transaction pays.")
     cliff_s: int = Field(0, ge=0, le=2**32 - 1, description="Streams: seconds until the first.")
-    cadence_s: int = Field(
-        86_400, ge=1, le=2**32 - 1, description="Streams: withdrawals move in steps of this."
+    cadence_s: int | None = Field(
+        None,
+        ge=1,
+        le=2**32 - 1,
+        description="Streams: withdrawals move in steps of this; a day without.",
     )
     import_id: str | None = Field(None, description="Only cases of this import.")
 

@@ -246,7 +246,7 @@ class CaseFilterGiven(Given):
 
 
 class DecisionGiven(Given):
-    """Which cases are decided, and how: either `cases` or `filter`."""
+    """Which cases are decided, and how: one of `cases`, `filter` and `all`."""
 
     model_config = given_example(
         {"decision": "approved", "filter": {"import_id": UUID}, "reason": "checked on site"}
@@ -257,8 +257,9 @@ class DecisionGiven(Given):
         None, description="Ids or references, each of which must be undecided."
     )
     filter: CaseFilterGiven | None = Field(
-        None, description="An empty filter means all undecided cases."
+        None, description="The undecided cases that match; at least one member must be set."
     )
+    all: bool = Field(False, description="Every undecided case.")
     reason: str | None = Field(None, max_length=2000, description="Needed to reject.")
 
 
