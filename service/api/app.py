@@ -17,6 +17,7 @@ from service.api.methods import Methods
 from service.api.reading import read_sessions
 from service.api.routes import v1
 from service.application.context import Application
+from service.chain.rpc import Rpc
 
 
 def create_app(application: Application | None = None) -> FastAPI:
@@ -35,11 +36,13 @@ def create_app(application: Application | None = None) -> FastAPI:
     """
     parts = application or Application()
     reader = read_sessions(parts)
+    probe = Rpc(parts.settings.rpc_url, timeout_s=health.NODE_TIMEOUT_S)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         reader.kw["bind"].dispose()
+        probe.close()
         if application is None:
             parts.close()
 
@@ -55,6 +58,7 @@ def create_app(application: Application | None = None) -> FastAPI:
     )
     app.state.application = parts
     app.state.reader = reader
+    app.state.probe = probe
     app.include_router(v1())
     app.include_router(health.router)
     app.openapi = lambda: openapi.describe_api(app)  # type: ignore[method-assign]  # FastAPI's way

@@ -11,9 +11,13 @@ from service.api.answers import documented
 from service.api.problems import InternalError
 from service.api.schemas.base import Shown, example
 from service.application.context import Application
+from service.chain.rpc import Rpc
 from service.errors import Problem, ReliefError
 
 router = APIRouter(tags=["health"])
+
+NODE_TIMEOUT_S = 2.0
+"""How long ``/readyz`` waits for the node: who asks wants an answer, and asks again."""
 
 
 class NotReady(ReliefError):
@@ -42,6 +46,7 @@ def healthz() -> HealthShown:
 def readyz(request: Request) -> HealthShown:
     """Tell whether the database and the chain's node answer."""
     application: Application = request.app.state.application
+    probe: Rpc = request.app.state.probe
     problems = []
     try:
         with request.app.state.reader() as session:
@@ -49,7 +54,7 @@ def readyz(request: Request) -> HealthShown:
     except SQLAlchemyError:
         problems.append(Problem("unavailable", "the database does not answer", field="database"))
     try:
-        answered = int(application.rpc.call("eth_chainId"), 16)
+        answered = int(probe.call("eth_chainId"), 16)
         if answered != application.deployment.chain_id:
             message = "the node is on another chain than the contracts"
             problems.append(Problem("other_chain", message, field="chain"))

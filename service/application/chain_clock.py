@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Literal
 
 from service.chain.rpc import Rpc
 from service.clock import SYSTEM_CLOCK, Clock
@@ -27,6 +28,11 @@ class ChainClock:
         self._rpc = rpc
         self._clock = clock
         self._reachable = True
+
+    @property
+    def source(self) -> Literal["chain", "machine"]:
+        """Whose time the last :meth:`now` was: the machine's alone where no node answered."""
+        return "chain" if self._reachable else "machine"
 
     def now(self) -> datetime:
         """Return about the time of the next block, aware, in UTC."""

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Self
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from service.clock import Clock
 from service.config import Settings, get_settings
 from service.db import create_database_engine, session_factory, transaction
 from service.errors import ConfigurationError
@@ -24,6 +23,7 @@ from service.privacy.keyring import Keyring
 from service.privacy.passphrase import read_passphrase as read_service_passphrase
 
 if TYPE_CHECKING:  # the parts import web3, which takes a second that most commands can spare
+    from service.application.chain_clock import ChainClock
     from service.approvals.domain import SigningDomain
     from service.chain.contracts import Contracts
     from service.chain.deployment import Deployment
@@ -103,7 +103,7 @@ class Application:
         return Contracts(self.deployment, self.settings.artifacts_dir)
 
     @property
-    def chain_clock(self) -> Clock:
+    def chain_clock(self) -> ChainClock:
         """The time that the contracts will see; the machine's where there is no node."""
         from service.application.chain_clock import ChainClock
 

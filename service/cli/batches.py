@@ -351,19 +351,16 @@ def cancel(
     """Cancel a batch: a draft here at once; one on chain by a quorum of reviewers.
 
     On chain the part not run yet returns to the budget; what was skipped stays payable, what was
-    opened as a stream goes on.
+    opened as a stream goes on. One of which nothing is left to run is refused.
     """
     from service.application.batches import batch_view, find_batch
     from service.approvals.models import ActionKind
-    from service.payouts.service import cancel_draft
+    from service.payouts.service import cancel_draft, cancelled_by_quorum
 
     run = start(ctx, as_json)
     with run.app.transaction() as session:
         found = find_batch(session, batch)
-        if found.state in ("draft", "approved"):
-            data = batch_view(cancel_draft(session, found.id, actor=run.actor, reason=reason))
-            action = None
-        else:
+        if cancelled_by_quorum(session, found):
             data = batch_view(found)
             action = propose_and_sign(
                 run,
@@ -375,6 +372,9 @@ def cancel(
                 keystores=keystore,
                 passphrase_file=passphrase_file,
             )
+        else:
+            data = batch_view(cancel_draft(session, found.id, actor=run.actor, reason=reason))
+            action = None
     if action is not None:
         (action,) = wait_for_actions(run, [action], wait)
     if run.as_json:

@@ -42,13 +42,17 @@ def list_(
     cursor: Cursor = None,
     as_json: Json = False,
 ) -> None:
-    """List open streams, with what they have accrued by now."""
+    """List open streams, with what they have accrued by now.
+
+    Where no node answers, that is by the machine's clock; each stream says which.
+    """
     from service.application.batches import find_batch
     from service.application.payouts import stream_view
     from service.application.programmes import find_programme
     from service.payouts.service import list_streams
 
     run = start(ctx, as_json)
+    clock = run.app.chain_clock
     with run.app.transaction() as session:
         page = list_streams(
             session,
@@ -57,9 +61,9 @@ def list_(
             payee=read_address(payee) if payee is not None else None,
             limit=limit,
             cursor=cursor,
-            clock=run.app.chain_clock,
+            clock=clock,
         )
-        items = [stream_view(view) for view in page.items]
+        items = [stream_view(view) | {"accrued_by": clock.source} for view in page.items]
     run.page(
         items,
         {
@@ -71,6 +75,7 @@ def list_(
             "withdrawn": "withdrawn\u00a0",
             "withdrawable": "withdrawable\u00a0",
             "cancelled": "cancelled",
+            "accrued_by": "accrued by the clock of the",
         },
         page.next_cursor,
     )
@@ -86,8 +91,9 @@ def show(ctx: typer.Context, stream: Stream, *, as_json: Json = False) -> None:
     run = start(ctx, as_json)
     with run.app.transaction() as session:
         batch_id, index = parse_name(session, stream)
-        view = get_stream(session, batch_id, index, clock=run.app.chain_clock)
-        data = stream_view(view)
+        clock = run.app.chain_clock
+        view = get_stream(session, batch_id, index, clock=clock)
+        data = stream_view(view) | {"accrued_by": clock.source}
         data["chain"] = None
         try:
             data["chain"] = stream_on_chain(run.app, view.stream)
@@ -97,7 +103,7 @@ def show(ctx: typer.Context, stream: Stream, *, as_json: Json = False) -> None:
         run.json(data)
         return
     names = ("id", "payee", "total", "accrued", "withdrawn", "withdrawable", "cancelled")
-    run.record({name: data[name] for name in names})
+    run.record({name: data[name] for name in (*names, "accrued_by")})
     if data["chain"] is not None:
         run.record({name: data["chain"][name] for name in names[2:]}, title="on chain")
 

@@ -16,7 +16,7 @@ from service.clock import SYSTEM_CLOCK, Clock
 from service.errors import Conflict, IllegalTransition
 from service.payouts import journal
 from service.payouts.building import allocated_base_units, build_batches
-from service.payouts.models import Batch, ChainRequest, Payout, RequestKind
+from service.payouts.models import Batch, ChainRequest, Chunk, Payout, RequestKind
 from service.payouts.programmes import (
     Tier,
     create_programme,
@@ -36,7 +36,7 @@ from service.payouts.queries import (
     lock_batch,
 )
 from service.payouts.requests import ask
-from service.payouts.states import BatchState, PayoutState, move, move_all
+from service.payouts.states import BatchState, ChunkState, PayoutState, move, move_all
 from service.payouts.streams import (
     cancellation_masks,
     get_stream,
@@ -56,6 +56,7 @@ __all__ = [
     "build_batches",
     "cancel_draft",
     "cancellation_masks",
+    "cancelled_by_quorum",
     "create_programme",
     "free_overdue",
     "get_batch",
@@ -212,6 +213,36 @@ def cancel_draft(
     batch.paused, batch.pause_reason = False, None
     _record(session, batch, "cancel_draft", actor, now, reason=why)
     return batch
+
+
+def cancelled_by_quorum(session: Session, batch: Batch) -> bool:
+    """Tell whether a quorum cancels a batch on chain; else :func:`cancel_draft` does it here.
+
+    Raises
+    ------
+    Conflict
+        When there is nothing to cancel: a quorum would sign for nothing.
+    IllegalTransition
+        When it is released and not on chain: the contract does not know it yet.
+    """
+    if batch.state == BatchState.CANCELLED:
+        raise Conflict(f"batch {batch.id} is cancelled already")
+    if batch.state == BatchState.RELEASED:
+        raise IllegalTransition(
+            f"batch {batch.id} is released and not on chain yet: pause it, or wait until it is"
+        )
+    if batch.state in (BatchState.DRAFT, BatchState.APPROVED):
+        return False
+    to_run = select(Chunk.chunk_index).where(
+        Chunk.batch_id == batch.id,
+        Chunk.state.in_([ChunkState.WAITING.value, ChunkState.SENT.value]),
+    )
+    if session.scalar(to_run.limit(1)) is None:
+        raise Conflict(
+            f"nothing of batch {batch.id} is left to cancel: every chunk ran. What was skipped "
+            "stays payable, and open streams are cancelled one by one"
+        )
+    return True
 
 
 def free_overdue(session: Session, final_block_unix_s: int, *, clock: Clock = SYSTEM_CLOCK) -> int:

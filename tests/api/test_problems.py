@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+import socket
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,10 +15,13 @@ import pytest
 from sqlalchemy import exc
 
 from service.api import openapi
+from service.api.app import create_app
 from service.api.routes import programmes
+from service.application.context import Application
 from service.chain.rpc import RpcError
+from service.config import Settings
 from service.errors import ChainUnavailable, ConfigurationError, IntegrityError
-from tests.api.conftest import Api, import_cases
+from tests.api.conftest import Api, import_cases, serving
 from tests.api.description import Description
 from tests.api.test_idempotency import order
 
@@ -292,6 +299,23 @@ def test_health_answers_without_parts_and_readiness_names_what_is_missing(api: A
     assert api.ok("GET", "/healthz") == {"status": "alive", "checks": []}
     document = check(api.get("/readyz"), 503, "not_ready")
     assert [problem["field"] for problem in document["problems"]] == ["chain"]
+
+
+def test_readiness_does_not_wait_long_for_a_node_that_hangs(
+    sqlite_template: Path, tmp_path: Path
+) -> None:
+    shutil.copyfile(sqlite_template, tmp_path / "relief.db")
+    with socket.create_server(("127.0.0.1", 0)) as hanging:  # accepts, and never answers
+        url = f"http://127.0.0.1:{hanging.getsockname()[1]}"
+        with (
+            Application(Settings(data_dir=tmp_path, rpc_url=url)) as application,
+            serving(create_app(application)) as served,
+        ):
+            began = time.monotonic()
+            reply = httpx.get(f"{served}/readyz", trust_env=False, timeout=60)
+            took_s = time.monotonic() - began
+    check(reply, 503, "not_ready")
+    assert took_s < 10
 
 
 def test_every_kind_of_error_is_on_the_page_of_documentation(

@@ -8,6 +8,8 @@ from tests.api.conftest import Office
 from tests.support.deployed import account
 
 DAY_S = 86_400
+EXECUTION = 2
+"""The vault's bit for executing chunks."""
 
 
 def states(office: Office, batch_id: str) -> dict[str, int]:
@@ -77,6 +79,7 @@ def test_streams_open_accrue_pay_and_are_cut(office: Office) -> None:
     assert cut["cancelled"]
     assert cut["cancelled_at"].endswith("Z")
     assert int(cut["returned_base_units"]) > 0
+    assert cut["accrued_by"] == "chain"
 
 
 def test_a_batch_on_chain_is_cancelled_by_a_quorum_and_a_draft_at_once(office: Office) -> None:
@@ -84,11 +87,25 @@ def test_a_batch_on_chain_is_cancelled_by_a_quorum_and_a_draft_at_once(office: O
     draft = office.api.ok("POST", f"/v1/batches/{batch_id}/cancel", json={"reason": "wrong"})
     assert (draft["state"], draft["action_id"]) == ("cancelled", None)
 
+    office.deployed.send(office.deployed.roles["guardian"], "vault", "pause", EXECUTION)
     batch_id = office.pay()
     asked = office.api.ok("POST", f"/v1/batches/{batch_id}/cancel", json={"reason": "wrong"})
     action = office.api.ok("GET", f"/v1/actions/{asked['action_id']}")
     assert (action["kind"], action["roles"]) == ("batch_cancellation", ["reviewer"])
     assert action["message"]["batchId"] == batch_id
+
+
+def test_a_batch_that_is_paid_or_cancelled_is_not_cancelled(office: Office) -> None:
+    paid = office.pay()
+    refused = office.api.post(f"/v1/batches/{paid}/cancel", json={"reason": "wrong"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+    assert "every chunk ran" in refused.json()["detail"]
+
+    draft = office.build("stream")
+    office.api.ok("POST", f"/v1/batches/{draft}/cancel", json={"reason": "wrong"})
+    again = office.api.post(f"/v1/batches/{draft}/cancel", json={"reason": "wrong"})
+    assert (again.status_code, again.json()["code"]) == (409, "conflict")
+    assert office.api.ok("GET", "/v1/actions")["items"] == []
 
 
 def test_an_officer_is_added_and_removed_by_governors(office: Office) -> None:

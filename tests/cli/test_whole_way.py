@@ -88,6 +88,9 @@ def states(cli: Cli, batch_id: str) -> dict[str, int]:
 def test_one_off_payouts_are_paid_and_agree_with_the_ledger(ready: Cli) -> None:
     batch_id = pay(ready, "one_off")
     assert states(ready, batch_id) == {"paid": 2}
+    late = ready("batch", "cancel", batch_id, "--reason", "wrong", "-k", "officer-2")
+    assert (late.code, "every chunk ran" in late.err) == (1, True)
+    assert ready.ok("action", "list")["items"] == []
     shown = ready.ok("wallet", "show", account("one-off 1").address)
     assert shown["balance"] == "601.00"
     assert [move["kind"] for move in shown["history"]] == ["paid"]
@@ -151,6 +154,12 @@ def test_streams_open_accrue_pay_and_are_cut(ready: Cli, deployed: Deployed) -> 
     assert cut["cancelled"]
     assert cut["chain"]["cancelled"]
     assert ready.ok("ledger", "reconcile")["agrees"]
+    assert cut["accrued_by"] == "chain"
+    ready.app.close()
+    ready.app.settings.rpc_url = "http://127.0.0.1:1"
+    listed = ready.ok("stream", "list")["items"]
+    assert {stream["accrued_by"] for stream in listed} == {"machine"}
+    assert "machine" in ready("stream", "list").out
 
 
 def test_a_wallet_elsewhere_signs_the_typed_data(ready: Cli, deployed: Deployed) -> None:

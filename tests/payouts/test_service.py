@@ -174,6 +174,41 @@ def test_a_released_batch_is_not_cancelled_here(session: Session, released: Batc
         service.cancel_draft(session, released.id, actor="li", reason="wrong list")
 
 
+@pytest.mark.parametrize(
+    ("state", "chunks", "by_quorum"),
+    [
+        ("draft", "waiting", False),
+        ("approved", "waiting", False),
+        ("onchain", "waiting", True),
+        ("onchain", "sent", True),
+    ],
+)
+def test_a_batch_is_cancelled_by_a_quorum_once_it_is_on_chain(
+    session: Session, batch: Batch, *, state: str, chunks: str, by_quorum: bool
+) -> None:
+    batch.state = state
+    session.execute(update(Chunk).values(state=chunks))
+    assert service.cancelled_by_quorum(session, batch) is by_quorum
+
+
+@pytest.mark.parametrize(
+    ("state", "chunks", "words"),
+    [
+        ("cancelled", "waiting", "cancelled already"),
+        ("released", "waiting", "not on chain yet"),
+        ("onchain", "included", "every chunk ran"),
+        ("done", "final", "every chunk ran"),
+    ],
+)
+def test_no_quorum_is_asked_to_cancel_for_nothing(
+    session: Session, batch: Batch, state: str, chunks: str, words: str
+) -> None:
+    batch.state = state
+    session.execute(update(Chunk).values(state=chunks))
+    with pytest.raises(Conflict, match=words):
+        service.cancelled_by_quorum(session, batch)
+
+
 def test_a_cancelled_batch_cannot_be_paused_or_resumed(session: Session, batch: Batch) -> None:
     service.cancel_draft(session, batch.id, actor="li", reason="wrong list")
 

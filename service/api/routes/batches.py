@@ -63,7 +63,6 @@ from service.units import format_amount
 router = APIRouter(tags=["batches"])
 
 DEFAULT_EXECUTION = timedelta(days=30)
-ON_CHAIN = (BatchState.ONCHAIN, BatchState.DONE)
 
 BatchIdPath = Annotated[
     str, Path(pattern=r"^0x[0-9a-f]{64}$", description="The batch's id.", examples=[BATCH_ID])
@@ -272,12 +271,13 @@ def cancel_batch(
 ) -> Response:
     """Give up a batch that was not released, or propose to cancel one that is on chain.
 
-    On chain only a quorum of reviewers cancels: sign the action that `action_id` names.
+    On chain only a quorum of reviewers cancels: sign the action that `action_id` names. A batch of
+    which nothing is left to run is refused.
     """
 
     def work(session: Session) -> Reply:
         batch = service.get_batch(session, batch_id)
-        if batch.state not in ON_CHAIN:
+        if not service.cancelled_by_quorum(session, batch):
             batch = service.cancel_draft(
                 session, batch_id, actor=command.actor, reason=given.reason
             )

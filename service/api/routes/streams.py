@@ -51,7 +51,7 @@ def list_streams(
             cursor=paging.key,
             clock=clock,
         )
-        items = [StreamShown.of(view) for view in page.items]
+        items = [StreamShown.of(view, clock.source) for view in page.items]
     return StreamPage(items=items, next_cursor=paging.next_cursor(page.next_cursor))
 
 
@@ -60,7 +60,8 @@ def show_stream(call: CallDep, batch_id: BatchIdPath, index: IndexPath) -> Strea
     """Show a stream as it stands by the chain's time."""
     clock = call.application.chain_clock
     with call.read() as session:
-        return StreamShown.of(streams.get_stream(session, batch_id, index, clock=clock))
+        view = streams.get_stream(session, batch_id, index, clock=clock)
+        return StreamShown.of(view, clock.source)
 
 
 @router.post(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -72,6 +72,7 @@ _STREAM: dict[str, Any] = {
     "cancelled": False,
     "cancelled_at": None,
     "as_of": TIME,
+    "accrued_by": "chain",
     **_STREAM_AMOUNTS,
 }
 
@@ -149,6 +150,9 @@ class StreamShown(Shown):
     cancelled: bool
     cancelled_at: datetime | None
     as_of: datetime
+    accrued_by: Literal["chain", "machine"] = Field(
+        description="Whose time `as_of` is: the machine's where no node answers."
+    )
     total: str
     total_base_units: str
     accrued: str
@@ -161,7 +165,7 @@ class StreamShown(Shown):
     returned_base_units: str
 
     @classmethod
-    def of(cls, view: StreamView) -> StreamShown:
+    def of(cls, view: StreamView, accrued_by: Literal["chain", "machine"]) -> StreamShown:
         """Return the document of a stream as it stands."""
         row, terms = view.stream, view.terms
         cut = row.cancelled_cut_s
@@ -177,6 +181,7 @@ class StreamShown(Shown):
                 "duration_s": terms.duration_s,
                 "cadence_s": terms.cadence_s,
                 "paid_through_s": row.paid_through_s,
+                "accrued_by": accrued_by,
                 "cancelled": cut is not None,
                 "cancelled_at": None if cut is None else moment(terms.start_unix_s + cut),
                 "as_of": moment(view.at_unix_s),
