@@ -85,9 +85,13 @@ def terms_of(batch: Batch) -> Terms:
 
 
 def view_of(stream: Stream, batch: Batch, at_unix_s: int) -> StreamView:
-    """Return a stream as it stands at a moment."""
+    """Return a stream as it stands at a moment.
+
+    What was paid had accrued, whatever the moment: without a node it is by a clock that may be
+    behind the chain's.
+    """
     terms = terms_of(batch)
-    through = payable_through(terms, at_unix_s)
+    through = max(payable_through(terms, at_unix_s), stream.paid_through_s)
     if stream.cancelled_cut_s is not None:
         through = stream.cancelled_cut_s
     return StreamView(

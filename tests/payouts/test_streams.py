@@ -65,6 +65,18 @@ def test_a_cancelled_stream_keeps_what_accrued_to_the_second(
     assert service.get_stream(session, batch.id, 1, clock=clock).accrued_base_units == 105 * TOKEN
 
 
+def test_what_was_paid_has_accrued_even_by_a_clock_that_is_behind(
+    session: Session, batch: Batch, clock: ManualClock
+) -> None:
+    stream = session.get_one(Stream, (batch.id, 0))
+    stream.paid_through_s, stream.withdrawn_base_units = 30 * DAY, 300 * TOKEN
+    clock.current = START + timedelta(days=1)
+
+    view = service.get_stream(session, batch.id, 0, clock=clock)
+
+    assert (view.accrued_base_units, view.withdrawable_base_units) == (300 * TOKEN, 0)
+
+
 def test_withdrawals_are_asked_for_once_while_open(
     session: Session, batch: Batch, clock: ManualClock
 ) -> None:
