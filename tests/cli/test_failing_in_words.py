@@ -71,6 +71,12 @@ def test_a_note_that_cannot_be_shown_does_not_fail_a_command_that_has_committed(
     assert len(cli.ok("token", "list")["items"]) == 1
 
 
+def test_an_argument_that_the_locale_cannot_read_is_wrong_input(cli: Cli, tmp_path: Path) -> None:
+    ran = relief("cases", "show", "王芳", settings={"DATA_DIR": tmp_path}, **OTHER_ENCODINGS[1])
+    assert ran.returncode == 2, ran.stderr
+    assert b"use a UTF-8 one" in ran.stderr
+
+
 # ---- Settings ----------------------------------------------------------------------------------
 
 
@@ -94,6 +100,15 @@ def test_a_wrong_setting_is_named_and_ends_with_3(
     assert error["code"] == "configuration_error"
     assert f"RELIEF_{setting}" in error["detail"]
     assert error["detail"].split()[0] in err
+
+
+def test_a_folder_that_cannot_be_written_is_named(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    cli.app.settings.keys_dir = tmp_path / "file" / "keys"
+    ran = cli("keys", "create", "officer-1")
+    assert (ran.code, ran.out) == (3, "")
+    assert f"{tmp_path / 'file'}" in ran.err
+    assert "Not a directory" in ran.err
 
 
 def test_help_needs_no_settings(
