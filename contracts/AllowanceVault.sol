@@ -196,6 +196,7 @@ contract AllowanceVault is IAllowanceVault, AccessManaged, EIP712 {
 
         uint48 firstNumber = target.nextNumber;
         uint40 executeFrom = uint40(block.timestamp) + tier.challengeDelay;
+        require(executeFrom < approval.executeBefore, NeverOpen(executeFrom, approval.executeBefore));
         // Within the budget just checked, which fits uint80.
         target.allocated = uint80(allocated);
         target.nextNumber = firstNumber + approval.count;
@@ -237,6 +238,7 @@ contract AllowanceVault is IAllowanceVault, AccessManaged, EIP712 {
             chunkSize != 0 && chunkSize <= MAX_CHUNK_SIZE && count != 0 && count <= chunkSize * ChunkTree.MAX_CHUNKS,
             InvalidBatchShape(count, chunkSize)
         );
+        require(approval.total != 0, InvalidTerms());
         Regions.requireValid(approval.regionCode, approval.regionDigits);
         require(approval.regionDigits != 0, Regions.InvalidRegion(approval.regionCode, 0));
         require(block.timestamp < approval.executeBefore, ApprovalExpired(approval.executeBefore));
@@ -253,14 +255,14 @@ contract AllowanceVault is IAllowanceVault, AccessManaged, EIP712 {
             if (end > lastDue) lastDue = end;
         } else {
             require(
-                approval.kind == uint8(Kind.OneOff) && approval.total != 0 && approval.start == 0
-                    && approval.cliff == 0 && approval.duration == 0 && approval.cadence == 0,
+                approval.kind == uint8(Kind.OneOff) && approval.start == 0 && approval.cliff == 0
+                    && approval.duration == 0 && approval.cadence == 0,
                 InvalidTerms()
             );
         }
         require(
             approval.expiresAt >= lastDue + MIN_CLAIM_TIME,
-            InvalidTimes(approval.executeBefore, approval.expiresAt, uint40(lastDue) + MIN_CLAIM_TIME)
+            InvalidTimes(approval.executeBefore, approval.expiresAt, lastDue + MIN_CLAIM_TIME)
         );
     }
 

@@ -216,7 +216,10 @@ interface IAllowanceVault {
     error TierLimitExceeded(uint256 rollingSum, uint256 limit);
     error InvalidBatchShape(uint256 count, uint256 chunkSize);
     error InvalidTerms();
-    error InvalidTimes(uint40 executeBefore, uint40 expiresAt, uint40 expiresAtLeast);
+    /// @param expiresAtLeast May lie beyond what fits the approval's 40 bits: then the end of accrual is too late.
+    error InvalidTimes(uint40 executeBefore, uint40 expiresAt, uint256 expiresAtLeast);
+    /// @notice The challenge delay of the batch's tier lasts until no chunk may run any more.
+    error NeverOpen(uint40 executeFrom, uint40 executeBefore);
     error BatchExists(bytes32 batchId);
     error UnknownBatch(bytes32 batchId);
     error BatchIsCancelled(bytes32 batchId);

@@ -16,6 +16,8 @@ def terms_problems(approval: dict[str, int], time: int) -> list[str]:
     size, count = approval["chunkSize"], approval["count"]
     if not (0 < size <= MAX_CHUNK_SIZE and 0 < count <= size * MAX_CHUNKS):
         problems.append("its count or chunk size is impossible")
+    if not approval["total"]:
+        problems.append("it pays nothing")
     region = (approval["regionCode"], approval["regionDigits"])
     if not region_valid(*region) or region[1] == 0:
         problems.append("its region is impossible")
@@ -32,10 +34,8 @@ def terms_problems(approval: dict[str, int], time: int) -> list[str]:
         ):
             problems.append("its terms of a stream are impossible")
         last_due = max(last_due, approval["start"] + duration)
-    elif (
-        approval["kind"] != ONE_OFF
-        or not approval["total"]
-        or any(approval[name] for name in ("start", "cliff", "duration", "cadence"))
+    elif approval["kind"] != ONE_OFF or any(
+        approval[name] for name in ("start", "cliff", "duration", "cadence")
     ):
         problems.append("its kind or terms are impossible")
     if approval["expiresAt"] < last_due + MIN_CLAIM_TIME_S:

@@ -99,6 +99,8 @@ class VaultReplay:
         self.require_running(event, APPROVALS, place)
         for problem in terms_problems(approval, event.timestamp):
             self._batch_broken(place, problem)
+        if batch.execute_from >= approval["executeBefore"]:
+            self._batch_broken(place, "its challenge delay ends when no chunk may run any more")
         self._consume_commitment(event, approval["total"], place)
         programme = self.state.programmes.get(batch.programme)
         if programme is None:

@@ -438,6 +438,23 @@ def codes(findings: list[Finding]) -> set[Code]:
     return {finding.code for finding in findings}
 
 
+def test_a_batch_that_pays_nothing_or_never_opens_is_named(replayed: Replayed) -> None:
+    """By its own words: other members of an edited batch break other rules too."""
+    events = replayed.events
+    approvals = [event for event in events if event.name == "BatchApproved"]
+    stream = next(i for i, event in enumerate(approvals) if event.args["approval"]["kind"])
+    opens = approvals[0].args["executeFrom"]
+    for edit, what in (
+        (approving(stream, total=0), "it pays nothing"),
+        (approving(0, executeBefore=opens), "its challenge delay ends when no chunk may run"),
+    ):
+        findings, _ = replayed.against_rules(edit(events))
+        assert any(
+            finding.code is Code.BATCH_RULE_BROKEN and what in finding.message
+            for finding in findings
+        ), what
+
+
 UNCOUNTED = {
     *("AuthorityUpdated", "RoleGranted", "TargetFunctionRoleUpdated"),
     "TransfersPaused",  # and lifted again

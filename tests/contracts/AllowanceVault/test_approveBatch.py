@@ -152,7 +152,6 @@ def test_a_shape_that_does_not_fit_the_tree_is_refused(relief, pair, count, chun
     "terms",
     [
         {"kind": 2},
-        {"total": 0},
         {"start": 1},
         {"cliff": 1},
         {"duration": 1},
@@ -160,7 +159,7 @@ def test_a_shape_that_does_not_fit_the_tree_is_refused(relief, pair, count, chun
     ],
     ids=lambda terms: next(iter(terms)),
 )
-def test_a_one_off_batch_with_terms_of_a_stream_or_nothing_to_pay_is_refused(relief, pair, terms):
+def test_a_one_off_batch_with_terms_of_a_stream_is_refused(relief, pair, terms):
     with refused("InvalidTerms"):
         relief.approve(relief.batch(pair, **terms))
 
@@ -179,6 +178,12 @@ def test_a_one_off_batch_with_terms_of_a_stream_or_nothing_to_pay_is_refused(rel
 def test_terms_that_no_stream_can_have_are_refused(relief, pair, terms):
     with refused("InvalidTerms"):
         relief.approve(relief.stream_batch(pair, **terms))
+
+
+@pytest.mark.parametrize("kind", ["batch", "stream_batch"])
+def test_a_batch_that_pays_nothing_is_refused(relief, kind):
+    with refused("InvalidTerms"):
+        relief.approve(getattr(relief, kind)([(relief.payees(1)[0], 0)]))
 
 
 def test_back_pay_reaches_back_366_days_and_no_further(relief, pair):
@@ -207,6 +212,19 @@ def test_less_than_90_days_to_claim_after_a_streams_end_is_refused(relief, pair)
     with refused("InvalidTimes", deadline, least - 1, least):
         relief.approve(relief.stream_batch(pair, **terms, expiresAt=least - 1))
     relief.approve(relief.stream_batch(pair, **terms, expiresAt=least))
+
+
+def test_times_too_late_for_their_40_bits_are_refused_by_name(relief, pair):
+    latest = 2**40 - 1
+    one_off = relief.batch(pair, executeBefore=latest, expiresAt=latest)
+    with refused("InvalidTimes", latest, latest, latest + 90 * DAY):
+        relief.approve(one_off)
+    start, deadline = latest - 5, now() + DAY
+    streams = relief.stream_batch(
+        pair, start=start, duration=60 * DAY, executeBefore=deadline, expiresAt=latest
+    )
+    with refused("InvalidTimes", deadline, latest, start + 150 * DAY):
+        relief.approve(streams)
 
 
 def test_a_total_over_the_budget_is_refused(relief, pair, create_programme):

@@ -33,6 +33,20 @@ def test_a_sum_over_the_limit_needs_two_reviewers_and_waits_a_day(relief):
     assert transaction.events["BatchApproved"]["executeFrom"] == transaction.timestamp + DAY
 
 
+def test_a_batch_whose_delay_ends_when_no_chunk_may_run_any_more_is_refused(relief):
+    at = now() + 10
+    opens = at + DAY
+    batch = _batch(relief, ONE_REVIEWER + TOKENS, executeBefore=opens)
+    next_transaction_at(at)
+    with refused("NeverOpen", opens, opens):
+        relief.approve(batch, officers=(1, 2, 3))
+    batch = _batch(relief, ONE_REVIEWER + TOKENS, executeBefore=opens + 2)
+    next_transaction_at(at + 1)
+    relief.approve(batch, officers=(1, 2, 3))
+    next_transaction_at(opens + 1)
+    relief.execute(batch)
+
+
 def test_splitting_a_batch_does_not_evade_its_tier(relief):
     for _ in range(4):
         relief.approve(_batch(relief, ONE_REVIEWER // 4))

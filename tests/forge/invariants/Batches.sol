@@ -29,8 +29,8 @@ abstract contract Batches is Attempts {
         uint256 sum = _approvedLately(approval.regionCode, approval.regionDigits) + _inWholeTokens(approval.total);
         bool quorate = _isQuorate(approval, sum, ids, forged);
         uint256 outstanding = _minted - _redeemed + _owedInAll() + approval.total;
-        // Streams of nothing at all are let pass; a one-off batch has to pay something.
-        bool allowed = quorate && !_approvalsPaused && (stream || approval.total != 0) && !_reserveIsStale()
+        bool opens = _opensAt(sum) < approval.executeBefore;
+        bool allowed = quorate && !_approvalsPaused && approval.total != 0 && opens && !_reserveIsStale()
             && outstanding <= _reserveInForce() && _allocated() + approval.total <= relief.BUDGET();
 
         bytes memory call = abi.encodeCall(
@@ -48,7 +48,7 @@ abstract contract Batches is Attempts {
                 stream: stream,
                 cancelled: false,
                 chunkSize: approval.chunkSize,
-                executeFrom: block.timestamp + (sum > relief.FIRST_TIER() ? relief.CHALLENGE_DELAY() : 0),
+                executeFrom: _opensAt(sum),
                 executeBefore: approval.executeBefore,
                 expiresAt: approval.expiresAt,
                 start: approval.start,
@@ -63,6 +63,11 @@ abstract contract Batches is Attempts {
             })
         );
         _nextNumber += approval.count;
+    }
+
+    /// @dev When a batch's chunks may begin, if approved now with this sum in its region.
+    function _opensAt(uint256 sum) private view returns (uint256) {
+        return block.timestamp + (sum > relief.FIRST_TIER() ? relief.CHALLENGE_DELAY() : 0);
     }
 
     /// @dev `sum` is what was approved lately in the region, this batch included.
@@ -110,7 +115,9 @@ abstract contract Batches is Attempts {
         approval.chunkSize = uint16(1 + (draw >> 40) % 9);
         approval.count = uint32(count);
         approval.total = uint80(total);
-        approval.executeBefore = uint40(block.timestamp + 1 days + (draw >> 48) % 20 days);
+        // Now and then just when the challenge delay of the higher tier ends.
+        approval.executeBefore =
+            uint40(block.timestamp + 1 days + ((draw >> 44) % 8 == 0 ? 0 : (draw >> 48) % 20 days));
         uint256 lastDue = approval.executeBefore;
         if (stream) {
             approval.kind = 1;
