@@ -51,7 +51,8 @@ contract AllowanceVault is IAllowanceVault, AccessManaged, EIP712 {
     IBenefitToken private immutable _token;
     IOfficerRegistry private immutable _registry;
 
-    /// @dev One slot: the event count and what is paused.
+    /// @dev One slot: the event count and what is paused. The bit of withdrawals counts only until its time, which stays
+    /// when a quorum lifts the pause: the guardian's next one waits as if this one had run to its end.
     struct Status {
         uint64 seq;
         uint8 paused;
@@ -690,7 +691,7 @@ contract AllowanceVault is IAllowanceVault, AccessManaged, EIP712 {
         require(operations != 0 && operations <= (APPROVALS | EXECUTION | WITHDRAWALS), InvalidOperations(operations));
         uint40 until;
         if (operations & WITHDRAWALS != 0) {
-            // Cannot be renewed into a standing pause: it ends by itself, then rests as long as it lasted.
+            // Cannot be renewed into a standing pause: it ends by itself, then rests as long as it may last.
             uint40 restsUntil = _status.withdrawalsPausedUntil + MAX_WITHDRAWAL_PAUSE;
             require(
                 _status.withdrawalsPausedUntil == 0 || block.timestamp >= restsUntil, PauseCoolingDown(restsUntil)
@@ -698,7 +699,7 @@ contract AllowanceVault is IAllowanceVault, AccessManaged, EIP712 {
             until = uint40(block.timestamp) + MAX_WITHDRAWAL_PAUSE;
             _status.withdrawalsPausedUntil = until;
         }
-        _status.paused |= operations & ~WITHDRAWALS;
+        _status.paused |= operations;
         emit Paused(operations, until, _nextSeq());
     }
 
@@ -709,14 +710,13 @@ contract AllowanceVault is IAllowanceVault, AccessManaged, EIP712 {
         _registry.consumeQuorum(digest, actionId, deadline, GOVERNOR, 0, 0, signatures);
         require(operations != 0 && operations <= (APPROVALS | EXECUTION | WITHDRAWALS), InvalidOperations(operations));
         _status.paused &= ~operations;
-        if (operations & WITHDRAWALS != 0) _status.withdrawalsPausedUntil = 0;
         emit Unpaused(operations, actionId, signatures, _nextSeq());
     }
 
     /// @inheritdoc IAllowanceVault
     function pausedOperations() public view returns (uint8 operations) {
         operations = _status.paused;
-        if (block.timestamp < _status.withdrawalsPausedUntil) operations |= WITHDRAWALS;
+        if (block.timestamp >= _status.withdrawalsPausedUntil) operations &= ~WITHDRAWALS;
     }
 
     function _requireNotPaused(uint8 operation) private view {

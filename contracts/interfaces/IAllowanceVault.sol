@@ -248,7 +248,8 @@ interface IAllowanceVault {
     function RAISE_DELAY() external view returns (uint40);
     /// @notice Least time between the last chance to run a one-off chunk, or the end of a stream, and expiry.
     function MIN_CLAIM_TIME() external view returns (uint40);
-    /// @notice After so long a pause of withdrawals ends by itself, and cannot be repeated for as long again.
+    /// @notice After so long a pause of withdrawals ends by itself, and cannot be repeated for as long again, whether it
+    /// was lifted before or not.
     function MAX_WITHDRAWAL_PAUSE() external view returns (uint40);
 
     function token() external view returns (address);
@@ -323,6 +324,6 @@ interface IAllowanceVault {
 
     /// @notice Pauses operations (bits of {pausedOperations}); the access manager's guardian role. Accrual never pauses.
     function pause(uint8 operations) external;
-    /// @notice By a quorum of governors.
+    /// @notice By a quorum of governors. A pause of withdrawals rests as if it had run to its end.
     function unpause(uint8 operations, bytes32 actionId, uint40 deadline, bytes calldata signatures) external;
 }

@@ -330,7 +330,7 @@ class State:
     Attributes
     ----------
     paused, withdrawals_paused_until
-        Bits 1 approvals and 2 execution; withdrawals are paused until a time.
+        Bits 1 approvals, 2 execution and 4 withdrawals, the last only until a time.
     roles
         Housekeeping role → accounts, and since when each has it.
     stream_payments
@@ -356,7 +356,7 @@ class State:
 
     def paused_operations(self, time: int) -> int:
         """Bits of what the vault has paused at a time."""
-        return self.paused | (4 if time < self.withdrawals_paused_until else 0)
+        return self.paused & (7 if time < self.withdrawals_paused_until else 3)
 
     def payouts(self, batch: Batch) -> Iterator[Payout]:
         """Yield every payout of a batch by index."""

@@ -506,11 +506,9 @@ class VaultReplay:
                 expected=expected,
                 found=until,
             )
-        self.state.paused |= operations & (APPROVALS | EXECUTION)
+        self.state.paused |= operations
 
     def _unpaused(self, event: Event) -> None:
         operations = event.args["operations"]
         self.officers.prove_action(event, Claim(Contract.VAULT, "Unpause", (operations,), GOVERNOR))
         self.state.paused &= ~operations
-        if operations & WITHDRAWALS:
-            self.state.withdrawals_paused_until = 0

@@ -455,6 +455,17 @@ def test_a_batch_that_pays_nothing_or_never_opens_is_named(replayed: Replayed) -
         ), what
 
 
+def test_a_pause_renewed_after_governors_lifted_it_is_named(replayed: Replayed) -> None:
+    events = replayed.events
+    i = at(events, "Unpaused") + 1
+    args = {"operations": 4, "until": events[i].timestamp + 3 * DAY_S, "seq": 0}
+    again = replace(events[i], contract=Contract.VAULT, name="Paused", args=args)
+
+    findings, _ = replayed.against_rules([*events[:i], again, *events[i:]])
+
+    assert "withdrawals were paused again without a rest" in {f.message for f in findings}
+
+
 UNCOUNTED = {
     *("AuthorityUpdated", "RoleGranted", "TargetFunctionRoleUpdated"),
     "TransfersPaused",  # and lifted again

@@ -84,6 +84,21 @@ def test_a_pause_of_withdrawals_cannot_be_renewed_into_a_standing_one(vault, pau
     assert vault.pausedOperations() == WITHDRAWALS
 
 
+def test_a_pause_lifted_early_rests_as_if_it_had_run_to_its_end(relief, vault, pause):
+    rests_until = pause(WITHDRAWALS).timestamp + 2 * THREE_DAYS
+    relief.unpause(WITHDRAWALS)
+    assert vault.pausedOperations() == 0
+    for _ in range(2):
+        with refused("PauseCoolingDown", rests_until):
+            pause(ALL)
+        pause(APPROVALS | EXECUTION)
+        assert vault.pausedOperations() == APPROVALS | EXECUTION
+        relief.unpause(ALL)
+    next_transaction_at(rests_until)
+    pause(WITHDRAWALS)
+    assert vault.pausedOperations() == WITHDRAWALS
+
+
 def test_accrual_never_pauses(relief, vault, token, pause):
     payee = relief.payees(1)[0]
     batch = relief.open_streams([(payee, 9_000)])

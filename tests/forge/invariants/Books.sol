@@ -70,6 +70,7 @@ abstract contract Books {
     bool internal _approvalsPaused;
     bool internal _executionPaused;
     uint256 internal _withdrawalsPausedUntil;
+    uint256 internal _withdrawalsPausableFrom;
 
     // -------------------------------------------------------------------------------------------------- what is so
 

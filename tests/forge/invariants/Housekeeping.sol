@@ -49,13 +49,16 @@ abstract contract Housekeeping is Attempts {
     }
 
     function _pauseVault(uint8 operations) private {
-        bool rested = _withdrawalsPausedUntil == 0 || block.timestamp >= _withdrawalsPausedUntil + 72 hours;
+        bool rested = block.timestamp >= _withdrawalsPausableFrom;
         bool allowed = operations >= 1 && operations <= 7 && (operations & 4 == 0 || rested);
         bytes memory call = abi.encodeCall(IAllowanceVault.pause, (operations));
         if (!_try(relief.GUARDIAN(), address(_vault), call, allowed, "pause")) return;
         if (operations & 1 != 0) _approvalsPaused = true;
         if (operations & 2 != 0) _executionPaused = true;
-        if (operations & 4 != 0) _withdrawalsPausedUntil = block.timestamp + 72 hours;
+        if (operations & 4 == 0) return;
+        _withdrawalsPausedUntil = block.timestamp + 72 hours;
+        // Whether it is lifted before or not.
+        _withdrawalsPausableFrom = block.timestamp + 144 hours;
     }
 
     function _unpauseVault(uint8 operations, uint256 signers) private {
