@@ -477,7 +477,7 @@ contract AllowanceVault is IAllowanceVault, AccessManaged, EIP712 {
         uint32 cancelLane = Vesting.lane(_cancelLanes[batchId][index / Vesting.LANES], index);
         uint256 paidThrough =
             Vesting.cutOff(Vesting.paidThrough(chunk.watermark, Vesting.lane(ownWord, index)), cancelLane);
-        uint256 through = cancelLane == 0 ? terms.step : cancelLane - 1;
+        uint256 through = Vesting.dueThrough(terms.step, cancelLane);
         uint256 entry = _entryAt(chunk.pointer, index - terms.firstIndex);
         uint256 due = Vesting.vested(uint64(entry), through, terms.duration)
             - Vesting.vested(uint64(entry), paidThrough, terms.duration);
@@ -504,19 +504,20 @@ contract AllowanceVault is IAllowanceVault, AccessManaged, EIP712 {
         uint256 watermark = chunk.watermark;
         uint8 flags = chunk.flags;
         bytes memory entries = SSTORE2.read(chunk.pointer);
+        bool marks = flags & HAS_OWN != 0;
         if (flags == 0) {
             _dueUniformly(entries, watermark, terms);
-        } else {
-            _dueEach(entries, batchId, watermark, terms);
+        } else if (_dueEach(entries, batchId, watermark, flags, terms)) {
+            marks = true;
         }
 
         (uint256 skippedLow, uint256 skippedHigh, uint256 paid, uint256 skipped) =
             _token.mintBatch(entries, type(uint64).max);
         require(paid != 0 || (skipped != 0 && terms.step > watermark), NothingToWithdraw(batchId, terms.firstIndex));
         chunk.watermark = uint32(terms.step);
-        if (flags != 0 || skipped != 0) {
-            bool marked = _markLanes(batchId, watermark, terms, entries, skippedLow, skippedHigh);
-            if (marked) chunk.flags = flags | HAS_OWN;
+        if (marks || skipped != 0) {
+            bool standing = _markLanes(batchId, watermark, flags, terms, skippedLow, skippedHigh);
+            chunk.flags = standing ? flags | HAS_OWN : flags & ~HAS_OWN;
         }
         emit StreamsWithdrawn(
             batchId, uint32(chunkIndex), uint32(terms.step), paid, skippedLow, skippedHigh, _nextSeq()
@@ -543,61 +544,85 @@ contract AllowanceVault is IAllowanceVault, AccessManaged, EIP712 {
         }
     }
 
-    /// @dev Replaces each amount in `entries` by what is due, exceptions of their own included.
-    function _dueEach(bytes memory entries, bytes32 batchId, uint256 watermark, Terms memory terms) private view {
+    /// @dev Replaces each amount in `entries` by what is due, exceptions of their own included. Lanes are read only where
+    /// the chunk's flags say that some count.
+    /// @return beyond Whether a cut stream is paid beyond the step, which its own lane must then say.
+    function _dueEach(bytes memory entries, bytes32 batchId, uint256 watermark, uint8 flags, Terms memory terms)
+        private
+        view
+        returns (bool beyond)
+    {
         uint256 ownWord;
         uint256 cancelWord;
-        for (uint256 i; i < terms.count; ++i) {
-            uint256 index = terms.firstIndex + i;
-            if (i == 0 || index % Vesting.LANES == 0) {
-                ownWord = _ownLanes[batchId][index / Vesting.LANES];
-                cancelWord = _cancelLanes[batchId][index / Vesting.LANES];
+        // Positions fit 9 bits, times 32, amounts 64; no stream is paid through a later second than it is due through,
+        // since steps and cuts never go back.
+        unchecked {
+            for (uint256 i; i < terms.count; ++i) {
+                uint256 index = terms.firstIndex + i;
+                if (i == 0 || index % Vesting.LANES == 0) {
+                    if (flags & HAS_OWN != 0) ownWord = _ownLanes[batchId][index / Vesting.LANES];
+                    if (flags & HAS_CANCELLED != 0) cancelWord = _cancelLanes[batchId][index / Vesting.LANES];
+                }
+                uint256 from = watermark;
+                uint256 to = terms.step;
+                if (ownWord | cancelWord != 0) {
+                    uint32 cancelLane = Vesting.lane(cancelWord, index);
+                    from = Vesting.cutOff(Vesting.paidThrough(watermark, Vesting.lane(ownWord, index)), cancelLane);
+                    to = Vesting.dueThrough(terms.step, cancelLane);
+                    if (to > terms.step && from != to) beyond = true;
+                }
+                uint256 amount = _amountAt(entries, i);
+                uint256 due =
+                    Vesting.vested(amount, to, terms.duration) - Vesting.vested(amount, from, terms.duration);
+                _setAmountAt(entries, i, due);
             }
-            uint32 cancelLane = Vesting.lane(cancelWord, index);
-            uint256 from = Vesting.cutOff(Vesting.paidThrough(watermark, Vesting.lane(ownWord, index)), cancelLane);
-            uint256 to = Vesting.cutOff(terms.step, cancelLane);
-            uint256 amount = _amountAt(entries, i);
-            uint256 due = to > from
-                ? Vesting.vested(amount, to, terms.duration) - Vesting.vested(amount, from, terms.duration)
-                : 0;
-            _setAmountAt(entries, i, due);
         }
     }
 
-    /// @dev After a range withdrawal moved the watermark: streams it had to skip keep their own mark, alone; streams that
-    /// stood alone and were paid rejoin the watermark.
+    /// @dev After a range withdrawal moved the watermark to the step: a stream that it had to skip keeps its own mark,
+    /// alone; one that stood alone, or was cut behind the step, is now paid through what was due; the others follow the
+    /// watermark.
+    /// @return standing Whether a lane still counts: alone, or ahead of the watermark.
     function _markLanes(
         bytes32 batchId,
         uint256 watermark,
+        uint8 flags,
         Terms memory terms,
-        bytes memory due,
         uint256 skippedLow,
         uint256 skippedHigh
-    ) private returns (bool marked) {
+    ) private returns (bool standing) {
         uint256 ownWord;
+        uint256 cancelWord;
         bool changed;
-        for (uint256 i; i < terms.count; ++i) {
-            uint256 index = terms.firstIndex + i;
-            if (i == 0 || index % Vesting.LANES == 0) {
-                if (changed) _ownLanes[batchId][index / Vesting.LANES - 1] = ownWord;
-                changed = false;
-                ownWord = _ownLanes[batchId][index / Vesting.LANES];
+        // Positions fit 9 bits; a word was begun before the first was left.
+        unchecked {
+            for (uint256 i; i < terms.count; ++i) {
+                uint256 index = terms.firstIndex + i;
+                if (i == 0 || index % Vesting.LANES == 0) {
+                    if (changed) _ownLanes[batchId][index / Vesting.LANES - 1] = ownWord;
+                    changed = false;
+                    ownWord = _ownLanes[batchId][index / Vesting.LANES];
+                    if (flags & HAS_CANCELLED != 0) cancelWord = _cancelLanes[batchId][index / Vesting.LANES];
+                }
+                bool passed = _isSet(skippedLow, skippedHigh, i);
+                if (!passed && ownWord | cancelWord == 0) continue;
+                uint32 own = Vesting.lane(ownWord, index);
+                uint256 to = Vesting.dueThrough(terms.step, Vesting.lane(cancelWord, index));
+                uint256 updated = own;
+                if (passed) {
+                    updated = Vesting.paidThrough(watermark, own) | Vesting.ALONE;
+                } else if (own & Vesting.ALONE != 0 || to > terms.step) {
+                    updated = to;
+                }
+                if (updated != own) {
+                    ownWord = Vesting.withLane(ownWord, index, uint32(updated));
+                    changed = true;
+                }
+                // ALONE is the highest bit, above every time.
+                if (updated > terms.step) standing = true;
             }
-            uint32 own = Vesting.lane(ownWord, index);
-            bool alone = own & Vesting.ALONE != 0;
-            uint32 updated = own;
-            if (_isSet(skippedLow, skippedHigh, i)) {
-                updated = uint32(Vesting.paidThrough(watermark, own)) | Vesting.ALONE;
-            } else if (alone && _amountAt(due, i) != 0) {
-                updated = uint32(terms.step);
-            }
-            if (updated != own) {
-                ownWord = Vesting.withLane(ownWord, index, updated);
-                changed = true;
-                marked = true;
-            }
+            if (changed) _ownLanes[batchId][(terms.firstIndex + terms.count - 1) / Vesting.LANES] = ownWord;
         }
-        if (changed) _ownLanes[batchId][(terms.firstIndex + terms.count - 1) / Vesting.LANES] = ownWord;
     }
 
     /// @inheritdoc IAllowanceVault
@@ -805,7 +830,7 @@ contract AllowanceVault is IAllowanceVault, AccessManaged, EIP712 {
         uint256 entry = _entryAt(chunk.pointer, index - terms.firstIndex);
         payee = Entries.payee(entry);
         total = Entries.amount(entry);
-        accrued = Vesting.vested(total, cancelled == 0 ? terms.step : cancelled - 1, terms.duration);
+        accrued = Vesting.vested(total, Vesting.dueThrough(terms.step, cancelled), terms.duration);
         withdrawn = Vesting.vested(total, through, terms.duration);
     }
 }

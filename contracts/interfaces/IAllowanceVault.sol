@@ -117,7 +117,8 @@ interface IAllowanceVault {
 
     /// @param pointer Contract whose code holds the chunk's entries (after one STOP byte).
     /// @param watermark Seconds since the start through which range withdrawals have paid.
-    /// @param flags Bits: 1 some stream has a lane of its own, 2 some stream is cancelled, 4 some payee was changed.
+    /// @param flags Bits: 1 some stream's own lane counts, which stands alone or ahead of the watermark, 2 some stream is
+    /// cancelled, 4 some payee was changed.
     struct StreamChunk {
         address pointer;
         uint32 watermark;
@@ -172,7 +173,8 @@ interface IAllowanceVault {
     event StreamWithdrawn(
         bytes32 indexed batchId, uint32 index, address indexed payee, uint64 amount, uint32 paidThrough, uint64 seq
     );
-    /// @param watermark Seconds since the start through which the chunk's payable streams are now paid.
+    /// @param watermark Seconds since the start through which the chunk's payable streams are now paid; those that were
+    /// cut are paid through their cut, be it before or behind.
     /// @param skippedLow Bit i: stream i of the chunk had something to withdraw and could not be paid.
     event StreamsWithdrawn(
         bytes32 indexed batchId,
@@ -306,9 +308,9 @@ interface IAllowanceVault {
     /// @notice Pays a skipped payout whose payee has become payable; anyone may.
     function retryPayout(bytes32 batchId, uint256 index) external;
 
-    /// @notice Pays one stream what it has accrued; anyone may.
+    /// @notice Pays one stream what it has accrued, a cut one to the second of its cut; anyone may.
     function withdraw(bytes32 batchId, uint256 index) external;
-    /// @notice Pays all streams of a chunk what they have accrued; anyone may.
+    /// @notice Pays all streams of a chunk what they have accrued, cut ones to the second of their cut; anyone may.
     function withdrawChunk(bytes32 batchId, uint256 chunkIndex) external;
     /// @notice Cuts streams of a chunk now: what accrued, to the second, stays theirs; the rest returns to the budget.
     /// By a quorum of reviewers for the batch's region.

@@ -7,7 +7,8 @@ pragma solidity 0.8.37;
 ///
 /// How far stream `i` is paid follows from the chunk's watermark `W` (set by range withdrawals) and its own lane, a
 /// uint32 of which bit 31 is ALONE and the rest a time `own`:
-///  - not ALONE: max(W, own), for streams paid with the range, or ahead of it by a withdrawal of their own;
+///  - not ALONE: max(W, own), for streams paid with the range, or ahead of it: by a withdrawal of their own, or because
+///    they were cut behind the step;
 ///  - ALONE: own, for a stream that a range withdrawal had to skip (frozen): W passed it by without paying.
 /// Its cancel lane is zero, or one more than the time at which it was cut.
 library Vesting {
@@ -36,6 +37,12 @@ library Vesting {
         uint256 own = ownLane & (ALONE - 1);
         if (ownLane & ALONE != 0) return own;
         return own > watermark ? own : watermark;
+    }
+
+    /// @notice The time through which a stream is due when `step_` is the step: where it was cut, once it is, for what it
+    /// had accrued by then is its own whatever cliff and cadence say.
+    function dueThrough(uint256 step_, uint32 cancelLane) internal pure returns (uint256) {
+        return cancelLane == 0 ? step_ : cancelLane - 1;
     }
 
     /// @notice `time`, or where the stream was cut if that came earlier.

@@ -129,6 +129,11 @@ def paid_through(watermark: int, own_lane: int) -> int:
     return own if own_lane & ALONE else max(own, watermark)
 
 
+def due_through(step: int, cancel_lane: int) -> int:
+    """Second through which a stream is due at a step: where it was cut, once it is."""
+    return cancel_lane - 1 if cancel_lane else step
+
+
 def cut_off(time: int, cancel_lane: int) -> int:
     """`time`, or where the stream was cut (one less than the lane) if that came earlier."""
     return min(time, cancel_lane - 1) if cancel_lane else time

@@ -11,7 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from service.audit.abi import Contract
-from service.audit.arithmetic import ALONE, bits, cut_off, entry_at, paid_through, unpack, vested
+from service.audit.arithmetic import (
+    ALONE,
+    bits,
+    due_through,
+    entry_at,
+    paid_through,
+    unpack,
+    vested,
+)
 from service.audit.decode import Event, hex_text
 from service.audit.findings import Code, Findings
 from service.audit.officers import REVIEWER, Claim
@@ -66,7 +74,7 @@ class StreamReplay:
         self.vault.require_running(event, WITHDRAWALS, place)
         payee, total = entry_at(chunk.entries, position)
         cancel = chunk.cancelled.get(position, 0)
-        through = cancel - 1 if cancel else batch.terms.step(event.timestamp)
+        through = due_through(batch.terms.step(event.timestamp), cancel)
         duration = batch.terms.duration
         paid = vested(total, chunk.paid_through(position), duration)
         due = vested(total, through, duration) - paid
@@ -127,7 +135,7 @@ class StreamReplay:
                 found=f"{args['paid']} through second {args['watermark']}",
             )
         self.vault.state.stream_payments += len(owed)
-        self._mark(chunk, step, dues, skipped)
+        self._mark(chunk, step, skipped)
         self.vault.state.withdrawals += len(owed)
         self.vault.explain_mints(event, batch, owed)
         self.vault.post_payment(event, batch, args["paid"], first, chunk.count)
@@ -139,29 +147,25 @@ class StreamReplay:
         dues = []
         for position, (_, total) in enumerate(unpack(chunk.entries)):
             start = chunk.paid_through(position)
-            end = cut_off(step, chunk.cancelled.get(position, 0))
-            dues.append(
-                vested(total, end, duration) - vested(total, start, duration) if end > start else 0
-            )
+            end = due_through(step, chunk.cancelled.get(position, 0))
+            dues.append(vested(total, end, duration) - vested(total, start, duration))
         return dues
 
     @staticmethod
-    def _mark(chunk: Chunk, step: int, dues: list[int], skipped: set[int]) -> None:
-        """Move the watermark and the lanes as ``_markLanes`` does."""
-        before = chunk.watermark
-        chunk.watermark = step
-        marked = False
-        for position in skipped:
+    def _mark(chunk: Chunk, step: int, skipped: set[int]) -> None:
+        """Move the watermark, the lanes and the flag as ``_markLanes`` does."""
+        before, chunk.watermark = chunk.watermark, step
+        for position in {*chunk.own, *chunk.cancelled, *skipped}:
             own = chunk.own.get(position, 0)
-            updated = paid_through(before, own) | ALONE
-            marked |= updated != own
-            chunk.own[position] = updated
-        for position, own in list(chunk.own.items()):
-            if position not in skipped and own & ALONE and dues[position]:
-                chunk.own[position] = step
-                marked = True
-        if marked:
+            through = due_through(step, chunk.cancelled.get(position, 0))
+            if position in skipped:
+                chunk.own[position] = paid_through(before, own) | ALONE
+            elif own & ALONE or through > step:
+                chunk.own[position] = through
+        if any(own > step for own in chunk.own.values()):  # ALONE is above every time
             chunk.flags |= HAS_OWN
+        else:
+            chunk.flags &= ~HAS_OWN
 
     def _cancelled(self, event: Event) -> None:
         batch = self.vault.batch_of(event)

@@ -13,7 +13,7 @@ from typing import TypeVar
 from eth_hash.auto import keccak
 
 from service.audit.abi import Contract
-from service.audit.arithmetic import entry_at, vested
+from service.audit.arithmetic import due_through, entry_at, vested
 from service.audit.blocks import Progress
 from service.audit.decode import address_text, hex_text
 from service.audit.findings import NOWHERE, Code, Findings, Place
@@ -336,7 +336,7 @@ class ViewCheck:
         payee, total = entry_at(chunk.entries, position)
         duration = batch.terms.duration
         cancel = chunk.cancelled.get(position, 0)
-        through = cancel - 1 if cancel else batch.terms.step(self.timestamp)
+        through = due_through(batch.terms.step(self.timestamp), cancel)
         index = batch.first_index(chunk.index) + position
         return View(
             Contract.VAULT,

@@ -111,9 +111,7 @@ def _withdrawn(
     first = chunk_index * batch.chunk_size
     changed = []
     for stream in _of(session, batch.id, Stream.chunk_index == chunk_index):
-        through = watermark
-        if stream.cancelled_cut_s is not None:
-            through = min(through, stream.cancelled_cut_s)
+        through = watermark if stream.cancelled_cut_s is None else stream.cancelled_cut_s
         if stream.index - first in skipped or through <= stream.paid_through_s:
             continue
         paid = vested(stream.total_base_units, through, batch.duration_s)

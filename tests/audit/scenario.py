@@ -377,6 +377,8 @@ def _streams(scenario: Scenario, session: Session) -> None:
     deployed.unfreeze(payee(34).address)
     _cut(scenario, streams, 1 << 3 | 1 << 4)
     scenario.send("vault", "withdraw", streams.id, 4)
+    # Within the step of the cut: stream 3 is paid beyond the watermark.
+    scenario.send("vault", "withdrawChunk", streams.id, 0)
     deployed.advance(3 * DAY_S)
     deployed.freeze(payee(35).address)
     scenario.send("vault", "withdrawChunk", streams.id, 0)

@@ -64,7 +64,7 @@ def test_as_a_module_of_its_own_it_prints_one_json_document(scenario: Scenario) 
         "payouts_skipped": 1,
         "streams_opened": 12,
         "streams_cancelled": 2,
-        "withdrawals": 28,
+        "withdrawals": 36,
         "redemptions": 1,
         "batches_cancelled": 1,
     }

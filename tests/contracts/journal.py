@@ -82,7 +82,6 @@ class _Reader:
         self.journal = journal
         self.approvals: dict[bytes, dict[str, Any]] = {}
         self.entries: dict[bytes, dict[int, tuple[str, int]]] = defaultdict(dict)
-        self.through: Counter[tuple[bytes, int]] = Counter()
         self.cuts: dict[tuple[bytes, int], int] = {}
 
     # ---- token -------------------------------------------------------------------------------
@@ -199,9 +198,8 @@ class _Reader:
     def _pay(self, batch_id: bytes, index: int, through: int) -> int:
         """Take a stream as paid through a second, or its cut; what that paid it."""
         stream = (batch_id, index)
-        through = max(self.through[stream], min(through, self.cuts.get(stream, through)))
+        through = self.cuts.get(stream, through)
         paid = self._vested(batch_id, index, through) - self.journal.withdrawn[stream]
-        self.through[stream] = through
         self.journal.withdrawn[stream] += paid
         self.journal.explained[self.entries[batch_id][index][0]] += paid
         self.journal.committed -= paid

@@ -189,13 +189,13 @@ class Model:
         self._mint(stream.payee, due)
 
     def withdraw_chunk(self, batch: BookedBatch, chunk: int, time: int) -> None:
-        """Pay each stream of a chunk up to the step, but not beyond its cut."""
+        """Pay each stream of a chunk what it accrued; a cancelled one to the second of its cut."""
         self._require_open(batch, chunk)
         step = batch.step(time)
         due = {}
         for index in batch.indexes(chunk):
             stream = batch.streams[index]
-            through = max(stream.through, step if stream.cut is None else min(step, stream.cut))
+            through = step if stream.cut is None else stream.cut
             amount = batch.vested(stream, through) - batch.withdrawn(stream)
             if amount:
                 due[index] = (through, amount)

@@ -25,8 +25,8 @@ CEILINGS = {
     "range withdrawal with a balance, first": (7_600, 7_600),
     "range withdrawal with a balance, later": (7_600, 7_600),
     "range withdrawal to a fresh wallet": (24_800, 24_800),
-    "range withdrawal, 3 of 500 frozen": (9_100, 9_400),
-    "range withdrawal after a cancel": (9_100, 9_420),
+    "range withdrawal, 3 of 500 frozen": (9_100, 8_500),
+    "range withdrawal after a cancel": (9_100, 8_100),
     "cancelling a stream, nothing paid yet": (4_000, 4_000),
     "own withdrawal with a balance": (65_000, 73_100),
 }

@@ -103,15 +103,51 @@ def test_a_range_pays_a_cancelled_stream_up_to_its_cut(relief, batch, after, wit
     assert balance(1) == 10 * A_DAY
 
 
-def test_a_range_within_the_step_of_the_cut_leaves_its_part_for_later(
-    relief, batch, after, withdraw_all, balance
+def test_a_range_within_the_step_of_the_cut_pays_to_the_second_of_it_and_once(
+    relief, vault, batch, after, withdraw_all, balance
 ):
+    kept = TOTAL * (3 * DAY + HOUR) // (90 * DAY)
     after(3 * DAY + HOUR)
     relief.cancel_streams(batch, [0])
     after(3 * DAY + 2 * HOUR)
-    withdraw_all()
-    assert balance(0) == 3 * A_DAY
+    (event,) = emitted(withdraw_all(), "StreamsWithdrawn")
+    assert (event["watermark"], event["paid"]) == (3 * DAY, 9 * 3 * A_DAY + kept)
+    assert (balance(0), balance(1)) == (kept, 3 * A_DAY)
+    assert vault.stream(batch.id, 0)[2:4] == (kept, kept)
+    with refused("NothingToWithdraw", batch.id, 0):
+        withdraw_all()
+    with refused("NothingToWithdraw", batch.id, 0):
+        vault.withdraw(batch.id, 0, {"from": relief.anyone})
     after(4 * DAY)
+    withdraw_all()
+    assert (balance(0), balance(1)) == (kept, 4 * A_DAY)
+
+
+def test_cut_before_the_cliff_a_stream_is_paid_with_the_range_too(relief, vault, token):
+    payees = relief.payees(2)
+    batch = relief.open_streams([(payee, TOTAL) for payee in payees], cliff=30 * DAY)
+    next_transaction_at(batch.approval["start"] + 12 * DAY)
+    relief.cancel_streams(batch, [0])
+    vault.withdrawChunk(batch.id, 0, {"from": relief.anyone})
+    assert [token.balanceOf(payee) for payee in payees] == [12 * A_DAY, 0]
+    next_transaction_at(batch.approval["start"] + 30 * DAY)
+    vault.withdrawChunk(batch.id, 0, {"from": relief.anyone})
+    assert [token.balanceOf(payee) for payee in payees] == [12 * A_DAY, 30 * A_DAY]
+
+
+def test_frozen_when_the_range_passed_its_cut_a_stream_is_paid_all_of_it_once_free(
+    relief, batch, after, withdraw_all, balance
+):
+    payee = batch.entries[0][0]
+    after(3 * DAY + HOUR)
+    relief.cancel_streams(batch, [0])
+    relief.freeze(payee)
+    after(3 * DAY + 2 * HOUR)
+    withdraw_all()
+    relief.unfreeze(payee)
+    withdraw_all()
+    assert balance(0) == TOTAL * (3 * DAY + HOUR) // (90 * DAY)
+    after(5 * DAY)
     withdraw_all()
     assert balance(0) == TOTAL * (3 * DAY + HOUR) // (90 * DAY)
 

@@ -159,6 +159,68 @@ def test_own_withdrawals_and_ranges_in_turn_pay_the_same(withdraw_one, withdraw_
     assert balances() == [8] * 9 + [9]
 
 
+# ---- the flag that makes a range dearer ----------------------------------------------------------
+
+
+@pytest.fixture
+def flags(vault, batch):
+    """The chunk's flags."""
+    return lambda: vault.streamChunk(batch.id, 0)[2]
+
+
+def test_a_stranger_who_withdraws_one_stream_makes_only_the_next_range_dearer(
+    withdraw_one, withdraw_all, flags, balances
+):
+    plain = [withdraw_all(day).gas_used for day in (3, 4)][-1]
+    withdraw_one(1, 5)
+    assert flags() == 1
+    assert withdraw_all(5.5).gas_used > plain
+    assert flags() == 0
+    assert withdraw_all(6).gas_used <= plain
+    assert balances() == [6] * COUNT
+
+
+def test_a_range_that_does_not_reach_one_ahead_keeps_the_flag(
+    relief, batch, at, withdraw_one, withdraw_all, flags, balances
+):
+    at(3.5)
+    relief.cancel_streams(batch, [1])
+    withdraw_one(1, 3.6)
+    withdraw_all(3.7)
+    assert flags() == 1 | 2
+    withdraw_all(4)
+    assert flags() == 2
+    assert balances() == [4, 3.5] + [4] * 8
+
+
+def test_the_flag_stands_while_one_is_frozen_and_falls_when_it_was_paid(
+    relief, batch, withdraw_all, flags, balances
+):
+    relief.freeze(batch.entries[2][0])
+    withdraw_all(3)
+    withdraw_all(4)
+    assert flags() == 1
+    relief.unfreeze(batch.entries[2][0])
+    withdraw_all(5)
+    assert flags() == 0
+    assert balances() == [5] * COUNT
+
+
+def test_without_the_flag_marks_that_no_longer_count_are_taken_for_none(
+    relief, batch, withdraw_one, withdraw_all, flags, balances
+):
+    withdraw_one(2, 4)
+    withdraw_all(5)
+    relief.freeze(batch.entries[2][0])
+    withdraw_all(7)
+    assert flags() == 1
+    relief.unfreeze(batch.entries[2][0])
+    withdraw_one(2, 8)
+    withdraw_all(9)
+    assert flags() == 0
+    assert balances() == [9] * COUNT
+
+
 # ---- frozen --------------------------------------------------------------------------------------
 
 

@@ -96,15 +96,6 @@ abstract contract Books {
         return _vested(payout.amount, payout.cut ? payout.cutAt : _stepOf(batch), batch.duration);
     }
 
-    /// @dev What a withdrawal of the whole chunk pays: up to the step, but not beyond the cut. A cut stream's part of a
-    /// step comes with the next one, or at once when it is withdrawn by itself.
-    function _dueInRange(Booked storage batch, Payout storage payout) internal view returns (uint256) {
-        uint256 through = _stepOf(batch);
-        if (payout.cut && payout.cutAt < through) through = payout.cutAt;
-        uint256 most = _vested(payout.amount, through, batch.duration);
-        return most > payout.paid ? most - payout.paid : 0;
-    }
-
     /// @dev Committed for this payout and not paid.
     function _owed(uint256 batchNumber, uint256 index) internal view returns (uint256) {
         Booked storage batch = _batches[batchNumber];

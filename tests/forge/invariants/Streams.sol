@@ -46,7 +46,7 @@ abstract contract Streams is Attempts {
         if (_chunkRan[number][chunk]) {
             for (uint256 i = first; i < end; ++i) {
                 Payout storage payout = _payouts[number][i];
-                if (_dueInRange(batch, payout) == 0) continue;
+                if (_accrued(batch, payout) == payout.paid) continue;
                 if (_payable(payout.payee)) anyPaid = true;
                 else anySkipped = true;
             }
@@ -59,7 +59,7 @@ abstract contract Streams is Attempts {
         for (uint256 i = first; i < end; ++i) {
             Payout storage payout = _payouts[number][i];
             if (!_payable(payout.payee)) continue;
-            uint256 due = _dueInRange(batch, payout);
+            uint256 due = _accrued(batch, payout) - payout.paid;
             payout.paid += due;
             _bookMint(payout.payee, due);
         }
