@@ -29,6 +29,7 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
     );
     bytes32 private constant UNPAUSE_TRANSFERS_TYPEHASH =
         keccak256("UnpauseTransfers(bytes32 actionId,uint40 deadline)");
+    bytes32 private constant CAP_INCREASE_TYPEHASH = keccak256("CapIncrease(uint80 cap,bytes32 actionId,uint40 deadline)");
     bytes32 private constant MINTER_ADDITION_TYPEHASH =
         keccak256("MinterAddition(address minter,uint80 cap,bytes32 actionId,uint40 deadline)");
     bytes32 private constant MINTER_REMOVAL_TYPEHASH =
@@ -36,6 +37,8 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
 
     /// @inheritdoc IBenefitToken
     uint256 public constant RESERVE_MAX_AGE = 35 days;
+    /// @inheritdoc IBenefitToken
+    uint256 public constant RAISE_DELAY = 2 days;
     /// @inheritdoc IBenefitToken
     uint256 public constant MINTER_DELAY = 14 days;
 
@@ -52,6 +55,11 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
         uint80 committed;
         uint80 cap;
         bool transfersPaused;
+    }
+
+    struct PendingCap {
+        uint80 cap;
+        uint40 appliesFrom;
     }
 
     struct PendingMinter {
@@ -74,6 +82,7 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
     mapping(address authorizer => mapping(bytes32 nonce => bool)) public authorizationState;
     mapping(address account => Minter) private _minters;
     mapping(address account => PendingMinter) private _pendingMinters;
+    PendingCap private _pendingCap;
 
     /// @param manager The access manager of the housekeeping roles.
     /// @param registry Whose quorum decides on minters and unpausing.
@@ -409,6 +418,11 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
     }
 
     /// @inheritdoc IBenefitToken
+    function pendingCap() external view returns (uint80, uint40) {
+        return (_pendingCap.cap, _pendingCap.appliesFrom);
+    }
+
+    /// @inheritdoc IBenefitToken
     function transfersPaused() external view returns (bool) {
         return _totals.transfersPaused;
     }
@@ -487,6 +501,7 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
         require(newCap != 0, ZeroCap());
         require(newCap < _totals.cap, CapNotLower(newCap, _totals.cap));
         _totals.cap = newCap;
+        delete _pendingCap;
         emit CapLowered(newCap);
     }
 
@@ -498,6 +513,27 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
         _consumeGovernors(structHash, actionId, deadline, signatures);
         _totals.transfersPaused = false;
         emit TransfersUnpaused(actionId, signatures);
+    }
+
+    /// @inheritdoc IBenefitToken
+    function scheduleCap(uint80 newCap, bytes32 actionId, uint40 deadline, bytes calldata signatures) external {
+        bytes32 structHash = keccak256(abi.encode(CAP_INCREASE_TYPEHASH, newCap, actionId, deadline));
+        _consumeGovernors(structHash, actionId, deadline, signatures);
+        require(newCap > _totals.cap, CapNotHigher(newCap, _totals.cap));
+        uint40 appliesFrom = uint40(block.timestamp + RAISE_DELAY);
+        _pendingCap = PendingCap(newCap, appliesFrom);
+        emit CapIncreaseScheduled(newCap, appliesFrom, actionId, signatures);
+    }
+
+    /// @inheritdoc IBenefitToken
+    function applyCap() external {
+        PendingCap memory pending = _pendingCap;
+        require(
+            pending.appliesFrom != 0 && block.timestamp >= pending.appliesFrom, CapIncreaseNotDue(pending.appliesFrom)
+        );
+        delete _pendingCap;
+        _totals.cap = pending.cap;
+        emit CapRaised(pending.cap);
     }
 
     /// @inheritdoc IBenefitToken

@@ -48,7 +48,10 @@ interface IBenefitToken {
     event MinterActivated(address indexed minter, uint256 cap);
     /// @notice The minter can commit no more; what it has committed it still pays.
     event MinterRemoved(address indexed minter, bytes32 actionId, bytes signatures);
+    /// @notice A planned higher cap is dropped with it.
     event CapLowered(uint256 cap);
+    event CapIncreaseScheduled(uint256 cap, uint256 appliesFrom, bytes32 actionId, bytes signatures);
+    event CapRaised(uint256 cap);
 
     error InsufficientBalance(address account, uint256 balance, uint256 needed);
     error InsufficientAllowance(address spender, uint256 allowance, uint256 needed);
@@ -66,6 +69,8 @@ interface IBenefitToken {
     error MinterCapExceeded(address minter, uint256 requested, uint256 cap);
     error CapExceeded(uint256 requested, uint256 cap);
     error CapNotLower(uint256 requested, uint256 cap);
+    error CapNotHigher(uint256 requested, uint256 cap);
+    error CapIncreaseNotDue(uint256 appliesFrom);
     error ZeroCap();
     /// @notice Supply and commitments together would pass the reserve in force.
     error ReserveExceeded(uint256 requested, uint256 reserve);
@@ -81,6 +86,9 @@ interface IBenefitToken {
 
     /// @notice Seconds after which an attestation no longer carries new commitments.
     function RESERVE_MAX_AGE() external view returns (uint256);
+
+    /// @notice Seconds between planning a higher cap and applying it.
+    function RAISE_DELAY() external view returns (uint256);
 
     /// @notice Seconds between scheduling and activating a minter.
     function MINTER_DELAY() external view returns (uint256);
@@ -171,6 +179,8 @@ interface IBenefitToken {
 
     function committed() external view returns (uint256);
     function cap() external view returns (uint256);
+    /// @notice A planned higher cap and when it may be applied; zeros if there is none.
+    function pendingCap() external view returns (uint80 cap, uint40 appliesFrom);
     function transfersPaused() external view returns (bool);
     function minter(address account) external view returns (Minter memory);
     function pendingMinter(address account) external view returns (uint80 cap, uint40 activeFrom);
@@ -194,8 +204,13 @@ interface IBenefitToken {
     /// @notice By a quorum of governors.
     function unpauseTransfers(bytes32 actionId, uint40 deadline, bytes calldata signatures) external;
 
-    /// @notice Lowers the cap on supply plus commitments at once; the access manager's treasurer role.
+    /// @notice Lowers the cap on supply plus commitments at once and drops a planned raise; the access manager's treasurer
+    /// role.
     function lowerCap(uint80 newCap) external;
+    /// @notice Plans a higher cap, to be applied after {RAISE_DELAY}; by a quorum of governors. A later plan replaces it.
+    function scheduleCap(uint80 newCap, bytes32 actionId, uint40 deadline, bytes calldata signatures) external;
+    /// @notice Applies a planned cap once its delay is over; anyone may.
+    function applyCap() external;
 
     /// @notice Plans a minter with a cap, to be activated after {MINTER_DELAY}; by a quorum of governors.
     function scheduleMinter(address account, uint80 minterCap, bytes32 actionId, uint40 deadline, bytes calldata signatures)

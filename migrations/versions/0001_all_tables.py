@@ -301,7 +301,7 @@ def upgrade() -> None:
             "contract IN ('vault', 'registry', 'token')", name=op.f("ck_quorum_actions_contract")
         ),
         sa.CheckConstraint(
-            "kind IN ('batch_cancellation', 'manager_call', 'minter_addition', 'minter_removal', 'officer_addition', 'officer_removal', 'signer_addition', 'signer_removal', 'stream_cancellation', 'token_unpause', 'vault_unpause')",
+            "kind IN ('batch_cancellation', 'cap_increase', 'manager_call', 'minter_addition', 'minter_removal', 'officer_addition', 'officer_removal', 'signer_addition', 'signer_removal', 'stream_cancellation', 'token_unpause', 'vault_unpause')",
             name=op.f("ck_quorum_actions_kind"),
         ),
         sa.CheckConstraint(

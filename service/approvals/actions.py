@@ -45,6 +45,7 @@ PRIMARY_TYPES: dict[ActionKind, str] = {
     ActionKind.SIGNER_REMOVAL: "SignerRemoval",
     ActionKind.MANAGER_CALL: "ManagerCall",
     ActionKind.TOKEN_UNPAUSE: "UnpauseTransfers",
+    ActionKind.CAP_INCREASE: "CapIncrease",
     ActionKind.MINTER_ADDITION: "MinterAddition",
     ActionKind.MINTER_REMOVAL: "MinterRemoval",
 }

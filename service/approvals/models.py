@@ -41,6 +41,7 @@ class ActionKind(StrEnum):
     SIGNER_REMOVAL = "signer_removal"
     MANAGER_CALL = "manager_call"
     TOKEN_UNPAUSE = "token_unpause"  # noqa: S105  # no password: the token's transfers
+    CAP_INCREASE = "cap_increase"
     MINTER_ADDITION = "minter_addition"
     MINTER_REMOVAL = "minter_removal"
 

@@ -82,6 +82,7 @@ TYPES: dict[str, tuple[ContractKey, tuple[str, ...]]] = {
     "ManagerCall": ("registry", ("bytes data", *_ACTION_MEMBERS)),
     # contracts/BenefitToken.sol
     "UnpauseTransfers": ("token", _ACTION_MEMBERS),
+    "CapIncrease": ("token", ("uint80 cap", *_ACTION_MEMBERS)),
     "MinterAddition": ("token", ("address minter", "uint80 cap", *_ACTION_MEMBERS)),
     "MinterRemoval": ("token", ("address minter", *_ACTION_MEMBERS)),
     # Holders: ERC-2612, ERC-3009 and redemption.

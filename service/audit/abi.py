@@ -85,6 +85,8 @@ event MinterScheduled(address indexed minter, uint256 cap, uint256 activeFrom, b
 event MinterActivated(address indexed minter, uint256 cap);
 event MinterRemoved(address indexed minter, bytes32 actionId, bytes signatures);
 event CapLowered(uint256 cap);
+event CapIncreaseScheduled(uint256 cap, uint256 appliesFrom, bytes32 actionId, bytes signatures);
+event CapRaised(uint256 cap);
 """,
     Contract.REGISTRY: """
 event EIP712DomainChanged();

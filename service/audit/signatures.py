@@ -48,6 +48,7 @@ TYPES = {
     "SignerRemoval": "uint8 signerType,bytes signer,bytes32 actionId,uint40 deadline",
     "ManagerCall": "bytes data,bytes32 actionId,uint40 deadline",
     "UnpauseTransfers": "bytes32 actionId,uint40 deadline",
+    "CapIncrease": "uint80 cap,bytes32 actionId,uint40 deadline",
     "MinterAddition": "address minter,uint80 cap,bytes32 actionId,uint40 deadline",
     "MinterRemoval": "address minter,bytes32 actionId,uint40 deadline",
 }

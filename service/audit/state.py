@@ -275,13 +275,20 @@ class Minter:
 
 @dataclass
 class Token:
-    """Balances, supply, reserve and freezes."""
+    """Balances, supply, reserve and freezes.
+
+    Attributes
+    ----------
+    pending_cap
+        A planned higher cap and when it may be applied; zeros if there is none.
+    """
 
     balances: dict[bytes, int] = field(default_factory=dict)
     frozen: set[bytes] = field(default_factory=set)
     supply: int = 0
     committed: int = 0
     cap: int = 0
+    pending_cap: tuple[int, int] = (0, 0)
     redeemed: int = 0
     redemptions: int = 0
     attested: int = 0
@@ -374,6 +381,7 @@ class State:
             supply=token.supply,
             committed=token.committed,
             cap=token.cap,
+            pending_cap=list(token.pending_cap),
             redeemed=token.redeemed,
             attested=[token.attested, token.attested_redemptions, token.attested_as_of],
             transfers_paused=token.transfers_paused,

@@ -16,6 +16,7 @@ from service.audit.officers import Claim, Officers
 from service.audit.state import Minter, Posting, State
 
 RESERVE_MAX_AGE_S = 35 * 86_400
+RAISE_DELAY_S = 2 * 86_400
 MINTER_DELAY_S = 14 * 86_400
 ZERO_ADDRESS = bytes(20)
 
@@ -59,6 +60,8 @@ class TokenReplay:
             "MinterActivated": self._minter_activated,
             "MinterRemoved": self._minter_removed,
             "CapLowered": self._cap_lowered,
+            "CapIncreaseScheduled": self._cap_increase_scheduled,
+            "CapRaised": self._cap_raised,
         }
         handler = handlers.get(event.name)
         if handler is not None:
@@ -253,9 +256,29 @@ class TokenReplay:
         self.findings.error(Code.RESERVE_RULE_BROKEN, message, _place(event))
 
     def _cap_lowered(self, event: Event) -> None:
-        if not 0 < event.args["cap"] < self.state.token.cap:
-            self._minter_broken(event, "the token's cap was raised")
-        self.state.token.cap = event.args["cap"]
+        token = self.state.token
+        if not 0 < event.args["cap"] < token.cap:
+            self._cap_broken(event, "was raised")
+        token.cap, token.pending_cap = event.args["cap"], (0, 0)
+
+    def _cap_increase_scheduled(self, event: Event) -> None:
+        args, token = event.args, self.state.token
+        self.officers.prove_action(event, Claim(Contract.TOKEN, "CapIncrease", (args["cap"],)))
+        if args["cap"] <= token.cap:
+            self._cap_broken(event, "is to be raised to one that is not higher")
+        if args["appliesFrom"] != event.timestamp + RAISE_DELAY_S:
+            self._cap_broken(event, "is to be raised before two days are over")
+        token.pending_cap = (args["cap"], args["appliesFrom"])
+
+    def _cap_raised(self, event: Event) -> None:
+        token = self.state.token
+        planned, applies_from = token.pending_cap
+        if not applies_from or planned != event.args["cap"] or event.timestamp < applies_from:
+            self._cap_broken(event, "was raised unplanned, or too early")
+        token.cap, token.pending_cap = event.args["cap"], (0, 0)
+
+    def _cap_broken(self, event: Event, what: str) -> None:
+        self._minter_broken(event, f"the token's cap {what}")
 
     # ---- freezing and pausing --------------------------------------------------------------------
 

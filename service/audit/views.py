@@ -175,6 +175,8 @@ class ViewCheck:
                 ("asOf", token.attested_as_of),
             ),
         )
+        planned = zip(("cap", "appliesFrom"), token.pending_cap, strict=True)
+        yield View(Contract.TOKEN, "pendingCap()", (), tuple(planned))
         for account, minter in sorted(token.minters.items()):
             members = (
                 ("cap", minter.cap),

@@ -31,6 +31,7 @@ ACTION_FUNCTIONS: dict[ActionKind, tuple[str, str]] = {
     ActionKind.SIGNER_REMOVAL: ("registry", "removeSigner"),
     ActionKind.MANAGER_CALL: ("registry", "callManager"),
     ActionKind.TOKEN_UNPAUSE: ("token", "unpauseTransfers"),
+    ActionKind.CAP_INCREASE: ("token", "scheduleCap"),
     ActionKind.MINTER_ADDITION: ("token", "scheduleMinter"),
     ActionKind.MINTER_REMOVAL: ("token", "removeMinter"),
 }

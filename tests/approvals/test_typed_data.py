@@ -88,6 +88,7 @@ MESSAGES: Mapping[ActionKind, Callable[[World], dict[str, Any]]] = {
     },
     ActionKind.MANAGER_CALL: lambda w: {"data": label_role(w)},
     ActionKind.TOKEN_UNPAUSE: lambda _: {},
+    ActionKind.CAP_INCREASE: lambda w: {"cap": w.deployed.read("token", "cap") + 1},
     ActionKind.MINTER_ADDITION: lambda _: {"minter": wallet(4), "cap": 2**79},
     ActionKind.MINTER_REMOVAL: lambda w: {"minter": w.deployed.vault},
 }

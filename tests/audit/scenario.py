@@ -435,8 +435,13 @@ def _housekeeping(scenario: Scenario) -> None:
     )
     manager = deployed.roles["programme_manager"]
     deployed.send(manager, "vault", "scheduleBudgetIncrease", 1, 2 * 10**12)
+    deployed.send(deployed.roles["treasurer"], "token", "lowerCap", 2**78)
+    cap = 2**78 + UNIT
+    higher = scenario.quorum("token", "CapIncrease", [("cap", "uint80")], {"cap": cap})
+    scenario.send("token", "scheduleCap", cap, *higher)
     deployed.advance(2 * DAY_S)
     scenario.send("vault", "applyBudgetIncrease", 1)
+    scenario.send("token", "applyCap")
     deployed.send(manager, "vault", "decreaseBudget", 1, 10**12 + 1)
     deployed.attest(10**12 - 100 * UNIT)
     members = [("minter", "address"), ("cap", "uint80")]
@@ -445,4 +450,3 @@ def _housekeeping(scenario: Scenario) -> None:
     scenario.send("token", "scheduleMinter", payee(50).address, UNIT, *minter)
     stopped = scenario.quorum("token", "MinterRemoval", members[:1], {"minter": payee(50).address})
     scenario.send("token", "removeMinter", payee(50).address, *stopped)
-    deployed.send(deployed.roles["treasurer"], "token", "lowerCap", 2**78)

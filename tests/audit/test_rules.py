@@ -420,7 +420,18 @@ RULES: dict[str, tuple[Edit, Code]] = {
         setting("Committed", minter=STRANGER),
         Code.MINTER_RULE_BROKEN,
     ),
-    "a cap that was raised": (setting("CapLowered", cap=2**79 + 1), Code.MINTER_RULE_BROKEN),
+    "a cap that was raised": (setting("CapLowered", cap=2**80 - 1), Code.MINTER_RULE_BROKEN),
+    "a cap raised unplanned": (dropping("CapIncreaseScheduled"), Code.MINTER_RULE_BROKEN),
+    "a cap raised higher than planned": (setting("CapRaised", cap=more), Code.MINTER_RULE_BROKEN),
+    "a cap raised too early": (later("CapRaised", -DAY_S), Code.MINTER_RULE_BROKEN),
+    "a cap to be raised too early": (
+        setting("CapIncreaseScheduled", appliesFrom=less),
+        Code.MINTER_RULE_BROKEN,
+    ),
+    "a cap to be raised to no higher one": (
+        setting("CapIncreaseScheduled", cap=1),
+        Code.MINTER_RULE_BROKEN,
+    ),
     # The count.
     "an event left out": (dropping("StreamsOpened", 1), Code.SEQUENCE_GAP),
     "an event twice": (repeating("Unpaused"), Code.SEQUENCE_GAP),

@@ -52,6 +52,7 @@ ACTIONS: dict[str, tuple[str, list[tuple[str, str]]]] = {
     ),
     "Unpause": ("Relief AllowanceVault", [("operations", "uint8"), *_ACTION]),
     "UnpauseTransfers": ("Relief Benefit Token", _ACTION),
+    "CapIncrease": ("Relief Benefit Token", [("cap", "uint80"), *_ACTION]),
     "MinterAddition": (
         "Relief Benefit Token",
         [("minter", "address"), ("cap", "uint80"), *_ACTION],

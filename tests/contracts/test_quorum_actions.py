@@ -69,6 +69,12 @@ def _unpause_transfers(relief):
     return Action(relief.token, relief.token.unpauseTransfers, "UnpauseTransfers", {}, ())
 
 
+def _cap_increase(relief):
+    cap = relief.token.cap() + 1
+    send = relief.token.scheduleCap
+    return Action(relief.token, send, "CapIncrease", {"cap": cap}, (cap,))
+
+
 def _minter_addition(relief):
     message = {"minter": brownie.accounts[13].address, "cap": 5}
     send, arguments = relief.token.scheduleMinter, tuple(message.values())
@@ -120,6 +126,7 @@ ACTIONS = [
     _stream_cancellation,
     _unpause,
     _unpause_transfers,
+    _cap_increase,
     _minter_addition,
     _minter_removal,
     _officer_addition,

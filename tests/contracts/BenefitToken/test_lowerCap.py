@@ -1,4 +1,4 @@
-"""lowerCap: the cap on supply and commitments falls at once and never rises."""
+"""lowerCap: the cap on supply and commitments falls at once."""
 
 import pytest
 from deployment import TOKEN_CAP

@@ -19,7 +19,7 @@ abstract contract Strangers is Attempts {
 
     /// @notice Somebody without any role calls what changes something, with arguments that would do.
     function strangerTries(uint256 which, uint256 pick, uint256 amount) external watched {
-        (address target, bytes memory call) = _strangersCall(which % 31, _wallet(pick), pick, amount % 1_000_000e6);
+        (address target, bytes memory call) = _strangersCall(which % 33, _wallet(pick), pick, amount % 1_000_000e6);
         _tryWithoutEffect(target, call);
     }
 
@@ -116,13 +116,16 @@ abstract contract Strangers is Attempts {
             );
         }
         if (which == 28) call = abi.encodeCall(IOfficerRegistry.callManager, ("", id, deadline, bad));
-        if (which >= 29) target = address(relief.manager());
+        if (which >= 29 && which < 31) target = address(relief.manager());
         if (which == 29) call = abi.encodeCall(IAccessManager.grantRole, (uint64(amount % 6), STRANGER, 0));
         if (which == 30) {
             call = abi.encodeCall(
                 IAccessManager.execute, (address(_token), abi.encodeCall(IBenefitToken.freeze, (STRANGER)))
             );
         }
+        if (which >= 31) target = address(_token);
+        if (which == 31) call = abi.encodeCall(IBenefitToken.scheduleCap, (uint80(1e16 + amount), id, deadline, bad));
+        if (which == 32) call = abi.encodeCall(IBenefitToken.applyCap, ());
     }
 
     /// @dev All that a stranger might want to change, in one hash.
