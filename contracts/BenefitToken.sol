@@ -546,9 +546,11 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
     ) external {
         bytes32 structHash = keccak256(abi.encode(MINTER_ADDITION_TYPEHASH, account, minterCap, actionId, deadline));
         _consumeGovernors(structHash, actionId, deadline, signatures);
-        require(minterCap != 0, ZeroCap());
-        // A minter removed with money committed may still pay it; it cannot become a new one.
-        require(_minters[account].cap == 0, MinterExists(account));
+        Minter storage known = _minters[account];
+        // Zero for one who is to become a minter.
+        require(minterCap > known.cap, CapNotHigher(minterCap, known.cap));
+        // A minter removed with money committed may still pay it; it never commits again.
+        require(known.active || known.cap == 0, MinterIsRemoved(account));
         uint40 activeFrom = uint40(block.timestamp + MINTER_DELAY);
         _pendingMinters[account] = PendingMinter(minterCap, activeFrom);
         emit MinterScheduled(account, minterCap, activeFrom, actionId, signatures);
@@ -559,7 +561,9 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
         PendingMinter memory pending = _pendingMinters[account];
         require(pending.activeFrom != 0 && block.timestamp >= pending.activeFrom, MinterNotDue(account, pending.activeFrom));
         delete _pendingMinters[account];
-        _minters[account] = Minter(pending.cap, 0, 0, true);
+        Minter storage activated = _minters[account];
+        activated.cap = pending.cap;
+        activated.active = true;
         emit MinterActivated(account, pending.cap);
     }
 

@@ -44,7 +44,9 @@ interface IBenefitToken {
     event Unfrozen(address indexed account);
     event TransfersPaused();
     event TransfersUnpaused(bytes32 actionId, bytes signatures);
+    /// @notice A minter is to come, or to get a higher cap.
     event MinterScheduled(address indexed minter, uint256 cap, uint256 activeFrom, bytes32 actionId, bytes signatures);
+    /// @param cap The minter's cap now; what an earlier one let it commit and mint counts against it.
     event MinterActivated(address indexed minter, uint256 cap);
     /// @notice The minter can commit no more; what it has committed it still pays.
     event MinterRemoved(address indexed minter, bytes32 actionId, bytes signatures);
@@ -64,7 +66,7 @@ interface IBenefitToken {
     error CallerNotPayee(address caller, address payee);
     error WrongSigner(address signer, address expected);
     error NotMinter(address caller);
-    error MinterExists(address minter);
+    error MinterIsRemoved(address minter);
     error MinterNotDue(address minter, uint256 activeFrom);
     error MinterCapExceeded(address minter, uint256 requested, uint256 cap);
     error CapExceeded(uint256 requested, uint256 cap);
@@ -90,7 +92,7 @@ interface IBenefitToken {
     /// @notice Seconds between planning a higher cap and applying it.
     function RAISE_DELAY() external view returns (uint256);
 
-    /// @notice Seconds between scheduling and activating a minter.
+    /// @notice Seconds between scheduling and activating a minter, or a minter's higher cap.
     function MINTER_DELAY() external view returns (uint256);
 
     function name() external view returns (string memory);
@@ -212,10 +214,11 @@ interface IBenefitToken {
     /// @notice Applies a planned cap once its delay is over; anyone may.
     function applyCap() external;
 
-    /// @notice Plans a minter with a cap, to be activated after {MINTER_DELAY}; by a quorum of governors.
+    /// @notice Plans a minter with a cap, or a higher cap for one who is active, to be activated after {MINTER_DELAY}; by a
+    /// quorum of governors. Whoever was removed never comes back. A later plan for the same account replaces it.
     function scheduleMinter(address account, uint80 minterCap, bytes32 actionId, uint40 deadline, bytes calldata signatures)
         external;
-    /// @notice Activates a planned minter once its delay is over; anyone may.
+    /// @notice Activates a planned minter, or its higher cap, once its delay is over; anyone may.
     function activateMinter(address account) external;
     /// @notice Stops a minter's commitments at once, planned or active; by a quorum of governors.
     function removeMinter(address account, bytes32 actionId, uint40 deadline, bytes calldata signatures) external;

@@ -301,8 +301,11 @@ class TokenReplay:
         args, token = event.args, self.state.token
         facts = (args["minter"], args["cap"])
         self.officers.prove_action(event, Claim(Contract.TOKEN, "MinterAddition", facts))
-        if args["minter"] in token.minters:
-            self._minter_broken(event, f"{address_text(args['minter'])} was a minter already")
+        known = token.minters.get(args["minter"])
+        if known is not None and not known.active:
+            self._minter_broken(event, f"{address_text(args['minter'])}, removed, is to come back")
+        elif args["cap"] <= (known.cap if known else 0):
+            self._minter_broken(event, "a minter's cap is to be raised to one that is not higher")
         if args["activeFrom"] != event.timestamp + MINTER_DELAY_S:
             self._minter_broken(event, "a minter is in force before its 14 days are over")
         token.pending_minters[args["minter"]] = (args["cap"], args["activeFrom"])
@@ -316,7 +319,8 @@ class TokenReplay:
             planned = token.pending_minters.pop(account, None)
             if planned is None or planned[0] != cap or event.timestamp < planned[1]:
                 self._minter_broken(event, f"{address_text(account)} became a minter unplanned")
-        token.minters[account] = Minter(cap)
+        minter = token.minters.setdefault(account, Minter(cap))
+        minter.cap, minter.active = cap, True
 
     def _minter_removed(self, event: Event) -> None:
         account = event.args["minter"]

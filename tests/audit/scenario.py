@@ -273,6 +273,11 @@ def live(deployed: Deployed, world: World, folder: Path) -> Scenario:
     tiers = [(3_000 * UNIT, 1, 0), (10**13, 2, 3600)]
     deployed.create_programme(1, budget=10**12, payout_cap=10**10, tiers=tiers)
     deployed.attest(10**12)
+    cap = deployed.read("token", "cap") + UNIT
+    members = [("minter", "address"), ("cap", "uint80")]
+    message = {"minter": deployed.vault, "cap": cap}
+    higher = scenario.quorum("token", "MinterAddition", members, message)
+    scenario.send("token", "scheduleMinter", deployed.vault, cap, *higher)
     with transaction(world.sessions) as session:
         add_programme(session)
         add_officers(session, deployed)
@@ -444,6 +449,7 @@ def _housekeeping(scenario: Scenario) -> None:
     scenario.send("token", "applyCap")
     deployed.send(manager, "vault", "decreaseBudget", 1, 10**12 + 1)
     deployed.attest(10**12 - 100 * UNIT)
+    scenario.send("token", "activateMinter", deployed.vault)
     members = [("minter", "address"), ("cap", "uint80")]
     message = {"minter": payee(50).address, "cap": UNIT}
     minter = scenario.quorum("token", "MinterAddition", members, message)

@@ -412,6 +412,14 @@ RULES: dict[str, tuple[Edit, Code]] = {
     "a redemption without a burn": (repeating("Redeemed"), Code.REDEMPTION_MISMATCH),
     "another sum redeemed": (setting("Redeemed", redeemedTotal=more), Code.REDEMPTION_MISMATCH),
     "a minter at once": (setting("MinterScheduled", activeFrom=less), Code.MINTER_RULE_BROKEN),
+    "a minter's cap raised unplanned": (
+        dropping("MinterScheduled"),
+        Code.MINTER_RULE_BROKEN,
+    ),
+    "a minter's cap to be raised to no higher one": (
+        setting("MinterScheduled", cap=1),
+        Code.MINTER_RULE_BROKEN,
+    ),
     "a minter unplanned": (
         adding(Contract.TOKEN, "MinterActivated", "Redeemed", minter=STRANGER, cap=5),
         Code.MINTER_RULE_BROKEN,
@@ -475,6 +483,17 @@ def test_a_pause_renewed_after_governors_lifted_it_is_named(replayed: Replayed) 
     findings, _ = replayed.against_rules([*events[:i], again, *events[i:]])
 
     assert "withdrawals were paused again without a rest" in {f.message for f in findings}
+
+
+def test_a_removed_minter_that_is_to_come_back_is_named(replayed: Replayed) -> None:
+    vault = replayed.events[at(replayed.events, "MinterActivated")].args["minter"]
+    removed = moving("MinterRemoved", "MinterScheduled")(
+        setting("MinterRemoved", minter=vault)(replayed.events)
+    )
+
+    findings, _ = replayed.against_rules(removed)
+
+    assert any(finding.message.endswith(", removed, is to come back") for finding in findings)
 
 
 UNCOUNTED = {

@@ -98,16 +98,48 @@ def test_nobody_is_activated_without_a_plan(relief, token, candidate):
 
 
 def test_a_minter_without_a_cap_is_refused(schedule):
-    with refused("ZeroCap"):
+    with refused("CapNotHigher", 0, 0):
         schedule(cap=0)
 
 
-def test_who_was_ever_a_minter_is_not_planned_again(vault, minter, schedule, remove):
-    with refused("MinterExists", vault):
-        schedule(account=vault.address)
+def test_who_was_removed_never_comes_back(minter, schedule, remove):
     remove(minter)
-    with refused("MinterExists", minter):
-        schedule()
+    with refused("MinterIsRemoved", minter):
+        schedule(CAP + 1)
+
+
+def test_an_active_minters_cap_rises_after_its_14_days_and_what_it_minted_still_counts(
+    relief, token, minter, bob, schedule
+):
+    token.commit(CAP, {"from": minter})
+    token.mintBatch(pack_entries([(bob.address, 600)]), UNCAPPED, {"from": minter})
+    active_from = schedule(CAP + 50).timestamp + 14 * DAY
+    assert token.minter(minter) == (CAP, 400, 600, True)
+    next_transaction_at(active_from - 1)
+    with refused("MinterNotDue", minter, active_from):
+        token.activateMinter(minter, {"from": relief.anyone})
+    next_transaction_at(active_from)
+    transaction = token.activateMinter(minter, {"from": relief.anyone})
+    assert emitted(transaction, "MinterActivated") == [{"minter": minter.address, "cap": CAP + 50}]
+    assert token.minter(minter) == (CAP + 50, 400, 600, True)
+    with refused("MinterCapExceeded", minter, CAP + 51, CAP + 50):
+        token.commit(51, {"from": minter})
+    token.commit(50, {"from": minter})
+
+
+@pytest.mark.parametrize("less", [0, 1])
+def test_a_minters_cap_does_not_fall_by_a_plan(minter, schedule, less):
+    with refused("CapNotHigher", CAP - less, CAP):
+        schedule(CAP - less)
+
+
+def test_removing_a_minter_drops_its_higher_cap_too(relief, token, minter, schedule, remove):
+    schedule(CAP + 50)
+    remove(minter)
+    advance(14 * DAY)
+    with refused("MinterNotDue", minter, 0):
+        token.activateMinter(minter, {"from": relief.anyone})
+    assert token.minter(minter) == (CAP, 0, 0, False)
 
 
 def test_removing_a_minter_is_announced(relief, token, minter):
