@@ -1,4 +1,4 @@
-"""How much gas is in flight at once: what fits a block, and never nothing."""
+"""What gas a chunk gets, and how much is in flight at once: what fits a block, never nothing."""
 
 from __future__ import annotations
 
@@ -13,8 +13,19 @@ from tests.support.deployed import account
 from tests.support.rows import add_batch
 from tests.support.world import World
 
-GAS_OF_A_CHUNK_OF_ONE = 655_000
+GAS_OF_A_CHUNK_OF_ONE = 730_000
 BLOCK_GAS = 60_000_000
+
+
+def test_a_chunk_whose_payees_are_all_frozen_has_gas_enough(world: World) -> None:
+    with world.session() as session:
+        batch = add_batch(session, world.deployed, [5 * 10**6] * 200)
+    for payee in batch.payees:
+        world.deployed.freeze(payee)
+
+    world.run()
+
+    assert world.payout_states(batch.id) == ["skipped"] * 200
 
 
 @pytest.mark.parametrize(
