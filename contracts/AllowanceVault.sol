@@ -414,15 +414,15 @@ contract AllowanceVault is IAllowanceVault, AccessManaged, EIP712 {
         uint256 entry = _skipped[batchId][index];
         require(entry != 0, NotSkipped(batchId, index));
         delete _skipped[batchId][index];
-        _payOne(entry);
-        emit PayoutRetried(batchId, uint32(index), Entries.payee(entry), uint64(entry), _nextSeq());
+        address payee = Entries.payee(entry);
+        _payOne(payee, uint64(entry));
+        emit PayoutRetried(batchId, uint32(index), payee, uint64(entry), _nextSeq());
     }
 
-    /// @dev Mints one entry, or reverts with the reason why its payee cannot be paid.
-    function _payOne(uint256 entry) private {
-        address payee = Entries.payee(entry);
-        (,,, uint256 skipped) = _token.mintBatch(abi.encodePacked(payee, uint64(entry)), type(uint64).max);
-        if (skipped != 0) revert Unpayable(payee, _token.unpayableReason(payee, address(this)));
+    /// @dev Mints one payout, or reverts with the reason why its payee cannot be paid.
+    function _payOne(address payee, uint64 amount) private {
+        uint8 reason = _token.mintEntry(payee, amount);
+        require(reason == 0, Unpayable(payee, reason));
     }
 
     // --------------------------------------------------------------------------------------------------- streams
@@ -438,68 +438,78 @@ contract AllowanceVault is IAllowanceVault, AccessManaged, EIP712 {
 
     function _terms(Batch storage target, uint256 chunkIndex) private view returns (Terms memory terms) {
         uint256 start = target.start;
-        terms.duration = target.duration;
-        terms.elapsed = block.timestamp > start ? block.timestamp - start : 0;
-        if (terms.elapsed > terms.duration) terms.elapsed = terms.duration;
-        terms.step = Vesting.step(terms.elapsed, target.cliff, target.cadence, terms.duration);
+        uint256 duration = target.duration;
         uint256 size = target.chunkSize;
-        terms.firstIndex = chunkIndex * size;
-        uint256 left = target.count - terms.firstIndex;
-        terms.count = left < size ? left : size;
+        // The chunk is open, so its first stream is one of the batch's.
+        unchecked {
+            uint256 elapsed = block.timestamp > start ? block.timestamp - start : 0;
+            if (elapsed > duration) elapsed = duration;
+            terms.elapsed = elapsed;
+            terms.duration = duration;
+            terms.step = Vesting.step(elapsed, target.cliff, target.cadence, duration);
+            terms.firstIndex = chunkIndex * size;
+            uint256 left = target.count - terms.firstIndex;
+            terms.count = left < size ? left : size;
+        }
     }
 
-    /// @dev The open chunk a stream stands in; reverts unless the batch is one of streams and the chunk is open.
-    function _requireOpen(bytes32 batchId, uint256 chunkIndex)
-        private
-        view
-        returns (Batch storage target, StreamChunk storage chunk)
-    {
+    function _requireStreams(bytes32 batchId) private view returns (Batch storage target) {
         target = _requireBatch(batchId);
         require(target.kind == Kind.Stream, WrongKind(batchId));
+    }
+
+    /// @dev A chunk of a batch of streams, which must be open.
+    function _requireOpen(bytes32 batchId, uint256 chunkIndex) private view returns (StreamChunk storage chunk) {
         chunk = _streamChunks[batchId][chunkIndex];
         require(chunk.pointer != address(0), StreamsNotOpen(batchId, chunkIndex));
     }
 
-    function _entryAt(address pointer, uint256 position) private view returns (uint256) {
-        bytes memory word = SSTORE2.read(pointer, position * Entries.WORD, (position + 1) * Entries.WORD);
-        return uint256(bytes32(word)) >> 32;
+    /// @dev Entry `position` of a chunk's stored ones, as `payee << 64 | amount`; `position` must be below their count.
+    function _entryAt(address pointer, uint256 position) private view returns (uint256 entry) {
+        // Only its 28 bytes are copied, behind the STOP byte, into scratch space.
+        assembly ("memory-safe") {
+            extcodecopy(pointer, 0x00, add(1, mul(position, 28)), 28)
+            entry := shr(32, mload(0x00))
+        }
     }
 
     /// @inheritdoc IAllowanceVault
     function withdraw(bytes32 batchId, uint256 index) external {
         _requireNotPaused(WITHDRAWALS);
-        uint256 chunkIndex = _chunkOf(batchId, index);
-        (Batch storage target, StreamChunk storage chunk) = _requireOpen(batchId, chunkIndex);
+        Batch storage target = _requireStreams(batchId);
+        uint256 chunkIndex = index / target.chunkSize;
+        StreamChunk storage chunk = _requireOpen(batchId, chunkIndex);
         Terms memory terms = _terms(target, chunkIndex);
-        require(index < terms.firstIndex + terms.count, NothingToWithdraw(batchId, index));
+        uint8 flags = chunk.flags;
+        // Indexes fit 32 bits, times 32, amounts 64; no stream is paid through a later second than it is due through.
+        unchecked {
+            require(index - terms.firstIndex < terms.count, NothingToWithdraw(batchId, index));
+            mapping(uint256 word => uint256) storage ownLanes = _ownLanes[batchId];
+            uint256 ownWord = ownLanes[index / Vesting.LANES];
+            uint32 cancelLane = flags & HAS_CANCELLED == 0
+                ? 0
+                : Vesting.lane(_cancelLanes[batchId][index / Vesting.LANES], index);
+            uint256 paidThrough =
+                Vesting.cutOff(Vesting.paidThrough(chunk.watermark, Vesting.lane(ownWord, index)), cancelLane);
+            uint256 through = Vesting.dueThrough(terms.step, cancelLane);
+            uint256 entry = _entryAt(chunk.pointer, index - terms.firstIndex);
+            uint256 due = Vesting.vested(uint64(entry), through, terms.duration)
+                - Vesting.vested(uint64(entry), paidThrough, terms.duration);
+            require(due != 0, NothingToWithdraw(batchId, index));
 
-        uint256 ownWord = _ownLanes[batchId][index / Vesting.LANES];
-        uint32 cancelLane = Vesting.lane(_cancelLanes[batchId][index / Vesting.LANES], index);
-        uint256 paidThrough =
-            Vesting.cutOff(Vesting.paidThrough(chunk.watermark, Vesting.lane(ownWord, index)), cancelLane);
-        uint256 through = Vesting.dueThrough(terms.step, cancelLane);
-        uint256 entry = _entryAt(chunk.pointer, index - terms.firstIndex);
-        uint256 due = Vesting.vested(uint64(entry), through, terms.duration)
-            - Vesting.vested(uint64(entry), paidThrough, terms.duration);
-        require(due != 0, NothingToWithdraw(batchId, index));
-
-        _ownLanes[batchId][index / Vesting.LANES] = Vesting.withLane(ownWord, index, uint32(through));
-        chunk.flags |= HAS_OWN;
-        _payOne((entry >> 64 << 64) | due);
-        emit StreamWithdrawn(
-            batchId, uint32(index), Entries.payee(entry), uint64(due), uint32(through), _nextSeq()
-        );
-    }
-
-    function _chunkOf(bytes32 batchId, uint256 index) private view returns (uint256) {
-        uint256 size = _requireBatch(batchId).chunkSize;
-        return index / size;
+            ownLanes[index / Vesting.LANES] = Vesting.withLane(ownWord, index, uint32(through));
+            if (flags & HAS_OWN == 0) chunk.flags = flags | HAS_OWN;
+            address payee = Entries.payee(entry);
+            _payOne(payee, uint64(due));
+            emit StreamWithdrawn(batchId, uint32(index), payee, uint64(due), uint32(through), _nextSeq());
+        }
     }
 
     /// @inheritdoc IAllowanceVault
     function withdrawChunk(bytes32 batchId, uint256 chunkIndex) external {
         _requireNotPaused(WITHDRAWALS);
-        (Batch storage target, StreamChunk storage chunk) = _requireOpen(batchId, chunkIndex);
+        Batch storage target = _requireStreams(batchId);
+        StreamChunk storage chunk = _requireOpen(batchId, chunkIndex);
         Terms memory terms = _terms(target, chunkIndex);
         uint256 watermark = chunk.watermark;
         uint8 flags = chunk.flags;
@@ -635,7 +645,8 @@ contract AllowanceVault is IAllowanceVault, AccessManaged, EIP712 {
         uint40 deadline,
         bytes calldata signatures
     ) external {
-        (Batch storage target, StreamChunk storage chunk) = _requireOpen(batchId, chunkIndex);
+        Batch storage target = _requireStreams(batchId);
+        StreamChunk storage chunk = _requireOpen(batchId, chunkIndex);
         bytes32 structHash = keccak256(
             abi.encode(STREAM_CANCELLATION_TYPEHASH, batchId, chunkIndex, maskLow, maskHigh, actionId, deadline)
         );
@@ -820,8 +831,9 @@ contract AllowanceVault is IAllowanceVault, AccessManaged, EIP712 {
         view
         returns (address payee, uint256 total, uint256 accrued, uint256 withdrawn, uint32 cancelled)
     {
-        uint256 chunkIndex = _chunkOf(batchId, index);
-        (Batch storage target, StreamChunk storage chunk) = _requireOpen(batchId, chunkIndex);
+        Batch storage target = _requireStreams(batchId);
+        uint256 chunkIndex = index / target.chunkSize;
+        StreamChunk storage chunk = _requireOpen(batchId, chunkIndex);
         Terms memory terms = _terms(target, chunkIndex);
         require(index < terms.firstIndex + terms.count, StreamsNotOpen(batchId, chunkIndex));
         cancelled = Vesting.lane(_cancelLanes[batchId][index / Vesting.LANES], index);

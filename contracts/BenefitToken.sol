@@ -296,7 +296,7 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
         uint256 own = uint256(self.committed) + self.minted + amount;
         require(own <= self.cap, MinterCapExceeded(msg.sender, own, self.cap));
 
-        Totals memory totals = _totals;
+        Totals storage totals = _totals;
         uint256 all = uint256(totals.supply) + totals.committed + amount;
         require(all <= totals.cap, CapExceeded(all, totals.cap));
         uint256 asOf = _attestation.asOf;
@@ -309,7 +309,6 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
             self.committed += uint80(amount);
             totals.committed += uint80(amount);
         }
-        _totals = totals;
         emit Committed(msg.sender, amount, totals.committed);
     }
 
@@ -332,19 +331,34 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
     {
         require(entries.length % 28 == 0 && entries.length <= 28 * 512, MalformedEntries(entries.length));
         (skippedLow, skippedHigh, minted, skipped) = _credit(entries, entryCap);
+        _turnIntoSupply(minted);
+    }
 
+    /// @inheritdoc IBenefitToken
+    function mintEntry(address payee, uint64 amount) external returns (uint8 reason) {
+        uint256 held = _balances[payee];
+        reason = _unpayableReason(payee, msg.sender, held);
+        if (reason != 0) return reason;
+        _turnIntoSupply(amount);
+        // Balances sum to the supply, which fits uint80.
+        unchecked {
+            _balances[payee] = held + amount;
+        }
+        emit Transfer(address(0), payee, amount);
+    }
+
+    /// @dev Moves `minted` from the caller's and all commitments to what it minted and to the supply.
+    function _turnIntoSupply(uint256 minted) private {
         Minter storage self = _minters[msg.sender];
         uint256 own = self.committed;
         require(minted <= own, CommitmentExceeded(minted, own));
-        Totals memory totals = _totals;
-        // Within this minter's commitment, so within the total; committed turns into supply, their sum stays.
-        unchecked {
-            self.committed = uint80(own - minted);
-            self.minted += uint80(minted);
-            totals.committed -= uint80(minted);
-            totals.supply += uint80(minted);
+        // Each pair of numbers stands in one word (Minter: committed from bit 80, minted from 160; Totals: supply from 0,
+        // committed from 80) and is written once, not a number at a time. `minted` is within this minter's commitment,
+        // so within the total; each sum of a pair stays and fits uint80, so nothing carries over.
+        assembly ("memory-safe") {
+            sstore(self.slot, add(sub(sload(self.slot), shl(80, minted)), shl(160, minted)))
+            sstore(_totals.slot, add(sub(sload(_totals.slot), shl(80, minted)), minted))
         }
-        _totals = totals;
     }
 
     /// @dev Adds each payable entry to its payee's balance and logs its Transfer. In assembly because it runs once a
@@ -358,28 +372,25 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
         bytes32 transferTopic = Transfer.selector;
         uint256 overCap = type(uint256).max;
         assembly ("memory-safe") {
-            // Scratch space: 0x00 payee, 0x20 balances slot for the mapping key. The log's data is scratch too.
-            let balancesSlot := _balances.slot
+            // Scratch space: 0x00 payee, 0x20 balances slot for the mapping key, which the log's data leaves as it is.
+            mstore(0x20, _balances.slot)
             let at := entries.offset
-            let end := add(at, entries.length)
-            for { let i := 0 } lt(at, end) {
-                at := add(at, 28)
-                i := add(i, 1)
-            } {
+            // An amount is usual from 1 to the cap: one comparison for both, since nothing less one is the largest number.
+            for { let end := add(at, entries.length) } lt(at, end) { at := add(at, 28) } {
                 let word := calldataload(at)
-                let payee := shr(96, word)
                 let amount := and(shr(32, word), 0xffffffffffffffff)
-                if iszero(amount) { continue }
-                if gt(amount, entryCap) {
-                    overCap := i
+                if iszero(lt(sub(amount, 1), entryCap)) {
+                    if iszero(amount) { continue }
+                    overCap := div(sub(at, entries.offset), 28)
                     break
                 }
+                let payee := shr(96, word)
                 mstore(0x00, payee)
-                mstore(0x20, balancesSlot)
                 let slot := keccak256(0x00, 0x40)
                 let held := sload(slot)
                 // Frozen: bit 255 makes the word negative.
                 if or(or(slt(held, 0), iszero(payee)), or(eq(payee, address()), eq(payee, caller()))) {
+                    let i := div(sub(at, entries.offset), 28)
                     switch lt(i, 256)
                     case 1 { skippedLow := or(skippedLow, shl(i, 1)) }
                     default { skippedHigh := or(skippedHigh, shl(sub(i, 256), 1)) }
@@ -399,10 +410,15 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
 
     /// @inheritdoc IBenefitToken
     function unpayableReason(address account, address minter_) external view returns (uint8) {
+        return _unpayableReason(account, minter_, _balances[account]);
+    }
+
+    /// @param held The account's balance word.
+    function _unpayableReason(address account, address minter_, uint256 held) private view returns (uint8) {
         if (account == address(0)) return 1;
         if (account == address(this)) return 2;
         if (account == minter_) return 3;
-        return _balances[account] & FROZEN_BIT != 0 ? 4 : 0;
+        return held & FROZEN_BIT != 0 ? 4 : 0;
     }
 
     // ----------------------------------------------------------------------------------------------- state to read

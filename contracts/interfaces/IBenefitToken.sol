@@ -175,6 +175,10 @@ interface IBenefitToken {
         external
         returns (uint256 skippedLow, uint256 skippedHigh, uint256 minted, uint256 skipped);
 
+    /// @notice Mints one payout out of what the calling minter committed, unless its payee cannot be paid.
+    /// @return reason Why nothing was minted, see {unpayableReason}; 0 when it was.
+    function mintEntry(address payee, uint64 amount) external returns (uint8 reason);
+
     /// @notice Why `account` cannot be minted to by `minter`: 0 it can; 1 zero address; 2 this token; 3 the minter
     /// itself; 4 frozen.
     function unpayableReason(address account, address minter) external view returns (uint8);

@@ -19,8 +19,8 @@ CEILINGS = {
     # Operation: what the design aims at, what the contracts keep to now. Gas, a payee unless it
     # says otherwise. Where the second is higher, the aim was missed; it must not get worse.
     "approval with two officers, a batch": (200_000, 205_700),
-    "mint to a fresh wallet": (24_900, 24_935),
-    "mint to a wallet with a balance": (7_800, 7_835),
+    "mint to a fresh wallet": (24_900, 24_900),
+    "mint to a wallet with a balance": (7_800, 7_800),
     "stream opened, approval included": (7_300, 7_300),
     "range withdrawal with a balance, first": (7_600, 7_600),
     "range withdrawal with a balance, later": (7_600, 7_600),
@@ -28,7 +28,7 @@ CEILINGS = {
     "range withdrawal, 3 of 500 frozen": (9_100, 8_500),
     "range withdrawal after a cancel": (9_100, 8_100),
     "cancelling a stream, nothing paid yet": (4_000, 4_000),
-    "own withdrawal with a balance": (65_000, 73_100),
+    "own withdrawal with a balance": (65_000, 67_300),
 }
 
 

@@ -272,6 +272,40 @@ def test_what_a_call_reports_of_skipped_entries(relief, token, minter, bob):
     assert reported == (1 | 1 << 255, 1 | 1 << 43, 296, 8)
 
 
+def test_one_entry_is_minted_as_a_batch_of_one_would_be(relief, token, minter, bob):
+    token.commit(100, {"from": minter})
+    transaction = token.mintEntry(bob, 30, {"from": minter})
+    assert emitted(transaction, "Transfer") == [
+        {"from": ZERO_ADDRESS, "to": bob.address, "value": 30}
+    ]
+    token.mintEntry(bob, 5, {"from": minter})
+    assert token.balanceOf(bob) == 35
+    assert token.minter(minter) == (CAP, 65, 35, True)
+    assert (token.totalSupply(), token.committed(), token.cap()) == (35, 65, TOKEN_CAP)
+
+
+def test_an_entry_whose_payee_cannot_be_paid_mints_nothing_and_says_why(
+    relief, token, minter, bob
+):
+    relief.freeze(bob)
+    token.commit(100, {"from": minter})
+    payees = {ZERO_ADDRESS: 1, token.address: 2, minter.address: 3, bob.address: 4}
+    for payee, reason in payees.items():
+        assert token.mintEntry.call(payee, 1, {"from": minter}) == reason
+        transaction = token.mintEntry(payee, 1, {"from": minter})
+        assert emitted(transaction, "Transfer") == []
+        assert token.balanceOf(payee) == 0
+    assert token.minter(minter) == (CAP, 100, 0, True)
+    assert (token.totalSupply(), token.committed()) == (0, 100)
+
+
+def test_an_entry_above_the_commitment_is_not_minted(relief, token, minter, bob):
+    relief.approve(relief.batch([(relief.payees(1)[0], 50)]))
+    token.commit(10, {"from": minter})
+    with refused("CommitmentExceeded", 11, 10):
+        token.mintEntry(bob, 11, {"from": minter})
+
+
 # ---- nobody else ---------------------------------------------------------------------------------
 
 
@@ -285,12 +319,17 @@ def test_who_is_no_minter_commits_mints_and_releases_nothing(relief, token, bob,
         token.release(1, {"from": sender})
     with refused("CommitmentExceeded", 1, 0):
         token.mintBatch(pack_entries([(bob.address, 1)]), UNCAPPED, {"from": sender})
+    with refused("CommitmentExceeded", 1, 0):
+        token.mintEntry(bob, 1, {"from": sender})
 
 
-@pytest.mark.parametrize("function", ["commit", "release", "mintBatch"])
+@pytest.mark.parametrize("function", ["commit", "release", "mintBatch", "mintEntry"])
 def test_the_access_managers_administrator_is_no_minter_either(relief, token, bob, function):
     relief.approve(relief.batch([(relief.payees(1)[0], 50)]))
-    arguments = [pack_entries([(bob.address, 1)]), UNCAPPED] if function == "mintBatch" else [1]
+    arguments = {
+        "mintBatch": [pack_entries([(bob.address, 1)]), UNCAPPED],
+        "mintEntry": [bob, 1],
+    }.get(function, [1])
     if function == "commit":
         reason = encoded_error("NotMinter(address)", relief.manager.address)
     else:

@@ -19,7 +19,7 @@ abstract contract Strangers is Attempts {
 
     /// @notice Somebody without any role calls what changes something, with arguments that would do.
     function strangerTries(uint256 which, uint256 pick, uint256 amount) external watched {
-        (address target, bytes memory call) = _strangersCall(which % 33, _wallet(pick), pick, amount % 1_000_000e6);
+        (address target, bytes memory call) = _strangersCall(which % 34, _wallet(pick), pick, amount % 1_000_000e6);
         _tryWithoutEffect(target, call);
     }
 
@@ -126,6 +126,7 @@ abstract contract Strangers is Attempts {
         if (which >= 31) target = address(_token);
         if (which == 31) call = abi.encodeCall(IBenefitToken.scheduleCap, (uint80(1e16 + amount), id, deadline, bad));
         if (which == 32) call = abi.encodeCall(IBenefitToken.applyCap, ());
+        if (which == 33) call = abi.encodeCall(IBenefitToken.mintEntry, (STRANGER, uint64(amount)));
     }
 
     /// @dev All that a stranger might want to change, in one hash.
