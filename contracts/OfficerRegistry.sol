@@ -88,17 +88,10 @@ contract OfficerRegistry is IOfficerRegistry, EIP712 {
         bool makerSigned;
         uint32 previous;
         for (uint256 offset; offset < signatures.length;) {
-            OfficerSignatures.Record memory record;
-            (record, offset) = signatures.read(offset);
-            require(record.officerId > previous, OfficersNotAscending(previous, record.officerId));
-            previous = record.officerId;
-            if (record.officerId == maker) {
-                makerSigned = true;
-                _requireSigned(digest, record, MAKER, regionCode, regionDigits);
-            } else {
-                ++given;
-                _requireSigned(digest, record, REVIEWER, regionCode, regionDigits);
-            }
+            (previous, offset) =
+                _requireSigned(digest, signatures, offset, previous, maker, REVIEWER, regionCode, regionDigits);
+            if (previous == maker) makerSigned = true;
+            else ++given;
         }
         require(makerSigned, MakerSignatureMissing(maker));
         require(given >= reviewers, NotEnoughReviewers(reviewers, given));
@@ -223,11 +216,7 @@ contract OfficerRegistry is IOfficerRegistry, EIP712 {
         uint256 given;
         uint32 previous;
         for (uint256 offset; offset < signatures.length;) {
-            OfficerSignatures.Record memory record;
-            (record, offset) = signatures.read(offset);
-            require(record.officerId > previous, OfficersNotAscending(previous, record.officerId));
-            previous = record.officerId;
-            _requireSigned(digest, record, role, regionCode, regionDigits);
+            (previous, offset) = _requireSigned(digest, signatures, offset, previous, 0, role, regionCode, regionDigits);
             ++given;
         }
         require(given >= quorum, NotEnoughOfficers(quorum, given));
@@ -236,16 +225,29 @@ contract OfficerRegistry is IOfficerRegistry, EIP712 {
         emit ActionConsumed(consumer, actionId, digest, ++seq);
     }
 
-    /// @dev Region digits 0 ask for no region: the action concerns the whole deployment, not a place.
+    /// @dev Requires that the record at `offset` is a signature over `digest` of an officer behind `previous`, who is in
+    /// force, in the role (the maker's for `maker`), for the region. Region digits 0 ask for no region: the action
+    /// concerns the whole deployment, not a place.
+    /// @return officerId Who signed.
+    /// @return next Where the next record starts.
     function _requireSigned(
         bytes32 digest,
-        OfficerSignatures.Record memory record,
+        bytes calldata signatures,
+        uint256 offset,
+        uint32 previous,
+        uint32 maker,
         uint16 role,
         uint24 regionCode,
         uint8 regionDigits
-    ) private view {
-        uint32 officerId = record.officerId;
-        Officer memory person = _officers[officerId];
+    ) private view returns (uint32 officerId, uint256 next) {
+        uint8 signerType;
+        bytes calldata signer;
+        bytes calldata signature;
+        (officerId, signerType, signer, signature, next) = signatures.read(offset);
+        require(officerId > previous, OfficersNotAscending(previous, officerId));
+        if (officerId == maker) role = MAKER;
+
+        Officer storage person = _officers[officerId];
         require(person.roles != 0, UnknownOfficer(officerId));
         require(!person.removed && block.timestamp >= person.activeFrom, OfficerInactive(officerId));
         require(person.roles & role != 0, OfficerLacksRole(officerId, role));
@@ -254,17 +256,17 @@ contract OfficerRegistry is IOfficerRegistry, EIP712 {
             OfficerOutsideRegion(officerId, regionCode, regionDigits)
         );
 
-        Signer memory known = _signers[_signerKey(record.signerType, record.signer)];
+        Signer storage known = _signers[_signerKey(signerType, signer)];
         require(
             known.officerId == officerId && !known.removed && block.timestamp >= known.activeFrom,
-            SignerNotOfficers(officerId, record.signerType, record.signer)
+            SignerNotOfficers(officerId, signerType, signer)
         );
         // Only type 1 can be added, so the signer is an account's address. Never an ERC-1271 call here: an account
         // with an EIP-7702 delegation could make that accept anything.
-        (address recovered, ECDSA.RecoverError failure,) = ECDSA.tryRecover(digest, record.signature);
+        (address recovered, ECDSA.RecoverError failure,) = ECDSA.tryRecoverCalldata(digest, signature);
         require(
-            failure == ECDSA.RecoverError.NoError && recovered == address(bytes20(record.signer)),
-            WrongSignature(officerId, record.signerType, record.signer)
+            failure == ECDSA.RecoverError.NoError && recovered == address(bytes20(signer)),
+            WrongSignature(officerId, signerType, signer)
         );
     }
 

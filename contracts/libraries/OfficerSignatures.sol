@@ -10,22 +10,33 @@ library OfficerSignatures {
 
     error MalformedSignatures(uint256 offset);
 
-    struct Record {
-        uint32 officerId;
-        uint8 signerType;
-        bytes signer;
-        bytes signature;
-    }
-
     /// @notice The record at `offset` of `blob`, and where the next one starts.
-    function read(bytes calldata blob, uint256 offset) internal pure returns (Record memory record, uint256 next) {
-        require(offset + HEADER <= blob.length, MalformedSignatures(offset));
-        record.officerId = uint32(bytes4(blob[offset:offset + 4]));
-        record.signerType = uint8(blob[offset + 4]);
-        uint256 signerEnd = offset + HEADER + uint16(bytes2(blob[offset + 5:offset + 7]));
-        next = signerEnd + uint16(bytes2(blob[offset + 7:offset + 9]));
-        require(next <= blob.length, MalformedSignatures(offset));
-        record.signer = blob[offset + HEADER:signerEnd];
-        record.signature = blob[signerEnd:next];
+    /// @dev `offset` is at most `blob.length`; signer and signature stay in calldata.
+    function read(bytes calldata blob, uint256 offset)
+        internal
+        pure
+        returns (uint32 officerId, uint8 signerType, bytes calldata signer, bytes calldata signature, uint256 next)
+    {
+        // A calldata's length and twice 16 bits: nothing wraps. The header is read as part of a word, whose rest lies
+        // in the record or behind it and is shifted out; each slice ends within `blob`.
+        unchecked {
+            require(offset + HEADER <= blob.length, MalformedSignatures(offset));
+            uint256 header;
+            assembly ("memory-safe") {
+                header := shr(184, calldataload(add(blob.offset, offset)))
+            }
+            officerId = uint32(header >> 40);
+            signerType = uint8(header >> 32);
+            uint256 signerLength = uint16(header >> 16);
+            uint256 signatureLength = uint16(header);
+            next = offset + HEADER + signerLength + signatureLength;
+            require(next <= blob.length, MalformedSignatures(offset));
+            assembly ("memory-safe") {
+                signer.offset := add(add(blob.offset, offset), HEADER)
+                signer.length := signerLength
+                signature.offset := add(signer.offset, signerLength)
+                signature.length := signatureLength
+            }
+        }
     }
 }

@@ -18,7 +18,7 @@ CHUNKS = 8
 CEILINGS = {
     # Operation: what the design aims at, what the contracts keep to now. Gas, a payee unless it
     # says otherwise. Where the second is higher, the aim was missed; it must not get worse.
-    "approval with two officers, a batch": (200_000, 205_700),
+    "approval with two officers, a batch": (200_000, 201_300),
     "mint to a fresh wallet": (24_900, 24_900),
     "mint to a wallet with a balance": (7_800, 7_800),
     "stream opened, approval included": (7_300, 7_300),

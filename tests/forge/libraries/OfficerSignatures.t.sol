@@ -8,9 +8,17 @@ contract OfficerSignaturesTest is Cheats {
     function read(bytes calldata blob, uint256 offset)
         external
         pure
-        returns (OfficerSignatures.Record memory record, uint256 next)
+        returns (uint32 id, uint8 kind, bytes memory signer, bytes memory signature, uint256 next)
     {
         return OfficerSignatures.read(blob, offset);
+    }
+
+    struct Read {
+        uint32 id;
+        uint8 kind;
+        bytes signer;
+        bytes signature;
+        uint256 next;
     }
 
     function _record(uint32 id, uint8 kind, bytes memory signer, bytes memory signature)
@@ -30,12 +38,13 @@ contract OfficerSignaturesTest is Cheats {
         bytes memory behind
     ) external view {
         bytes memory blob = abi.encodePacked(before, _record(id, kind, signer, signature), behind);
-        (OfficerSignatures.Record memory record, uint256 next) = this.read(blob, before.length);
-        vm.assertEq(record.officerId, id);
-        vm.assertEq(record.signerType, kind);
-        vm.assertEq(record.signer, signer);
-        vm.assertEq(record.signature, signature);
-        vm.assertEq(next, blob.length - behind.length);
+        Read memory found;
+        (found.id, found.kind, found.signer, found.signature, found.next) = this.read(blob, before.length);
+        vm.assertEq(found.id, id);
+        vm.assertEq(found.kind, kind);
+        vm.assertEq(found.signer, signer);
+        vm.assertEq(found.signature, signature);
+        vm.assertEq(found.next, blob.length - behind.length);
     }
 
     function testFuzz_aRecordCutShortIsRefused(
