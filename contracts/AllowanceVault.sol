@@ -61,9 +61,12 @@ contract AllowanceVault is IAllowanceVault, AccessManaged, EIP712 {
 
     Status private _status;
     mapping(uint32 id => Programme) private _programmes;
-    mapping(uint32 id => Tier[]) private _tiers;
+    /// @dev Ascending; the first with a limit of 0 is none, nor are those behind it.
+    mapping(uint32 id => Tier[MAX_TIERS]) private _tiers;
     mapping(uint256 programmeAndRegion => uint256) private _rollingSums;
     mapping(bytes32 batchId => Batch) private _batches;
+    /// @inheritdoc IAllowanceVault
+    mapping(bytes32 batchId => uint256) public executedChunks;
     mapping(bytes32 batchId => mapping(uint256 index => uint256)) private _skipped;
     mapping(bytes32 batchId => mapping(uint256 chunkIndex => StreamChunk)) private _streamChunks;
     /// @dev Eight uint32 lanes a word, see {Vesting}: how far a stream of the batch was paid by itself.
@@ -120,7 +123,7 @@ contract AllowanceVault is IAllowanceVault, AccessManaged, EIP712 {
                 Tier calldata lower = tiers_[i - 1];
                 require(tier.upTo > lower.upTo && tier.reviewers >= lower.reviewers, InvalidTiers());
             }
-            _tiers[id].push(tier);
+            _tiers[id][i] = tier;
         }
     }
 
@@ -207,19 +210,18 @@ contract AllowanceVault is IAllowanceVault, AccessManaged, EIP712 {
             status: BatchStatus.Approved,
             kind: Kind(approval.kind),
             regionCode: approval.regionCode,
-            regionDigits: approval.regionDigits,
             chunkSize: approval.chunkSize,
             count: approval.count,
-            firstNumber: firstNumber,
-            executeFrom: executeFrom,
-            cliff: approval.cliff,
-            executeBefore: approval.executeBefore,
-            expiresAt: approval.expiresAt,
             start: approval.start,
+            cliff: approval.cliff,
             duration: approval.duration,
             cadence: approval.cadence,
-            unexecuted: approval.total,
-            executedChunks: 0
+            regionDigits: approval.regionDigits,
+            firstNumber: firstNumber,
+            executeFrom: executeFrom,
+            executeBefore: approval.executeBefore,
+            expiresAt: approval.expiresAt,
+            unexecuted: approval.total
         });
         _token.commit(approval.total);
         emit BatchApproved(
@@ -285,13 +287,15 @@ contract AllowanceVault is IAllowanceVault, AccessManaged, EIP712 {
     }
 
     function _tierFor(uint32 programmeId, uint256 sum) private view returns (Tier memory tier) {
-        Tier[] storage all = _tiers[programmeId];
-        uint256 length = all.length;
-        for (uint256 i; i < length; ++i) {
+        Tier[MAX_TIERS] storage all = _tiers[programmeId];
+        uint256 limit;
+        for (uint256 i; i < MAX_TIERS; ++i) {
             tier = all[i];
+            if (tier.upTo == 0) break;
             if (sum <= tier.upTo) return tier;
+            limit = tier.upTo;
         }
-        revert TierLimitExceeded(sum, tier.upTo);
+        revert TierLimitExceeded(sum, limit);
     }
 
     /// @inheritdoc IAllowanceVault
@@ -336,10 +340,10 @@ contract AllowanceVault is IAllowanceVault, AccessManaged, EIP712 {
             ChunkNotApproved(batchId, chunkIndex)
         );
 
-        uint256 executed = target.executedChunks;
+        uint256 executed = executedChunks[batchId];
         require((executed >> chunkIndex) & 1 == 0, ChunkAlreadyExecuted(batchId, chunkIndex));
         executed |= 1 << chunkIndex;
-        target.executedChunks = executed;
+        executedChunks[batchId] = executed;
 
         uint256 total = target.kind == Kind.OneOff
             ? _payChunk(target, batchId, chunkIndex, entries)
@@ -486,12 +490,13 @@ contract AllowanceVault is IAllowanceVault, AccessManaged, EIP712 {
             require(index - terms.firstIndex < terms.count, NothingToWithdraw(batchId, index));
             mapping(uint256 word => uint256) storage ownLanes = _ownLanes[batchId];
             uint256 ownWord = ownLanes[index / Vesting.LANES];
-            uint32 cancelLane = flags & HAS_CANCELLED == 0
-                ? 0
-                : Vesting.lane(_cancelLanes[batchId][index / Vesting.LANES], index);
-            uint256 paidThrough =
-                Vesting.cutOff(Vesting.paidThrough(chunk.watermark, Vesting.lane(ownWord, index)), cancelLane);
-            uint256 through = Vesting.dueThrough(terms.step, cancelLane);
+            uint256 paidThrough = Vesting.paidThrough(chunk.watermark, Vesting.lane(ownWord, index));
+            uint256 through = terms.step;
+            if (flags & HAS_CANCELLED != 0) {
+                uint32 cancelLane = Vesting.lane(_cancelLanes[batchId][index / Vesting.LANES], index);
+                paidThrough = Vesting.cutOff(paidThrough, cancelLane);
+                through = Vesting.dueThrough(through, cancelLane);
+            }
             uint256 entry = _entryAt(chunk.pointer, index - terms.firstIndex);
             uint256 due = Vesting.vested(uint64(entry), through, terms.duration)
                 - Vesting.vested(uint64(entry), paidThrough, terms.duration);
@@ -800,8 +805,14 @@ contract AllowanceVault is IAllowanceVault, AccessManaged, EIP712 {
     }
 
     /// @inheritdoc IAllowanceVault
-    function tiers(uint32 programmeId) external view returns (Tier[] memory) {
-        return _tiers[programmeId];
+    function tiers(uint32 programmeId) external view returns (Tier[] memory found) {
+        Tier[MAX_TIERS] storage all = _tiers[programmeId];
+        uint256 count;
+        while (count < MAX_TIERS && all[count].upTo != 0) ++count;
+        found = new Tier[](count);
+        for (uint256 i; i < count; ++i) {
+            found[i] = all[i];
+        }
     }
 
     /// @inheritdoc IAllowanceVault

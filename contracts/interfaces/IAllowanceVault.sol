@@ -90,29 +90,28 @@ interface IAllowanceVault {
         uint40 pendingBudgetFrom;
     }
 
+    /// @notice An approved batch, in three words of storage; the second has all that a withdrawal needs.
     /// @param firstNumber Number of the batch's first payout; a payout's number is `firstNumber + index`.
     /// @param executeFrom End of the challenge delay.
     /// @param unexecuted Amount of the chunks not run yet.
-    /// @param executedChunks Bit i: chunk i was run.
     struct Batch {
         bytes32 chunksRoot;
         uint32 programme;
         BatchStatus status;
         Kind kind;
         uint24 regionCode;
-        uint8 regionDigits;
         uint16 chunkSize;
         uint32 count;
-        uint48 firstNumber;
-        uint40 executeFrom;
         uint40 start;
-        uint40 executeBefore;
-        uint40 expiresAt;
         uint32 cliff;
         uint32 duration;
         uint32 cadence;
+        uint8 regionDigits;
+        uint48 firstNumber;
+        uint40 executeFrom;
+        uint40 executeBefore;
+        uint40 expiresAt;
         uint80 unexecuted;
-        uint256 executedChunks;
     }
 
     /// @param pointer Contract whose code holds the chunk's entries (after one STOP byte).
@@ -264,6 +263,8 @@ interface IAllowanceVault {
     /// @notice Sum approved in that programme and region over the rolling window.
     function rollingSum(uint32 programmeId, uint24 regionCode, uint8 regionDigits) external view returns (uint256);
     function batch(bytes32 batchId) external view returns (Batch memory);
+    /// @notice Bit i: chunk i was run.
+    function executedChunks(bytes32 batchId) external view returns (uint256);
     /// @notice The digest officers sign.
     function approvalDigest(BatchApproval calldata approval) external view returns (bytes32);
     /// @notice A skipped payout that still waits for a retry; zeros if there is none.

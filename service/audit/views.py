@@ -149,7 +149,7 @@ class ViewCheck:
         yield from self._roles()
         yield from self._vault()
         for _, batch in sorted(self.state.batches.items()):
-            yield self._batch(batch)
+            yield from self._batch(batch)
             for _, chunk in sorted(batch.chunks.items()):
                 yield from self._chunk(batch, chunk)
 
@@ -276,10 +276,12 @@ class ViewCheck:
                 f"programme {number} in region {code}",
             )
 
-    def _batch(self, batch: Batch) -> View:
+    def _batch(self, batch: Batch) -> Iterator[View]:
         signed = batch.approval
-        executed = sum(1 << index for index in batch.chunks)
-        return View(
+        about, place = f"batch {hex_text(batch.id)}", batch.place()
+        executed = (("executedChunks", sum(1 << index for index in batch.chunks)),)
+        yield View(Contract.VAULT, "executedChunks(bytes32)", (batch.id,), executed, about, place)
+        yield View(
             Contract.VAULT,
             "batch(bytes32)",
             (batch.id,),
@@ -287,17 +289,16 @@ class ViewCheck:
                 ("chunksRoot", signed["chunksRoot"]),
                 ("programme", batch.programme),
                 ("status", 2 if batch.cancelled else 1),
-                *((name, signed[name]) for name in ("kind", "regionCode", "regionDigits")),
-                *((name, signed[name]) for name in ("chunkSize", "count")),
+                *((name, signed[name]) for name in ("kind", "regionCode", "chunkSize", "count")),
+                *((name, signed[name]) for name in ("start", "cliff", "duration", "cadence")),
+                ("regionDigits", batch.region[1]),
                 ("firstNumber", batch.first_number),
                 ("executeFrom", batch.execute_from),
-                *((name, signed[name]) for name in ("start", "executeBefore", "expiresAt")),
-                *((name, signed[name]) for name in ("cliff", "duration", "cadence")),
+                *((name, signed[name]) for name in ("executeBefore", "expiresAt")),
                 ("unexecuted", batch.unexecuted),
-                ("executedChunks", executed),
             ),
-            f"batch {hex_text(batch.id)}",
-            batch.place(),
+            about,
+            place,
         )
 
     def _chunk(self, batch: Batch, chunk: Chunk) -> Iterator[View]:

@@ -44,20 +44,18 @@ def test_an_approval_is_stored_announced_and_its_total_committed(relief, vault, 
         SIMPLE,
         1,  # approved
         0,  # one-off
-        *COUNTY,
+        COUNTY[0],
         1,  # entries a chunk
         2,  # payouts
+        *(0, 0, 0, 0),  # terms of a stream
+        COUNTY[1],
         number,
         transaction.timestamp,
-        0,
         batch.approval["executeBefore"],
         batch.approval["expiresAt"],
-        0,
-        0,
-        0,
         7 * TOKENS,
-        0,
     )
+    assert vault.executedChunks(batch.id) == 0
     programme = vault.programme(SIMPLE)
     assert (programme[1], programme[2]) == (7 * TOKENS, number + 2)
     assert token.committed() == 7 * TOKENS
@@ -70,15 +68,14 @@ def test_terms_of_streams_are_stored(relief, vault, pair):
     relief.approve(batch)
     stored = vault.batch(batch.id)
     assert stored[3] == 1
-    assert stored[10] == start
-    assert stored[13:16] == (2 * DAY, 30 * DAY, HOUR)
+    assert stored[7:11] == (start, 2 * DAY, 30 * DAY, HOUR)
 
 
 def test_numbers_are_contiguous_in_a_programme(relief, vault, pair):
     first, second = relief.batch(pair), relief.batch(pair)
     relief.approve(first)
     relief.approve(second)
-    assert vault.batch(second.id)[8] == vault.batch(first.id)[8] + 2
+    assert vault.batch(second.id)[12] == vault.batch(first.id)[12] + 2
 
 
 def test_the_digest_is_that_of_eip_712(relief, vault, pair):
