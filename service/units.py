@@ -8,6 +8,7 @@ person types or reads it, and a string in JSON.
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import NewType
 
@@ -27,6 +28,8 @@ BaseUnits = NewType("BaseUnits", int)
 
 UnixSeconds = NewType("UnixSeconds", int)
 """Seconds since 1970-01-01T00:00:00Z, as block timestamps count them."""
+
+_DURATIONS = (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1))
 
 _HUMAN_AMOUNT = re.compile(r"(?P<whole>0|[1-9][0-9]*)(?:\.(?P<fraction>[0-9]+))?")
 
@@ -62,6 +65,42 @@ def format_amount(amount_base_units: int) -> str:
     whole, fraction = divmod(abs(amount_base_units), BASE_UNITS_PER_TOKEN)
     digits = f"{fraction:0{TOKEN_DECIMALS}d}".rstrip("0").ljust(2, "0")
     return f"{sign}{whole}.{digits}"
+
+
+def amounts(**base_units: int | str) -> dict[str, str]:
+    """Return each amount twice, for JSON: ``name`` for people, ``name_base_units`` to count with.
+
+    Parameters
+    ----------
+    base_units
+        Each amount by its name, base units.
+    """
+    shown: dict[str, str] = {}
+    for name, value in base_units.items():
+        shown[name] = format_amount(int(value))
+        shown[f"{name}_base_units"] = str(value)
+    return shown
+
+
+def format_time(moment: datetime) -> str:
+    """Write a time as ISO 8601 in UTC, to the second: ``2026-11-01T00:00:00Z``."""
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def format_unix_s(unix_s: int) -> str:
+    """Write Unix seconds as :func:`format_time` does."""
+    return format_time(datetime.fromtimestamp(unix_s, UTC))
+
+
+def format_duration(seconds: int) -> str:
+    """Write a duration in its two largest units: ``120 days``, ``1 hour 30 minutes``."""
+    parts: list[str] = []
+    rest = seconds
+    for name, size in _DURATIONS:
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count} {name}" if count == 1 else f"{count} {name}s")
+    return " ".join(parts[:2]) or "0 seconds"
 
 
 def to_decimal(amount_base_units: int) -> Decimal:

@@ -18,8 +18,9 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from service.chain.deployment import CONTRACT_KEYS, Deployment
+from service.chain.refusals import explain
 from service.chain.rpc import Rpc, RpcError
-from service.errors import ChainRefused, ConfigurationError
+from service.errors import ChainRefused, ConfigurationError, Problem
 
 ARTIFACTS = {
     "vault": "AllowanceVault",
@@ -42,7 +43,7 @@ MAX_JSON_NUMBER_BITS = 48
 
 
 class ContractRefusal(ChainRefused):
-    """A contract's custom error.
+    """A contract's custom error; ``detail`` says in a sentence what it means.
 
     Attributes
     ----------
@@ -51,11 +52,16 @@ class ContractRefusal(ChainRefused):
         for a failed assertion, ``Unknown`` for data that no ABI explains.
     args_by_name
         Its arguments.
+    words
+        Both as the contract says them, ``Unpayable(payee=0x…, reason=4)``: what rows keep.
     """
 
     def __init__(self, name: str, args_by_name: dict[str, Any]) -> None:
         shown = ", ".join(f"{key}={as_json(value)}" for key, value in args_by_name.items())
-        super().__init__(f"{name}({shown})")
+        words = f"{name}({shown})"
+        own = Problem("contract_error", "the contract's own words", value=words)
+        super().__init__(explain(words) or words, problems=[own])
+        self.words = words
         self.name = name
         self.args_by_name = args_by_name
 

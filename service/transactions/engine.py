@@ -314,7 +314,7 @@ class SubmissionEngine:
         if row.state != State.BUILT:
             return
         refusal = self._contracts.refusal(error)
-        words = refusal.detail if refusal is not None else error.message
+        words = refusal.words if refusal is not None else error.message
         row.error = words
         done = refusal is not None and refusal.name in ALREADY_DONE
         if done and row.failures == 0:
@@ -554,10 +554,10 @@ class SubmissionEngine:
             row.error = None
             move(row, State.INCLUDED)
         elif reason is not None and reason.name in ALREADY_DONE:
-            row.error = reason.detail
+            row.error = reason.words
             move(row, State.SUPERSEDED)
         else:
-            row.error = reason.detail if reason is not None else "reverted, and would not now"
+            row.error = reason.words if reason is not None else "reverted, and would not now"
             log.warning("transaction %s (%s) reverted: %s", row.id, row.dedupe_key, row.error)
             move(row, State.REVERTED)
             _tell_owner(session, row, row.error)

@@ -101,7 +101,8 @@ def test_a_log_of_another_contract_is_not_an_event(contracts: Contracts) -> None
 def test_a_refusal_is_read_in_words(contracts: Contracts, data: bytes, words: str) -> None:
     refusal = contracts.refusal(RpcError(3, "execution reverted", "0x" + data.hex()))
     assert refusal is not None
-    assert refusal.detail == words
+    assert refusal.words == refusal.problems[0].value == words
+    assert refusal.detail != words
 
 
 def test_an_error_of_the_node_is_no_refusal(contracts: Contracts) -> None:

@@ -27,8 +27,11 @@ def test_freezing_and_unfreezing_go_by_the_freezers_keystore(
 def test_who_is_no_freezer_is_refused_by_the_contract(chain_cli: Cli) -> None:
     ran = chain_cli("wallet", "freeze", WALLET, "--keystore", "attestor")
     assert ran.code == 1
-    assert "AccessManagedUnauthorized" in ran.err
+    assert "does not hold the role" in ran.err
     assert ran.out == ""
+    ran = chain_cli("wallet", "freeze", WALLET, "--keystore", "attestor", "--json")
+    (problem,) = ran.json["error"]["problems"]
+    assert problem["value"].startswith("AccessManagedUnauthorized(caller=0x")
 
 
 def test_an_address_without_its_checksum_is_refused(chain_cli: Cli) -> None:
