@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from sqlalchemy.orm import Session
@@ -12,10 +12,9 @@ from service.cli.errors import INVALID, print_problems
 from service.cli.run import Cursor, Json, Limit, Run, start
 from service.cli.values import read_address, read_kind, read_region
 from service.errors import InvalidInput
-from service.units import format_amount
 
 if TYPE_CHECKING:
-    from service.cases import Case, CaseFilter
+    from service.cases import CaseFilter
     from service.intake.report import ImportReport
 
 app = typer.Typer(no_args_is_help=True, help="Cases: import, list, show, decide.")
@@ -84,10 +83,11 @@ def import_(
 
 
 def _show_report(run: Run, report: ImportReport) -> None:
-    data = report.as_dict()
+    from service.application.cases import report_view
+
+    data = report_view(report)
     if not run.as_json:
-        data |= {"amount": format_amount(report.amount_base_units)}
-        del data["problems"], data["amount_base_units"]
+        del data["problems"]
     run.record(data)
 
 
@@ -106,6 +106,7 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List cases in the order they were imported, without names or identity numbers."""
+    from service.application.cases import case_view
     from service.cases import count_cases, list_cases
 
     run = start(ctx, as_json)
@@ -121,16 +122,16 @@ def list_(
         )
         page = list_cases(session, wanted, limit=limit, cursor=cursor)
         count = count_cases(session, wanted)
-        items = [case_data(case) for case in page.cases]
+        items = [case_view(case) for case in page.cases]
     run.rows(
         items,
         {
             "case_ref": "case",
             "state": "state",
-            "programme_id": "programme",
+            "programme": "programme",
             "region": "region",
             "kind": "kind",
-            "amount": "amount\u00a0",
+            "amount": "amount",
             "wallet_address": "wallet",
             "cause": "cause",
         },
@@ -147,24 +148,32 @@ def show(
     case: Annotated[str, typer.Argument(help="Its reference (case_ref) or id.")],
     *,
     reveal: Annotated[
-        bool, typer.Option("--reveal", help="Decrypt name, identity number and phone.")
+        bool,
+        typer.Option(
+            "--reveal", help="Decrypt name, identity number and phone; needs --reason, recorded."
+        ),
     ] = False,
+    reason: Annotated[
+        str | None, typer.Option(help="Why the person is looked at, for the journal.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show one case."""
-    from service.cases import get_case, reveal_person
+    """Show one case; with --reveal also who it is for, which the journal records."""
+    from service.application.cases import case_view
+    from service.application.cases import reveal as reveal_case
+    from service.cases import get_case
 
     run = start(ctx, as_json)
+    if reason is not None and not reveal:
+        raise InvalidInput("--reason goes with --reveal")
+    keyring = run.app.keyring if reveal else None
     with run.app.transaction() as session:
-        found = get_case(session, case)
-        data = case_data(found)
-        if reveal:
-            person = reveal_person(session, run.app.keyring, found)
-            data["person"] = {
-                "name": person.name,
-                "id_number": person.id_number,
-                "phone": person.phone,
-            }
+        if keyring is not None:
+            data = reveal_case(
+                session, keyring, case, actor=run.actor, reason=reason, reason_field="--reason"
+            )
+        else:
+            data = case_view(get_case(session, case))
     run.record(data)
 
 
@@ -213,32 +222,6 @@ def decide(
             )
         decided = decide_cases(session, wanted, decision, actor=run.actor, reason=reason)
     run.record({"decision": decision.value, "decided": decided, "actor": run.actor})
-
-
-def case_data(case: Case) -> dict[str, Any]:
-    """Return what a case shows without opening personal data."""
-    return {
-        "id": case.id,
-        "case_ref": case.case_ref,
-        "state": case.state,
-        "programme_id": case.programme_id,
-        "region": case.region.six_digits,
-        "kind": case.kind,
-        "amount": format_amount(case.amount_base_units),
-        "amount_base_units": str(case.amount_base_units),
-        "wallet_address": case.wallet_address,
-        "start_date": case.start_date.isoformat(),
-        "duration_days": case.duration_days,
-        "cause": case.cause,
-        "period": case.period,
-        "commitment": "0x" + case.commitment,
-        "import_id": case.import_id,
-        "beneficiary_id": case.beneficiary_id,
-        "created_at": case.created_at.isoformat(),
-        "decided_by": case.decided_by,
-        "decided_at": case.decided_at.isoformat() if case.decided_at else None,
-        "decision_reason": case.decision_reason,
-    }
 
 
 def _filter(

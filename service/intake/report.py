@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import Any
 
 from service.errors import Problem
 from service.intake.columns import PERSONAL_COLUMNS
@@ -45,22 +44,6 @@ class ImportReport:
     amount_base_units: int
     problems: tuple[Problem, ...]
     import_id: str | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the report for JSON; the amount is a string of base units."""
-        return {
-            "import_id": self.import_id,
-            "dry_run": self.import_id is None,
-            "filename": self.filename,
-            "sha256": self.sha256,
-            "rows": self.rows,
-            "accepted": self.accepted,
-            "rejected": self.rejected,
-            "one_off": self.one_off,
-            "stream": self.stream,
-            "amount_base_units": str(self.amount_base_units),
-            "problems": [problem.as_dict() for problem in self.problems],
-        }
 
 
 def masked(problem: Problem) -> Problem:

@@ -94,7 +94,6 @@ def test_a_good_file_is_imported_in_whole_and_in_order(office: Office) -> None:
     report = office.import_(ROWS)
     assert (report.rows, report.accepted, report.rejected) == (10, 10, 0)
     assert (report.one_off, report.stream) == (8, 2)
-    assert report.as_dict()["amount_base_units"] == str(report.amount_base_units)
     with transaction(office.sessions) as session:
         cases = list(session.scalars(select(Case).order_by(Case.id)))
         recorded = session.get_one(Import, report.import_id)

@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
-from service.payouts.models import Programme
+from service.payouts.models import JournalEntry, Programme
 from tests.cli.conftest import Cli
 
 HEADER = (
@@ -62,11 +63,44 @@ def test_a_good_file_is_imported_listed_shown_and_decided(cli: Cli, tmp_path: Pa
     assert report["amount_base_units"] == "600000000"
     listed = cli.ok("cases", "list", "--region", "51", "--programme", "flood")
     assert [case["case_ref"] for case in listed["items"]] == ["C-1"]
-    assert "person" not in cli.ok("cases", "show", "C-1")
-    assert cli.ok("cases", "show", "C-1", "--reveal")["person"]["name"] == "王芳"
+    assert report["amount"] == "600.00"
+    assert cli.ok("cases", "show", "C-1")["person"] is None
     decided = cli.ok("cases", "decide", "--programme", "flood", "--approve")
     assert decided == {"decision": "approved", "decided": 1, "actor": "tester"}
     assert cli.ok("cases", "show", "C-1")["decided_by"] == "tester"
+
+
+def _looks(cli: Cli) -> list[tuple[str, str, str | None]]:
+    with cli.app.sessions() as session:
+        rows = session.scalars(select(JournalEntry).where(JournalEntry.action == "reveal_person"))
+        return [(row.actor, row.object_id, row.reason) for row in rows]
+
+
+def test_who_a_case_is_for_is_shown_for_a_reason_that_is_recorded(cli: Cli, tmp_path: Path) -> None:
+    cli.ok("cases", "import", _file(tmp_path, HEADER + GOOD))
+    shown = cli.ok("cases", "show", "C-1", "--reveal", "--reason", "call-back")
+    assert shown["person"] == {
+        "name": "王芳",
+        "id_number": "51072219800101001X",
+        "phone": "13800000000",
+    }
+    assert _looks(cli) == [("tester", shown["id"], "call-back")]
+
+
+@pytest.mark.parametrize("reason", [(), ("--reason", " "), ("--reason", "a" * 2001)])
+def test_without_a_reason_nobody_is_shown(
+    cli: Cli, tmp_path: Path, reason: tuple[str, ...]
+) -> None:
+    cli.ok("cases", "import", _file(tmp_path, HEADER + GOOD))
+    ran = cli("cases", "show", "C-1", "--reveal", *reason)
+    assert ran.code == 2
+    assert "--reason" in ran.err
+    assert "王芳" not in ran.out + ran.err
+    assert _looks(cli) == []
+
+
+def test_a_reason_without_a_look_is_refused(cli: Cli) -> None:
+    assert cli("cases", "show", "C-1", "--reason", "call-back").code == 2
 
 
 def test_both_rows_of_a_duplicate_are_named(cli: Cli, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from sqlalchemy.orm import Session
 
 from service.api.answers import KEYS, reads, writes
-from service.api.calls import Call, CallDep
+from service.api.calls import CallDep
 from service.api.idempotency import CommandDep, Reply
 from service.api.pagination import PagingQuery
 from service.api.schemas.cases import (
@@ -19,23 +19,15 @@ from service.api.schemas.cases import (
     DecisionGiven,
     DecisionShown,
 )
-from service.api.values import invalid, known_import, programme_number, read_address, read_region
-from service.cases import (
-    CaseFilter,
-    CaseState,
-    decide,
-    get_case,
-    list_cases,
-    reveal_person,
-)
-from service.clock import SYSTEM_CLOCK
+from service.api.values import known_import, programme_number, read_address, read_region
+from service.application.cases import case_view
+from service.application.cases import reveal as reveal_case
+from service.cases import CaseFilter, CaseState, decide, get_case, list_cases
 from service.errors import Conflict, IllegalTransition, InvalidInput, NotFound, Problem
-from service.payouts import journal
 
 router = APIRouter(tags=["cases"])
 
 REASON_HEADER = "Reveal-Reason"
-MAX_REASON_CHARACTERS = 2000
 
 
 @router.get("/cases", responses=reads(NotFound))
@@ -71,7 +63,7 @@ def list_some_cases(
             else None,
         )
         page = list_cases(session, wanted, limit=paging.limit, cursor=paging.key)
-        items = [CaseShown.of(row) for row in page.cases]
+        items = [CaseShown.model_validate(case_view(row)) for row in page.cases]
     return CasePage(items=items, next_cursor=paging.next_cursor(page.next_cursor))
 
 
@@ -135,35 +127,17 @@ def show_case(
     ] = None,
 ) -> CaseShown:
     """Show a case. Who it is for only with `reveal` and a reason, both kept in the journal."""
-    if reveal:
-        return _revealed(call, case, _read_reason(reason))
-    with call.read() as session:
-        return CaseShown.of(get_case(session, case))
-
-
-def _read_reason(reason: str | None) -> str:
-    text = unquote(reason or "").strip()
-    if not text:
-        message = "say why the person is looked at"
-        problem = Problem("missing", message, field=REASON_HEADER)
-        raise InvalidInput(f"{REASON_HEADER}: {message}", problems=[problem])
-    if len(text) > MAX_REASON_CHARACTERS or not text.isprintable():
-        raise invalid(REASON_HEADER, "at most 2000 characters that print", text[:20])
-    return text
-
-
-def _revealed(call: Call, case: str, reason: str) -> CaseShown:
-    """Record the look in the same transaction: without the record there is no look."""
+    if not reveal:
+        with call.read() as session:
+            return CaseShown.model_validate(case_view(get_case(session, case)))
     keyring = call.keyring
     with call.application.transaction() as session:
-        row = get_case(session, case)
-        journal.record(
+        shown = reveal_case(
             session,
-            at=SYSTEM_CLOCK.now(),
+            keyring,
+            case,
             actor=call.actor,
-            action="reveal_person",
-            object_type="case",
-            object_id=row.id,
-            reason=reason,
+            reason=unquote(reason or ""),
+            reason_field=REASON_HEADER,
         )
-        return CaseShown.of(row, reveal_person(session, keyring, row))
+    return CaseShown.model_validate(shown)

@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, File, Path, Query, Response, UploadFile
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.api.answers import KEYS, reads, writes
 from service.api.calls import CallDep
 from service.api.idempotency import CommandDep, Reply
 from service.api.schemas.cases import ImportReportShown, ImportShown
-from service.cases import check_file, get_import, import_file
+from service.application.cases import import_view, report_view
+from service.cases import check_file, import_file
 from service.errors import Conflict, InvalidImport, InvalidInput, NotFound
-from service.intake.models import ImportProblem
 from service.payouts.directory import DatabaseProgrammes
 
 router = APIRouter(tags=["imports"])
@@ -59,7 +58,7 @@ def import_cases(
             programmes=DatabaseProgrammes(session),
             filename=file.filename,
         )
-        return ImportReportShown.of(report)
+        return ImportReportShown.model_validate(report_view(report))
 
     def work(session: Session) -> Reply:
         report = import_file(
@@ -71,8 +70,8 @@ def import_cases(
             filename=file.filename,
             skip_bad_rows=skip_bad_rows,
         )
-        location = f"/v1/imports/{report.import_id}"
-        return Reply(ImportReportShown.of(report), 201, {"Location": location})
+        shown = ImportReportShown.model_validate(report_view(report))
+        return Reply(shown, 201, {"Location": f"/v1/imports/{report.import_id}"})
 
     return command.preview(check) if dry_run else command.run(work)
 
@@ -86,10 +85,4 @@ def show_import(
 ) -> ImportShown:
     """Show an imported file and every problem of the rows that were skipped, values masked."""
     with call.read() as session:
-        row = get_import(session, import_id)
-        problems = session.scalars(
-            select(ImportProblem)
-            .where(ImportProblem.import_id == import_id)
-            .order_by(ImportProblem.row, ImportProblem.id)
-        )
-        return ImportShown.of(row, list(problems))
+        return ImportShown.model_validate(import_view(session, import_id))

@@ -16,14 +16,10 @@ from service.api.schemas.base import (
     Given,
     Page,
     Shown,
-    amounts,
     example,
     given_example,
     page_example,
 )
-from service.cases import Case, Person
-from service.intake.models import Import, ImportProblem
-from service.intake.report import ImportReport, masked
 
 MAX_NAMED_CASES = 10_000
 
@@ -69,25 +65,6 @@ class ImportReportShown(Shown):
     amount_base_units: str
     problems: list[ProblemItem]
 
-    @classmethod
-    def of(cls, report: ImportReport) -> ImportReportShown:
-        """Return the document of a report; of an import that was recorded, masked as stored."""
-        kept = report.import_id is not None
-        problems = [masked(problem) if kept else problem for problem in report.problems]
-        return cls(
-            import_id=report.import_id,
-            dry_run=not kept,
-            filename=report.filename,
-            sha256=report.sha256,
-            rows=report.rows,
-            accepted=report.accepted,
-            rejected=report.rejected,
-            one_off=report.one_off,
-            stream=report.stream,
-            **amounts(amount=report.amount_base_units),
-            problems=[ProblemItem.of(problem) for problem in problems],
-        )
-
 
 class ImportShown(Shown):
     """An imported file, and what of it was refused (personal values masked)."""
@@ -115,31 +92,6 @@ class ImportShown(Shown):
     rejected: int
     created_at: datetime
     problems: list[ProblemItem]
-
-    @classmethod
-    def of(cls, row: Import, problems: list[ImportProblem]) -> ImportShown:
-        """Return the document of a row and its problems."""
-        return cls(
-            id=row.id,
-            filename=row.filename,
-            sha256=row.sha256,
-            actor=row.actor,
-            rows=row.rows,
-            accepted=row.accepted,
-            rejected=row.rejected,
-            created_at=row.created_at,
-            problems=[
-                ProblemItem(
-                    code=problem.code,
-                    message=problem.message,
-                    row=problem.row,
-                    other_row=problem.other_row,
-                    field=problem.field,
-                    value=problem.value,
-                )
-                for problem in problems
-            ],
-        )
 
 
 class PersonShown(Shown):
@@ -200,33 +152,6 @@ class CaseShown(Shown):
     decided_at: datetime | None
     decision_reason: str | None
     created_at: datetime
-
-    @classmethod
-    def of(cls, row: Case, person: Person | None = None) -> CaseShown:
-        """Return the document of a row, with the person when revealed."""
-        return cls(
-            id=row.id,
-            case_ref=row.case_ref,
-            state=row.state,
-            programme=row.programme_id,
-            region=row.region.six_digits,
-            kind=row.kind,
-            **amounts(amount=row.amount_base_units),
-            wallet_address=row.wallet_address,
-            start_date=row.start_date,
-            duration_days=row.duration_days,
-            cause=row.cause,
-            period=row.period,
-            commitment="0x" + row.commitment,
-            import_id=row.import_id,
-            beneficiary_id=row.beneficiary_id,
-            person=person
-            and PersonShown(name=person.name, id_number=person.id_number, phone=person.phone),
-            decided_by=row.decided_by,
-            decided_at=row.decided_at,
-            decision_reason=row.decision_reason,
-            created_at=row.created_at,
-        )
 
 
 class CasePage(Page[CaseShown]):
