@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from eth_utils.address import to_checksum_address
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -20,6 +21,8 @@ from service.approvals.domain import ContractKey, SigningDomain
 from service.approvals.models import (
     SIGNER_EOA,
     ActionKind,
+    Officer,
+    OfficerSigner,
     QuorumAction,
     QuorumSignature,
     Role,
@@ -31,9 +34,11 @@ from service.clock import SYSTEM_CLOCK, Clock
 from service.db import lock
 from service.errors import AlreadyExists, Conflict, IntegrityError, InvalidInput, NotFound
 from service.payouts import journal
+from service.payouts.directory import region_of
 from service.payouts.paging import Page, check_limit
 from service.payouts.queries import get_batch
 from service.payouts.states import BatchState
+from service.regions import WHOLE_COUNTRY, known_on
 
 PRIMARY_TYPES: dict[ActionKind, str] = {
     ActionKind.BATCH_CANCELLATION: "BatchCancellation",
@@ -101,6 +106,8 @@ def create_action(
         reason.
     NotFound
         When it names a batch that is none.
+    AlreadyExists
+        When an officer's number, or an account, is or was one.
     Conflict
         When the batch is not on chain, or has no streams to cancel.
     """
@@ -120,6 +127,8 @@ def create_action(
         digest = digest_of(data)
     except (ValueError, TypeError, AttributeError) as error:
         raise InvalidInput(f"the message does not fit {primary_type}: {error}") from None
+    if kind in (ActionKind.OFFICER_ADDITION, ActionKind.SIGNER_ADDITION):
+        _check_addition(session, kind, data["message"], now)
     role, region_code, region_digits = Role.GOVERNOR, 0, 0
     if kind in _OF_A_BATCH:
         batch = get_batch(session, data["message"]["batchId"])
@@ -147,6 +156,26 @@ def create_action(
     _record(session, action, f"propose_{kind.value}", actor, clock, reason=why)
     session.flush()
     return action
+
+
+def _check_addition(
+    session: Session, kind: ActionKind, message: Mapping[str, Any], now: datetime
+) -> None:
+    """Refuse an addition that the registry would refuse once officers have signed it."""
+    number, signer = message["officerId"], message["signer"]
+    known = session.get(OfficerSigner, (message["signerType"], signer))
+    if known is not None:
+        address = to_checksum_address(signer)
+        raise AlreadyExists(f"{address} is or was officer {known.officer_id}'s: take another")
+    if kind is ActionKind.SIGNER_ADDITION:
+        return
+    if session.get(Officer, number) is not None:
+        raise AlreadyExists(
+            f"the number {number} is or was an officer's: numbers are not used again"
+        )
+    region = region_of(message["regionCode"], message["regionDigits"])
+    if region != WHOLE_COUNTRY and not known_on(region, now.date()):
+        raise InvalidInput(f"GB/T 2260 has no code {region} in force")
 
 
 def get_action(session: Session, action_id: str) -> QuorumAction:
@@ -284,8 +313,13 @@ def action_status(
         When there is no such action.
     """
     action = get_action(session, action_id)
-    rows = officers.in_force(session, action_signatures(session, action.id), clock.now())
-    return ActionStatus(action, tuple(sorted(row.officer_id for row in rows)), quorum)
+    return ActionStatus(action, tuple(signed_by(session, action, clock.now())), quorum)
+
+
+def signed_by(session: Session, action: QuorumAction, now: datetime) -> list[int]:
+    """Return the numbers of the officers who signed an action and are in force, ascending."""
+    rows = officers.in_force(session, action_signatures(session, action.id), now)
+    return sorted(row.officer_id for row in rows)
 
 
 def action_signatures(session: Session, action_id: str) -> Sequence[QuorumSignature]:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from itertools import pairwise
 
 from eth_utils.crypto import keccak
@@ -19,12 +20,22 @@ from service.payouts.directory import region_of
 from service.payouts.models import ChainRequest, Programme, RequestKind
 from service.payouts.requests import ask
 from service.payouts.states import ProgrammeState
-from service.units import MAX_ENTRY_BASE_UNITS, MAX_TOTAL_BASE_UNITS
+from service.regions import WHOLE_COUNTRY, known_on
+from service.units import (
+    MAX_ENTRY_BASE_UNITS,
+    MAX_TOTAL_BASE_UNITS,
+    format_amount,
+    format_duration,
+)
 
 MAX_TIERS = 4
 MAX_REVIEWERS = 255
 MAX_UINT32 = 2**32 - 1
+MAX_NUMBER = 2**31 - 1
+"""Largest number of a programme that the database's columns hold; the contract's go further."""
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_CHAINS_OWN_CODE = re.compile(r"chain-[0-9]+")
+"""What a programme is called here that was created past this service."""
 _HASH = re.compile(r"0x[0-9a-f]{64}")
 
 
@@ -67,11 +78,12 @@ def create_programme(
     Parameters
     ----------
     code
-        Short name that import files use: letters, digits and ``. _ -``.
+        Short name that import files use: letters, digits and ``. _ -``, not digits alone and not
+        ``chain-`` and digits.
     region_code, region_digits
         Where it may pay; 0 and 0 for the whole country.
     programme_id
-        Number on chain; None takes the next one.
+        Number on chain, up to 2**31-1; None takes the next one.
     metadata_hash
         Hash of the public description; None takes the keccak-256 of code and name as canonical
         JSON.
@@ -79,20 +91,19 @@ def create_programme(
     Raises
     ------
     InvalidInput
-        When a value is none, or the tiers are not 1 to 4 that ascend.
+        When a value is none, the region is not in force, the payout cap is above the budget, or
+        the tiers are not 1 to 4 that ascend.
     AlreadyExists
         When the code or the number is taken.
     """
     _check_names(code, name)
     _check_amounts(budget_base_units, payout_cap_base_units)
     _check_tiers(tiers)
-    try:
-        region_of(region_code, region_digits)
-    except ValueError as error:
-        raise InvalidInput(str(error)) from None
+    now = clock.now()
+    _check_region(region_code, region_digits, now.date())
     number = programme_id if programme_id is not None else _next_number(session)
-    if not 1 <= number <= MAX_UINT32:
-        raise InvalidInput(f"a programme's number is 1 to 2**32-1, not {number}")
+    if not 1 <= number <= MAX_NUMBER:
+        raise InvalidInput(f"a programme's number is 1 to {MAX_NUMBER}, not {number}")
     taken = session.scalar(
         select(Programme).where(or_(Programme.id == number, Programme.code == code))
     )
@@ -121,7 +132,7 @@ def create_programme(
         version=1,
         state=ProgrammeState.PROPOSED.value,
         created_by=actor,
-        created_at=clock.now(),
+        created_at=now,
     )
     session.add(programme)
     session.flush()
@@ -183,7 +194,7 @@ def get_programme(session: Session, programme: int | str) -> Programme:
         When there is none.
     """
     if isinstance(programme, int):
-        found = session.get(Programme, programme)
+        found = session.get(Programme, programme) if programme <= MAX_NUMBER else None
     else:
         found = session.scalar(select(Programme).where(Programme.code == programme))
     if found is None:
@@ -218,7 +229,7 @@ def request_budget_change(
     """
     _require_onchain(programme)
     if not 1 <= budget_base_units <= MAX_TOTAL_BASE_UNITS:
-        raise InvalidInput("a budget is 1 to 2**80-1 base units")
+        raise InvalidInput(f"a budget is {_range(MAX_TOTAL_BASE_UNITS)}")
     if budget_base_units == programme.budget_base_units:
         raise InvalidInput("that is the budget in force")
     raising = budget_base_units > programme.budget_base_units
@@ -272,15 +283,40 @@ def _description_hash(code: str, name: str) -> str:
 def _check_names(code: str, name: str) -> None:
     if _CODE.fullmatch(code) is None:
         raise InvalidInput("a programme's code has up to 64 letters, digits and . _ -")
+    if _CHAINS_OWN_CODE.fullmatch(code) is not None:
+        raise InvalidInput(
+            f"{code} is what a programme is called that was created past this service: take "
+            "another code"
+        )
+    if code.isdigit():
+        raise InvalidInput(f"{code} would be taken for a programme's number: give it a letter")
     if not 1 <= len(name.strip()) <= 200:  # noqa: PLR2004  # the column's width
         raise InvalidInput("a programme's name has 1 to 200 characters")
 
 
+def _check_region(code: int, digits: int, today: date) -> None:
+    try:
+        region = region_of(code, digits)
+    except ValueError as error:
+        raise InvalidInput(str(error)) from None
+    if region != WHOLE_COUNTRY and not known_on(region, today):
+        raise InvalidInput(f"GB/T 2260 has no code {region} in force: no case could name it")
+
+
 def _check_amounts(budget_base_units: int, payout_cap_base_units: int) -> None:
     if not 1 <= budget_base_units <= MAX_TOTAL_BASE_UNITS:
-        raise InvalidInput("a budget is 1 to 2**80-1 base units")
+        raise InvalidInput(f"a budget is {_range(MAX_TOTAL_BASE_UNITS)}")
     if not 1 <= payout_cap_base_units <= MAX_ENTRY_BASE_UNITS:
-        raise InvalidInput("a payout cap is 1 to 2**64-1 base units")
+        raise InvalidInput(f"a payout cap is {_range(MAX_ENTRY_BASE_UNITS)}")
+    if payout_cap_base_units > budget_base_units:
+        raise InvalidInput(
+            f"the payout cap of {format_amount(payout_cap_base_units)} is above the budget of "
+            f"{format_amount(budget_base_units)}"
+        )
+
+
+def _range(most_base_units: int) -> str:
+    return f"{format_amount(1)} to {format_amount(most_base_units)}"
 
 
 def _check_tiers(tiers: Sequence[Tier]) -> None:
@@ -288,11 +324,11 @@ def _check_tiers(tiers: Sequence[Tier]) -> None:
         raise InvalidInput(f"a programme has 1 to {MAX_TIERS} tiers")
     for tier in tiers:
         if not 1 <= tier.up_to_base_units <= MAX_TOTAL_BASE_UNITS:
-            raise InvalidInput("a tier goes up to 1 to 2**80-1 base units")
+            raise InvalidInput(f"a tier goes up to {_range(MAX_TOTAL_BASE_UNITS)}")
         if not 1 <= tier.reviewers <= MAX_REVIEWERS:
             raise InvalidInput(f"a tier has 1 to {MAX_REVIEWERS} reviewers")
         if not 0 <= tier.challenge_delay_s <= MAX_UINT32:
-            raise InvalidInput("a challenge delay is 0 to 2**32-1 seconds")
+            raise InvalidInput(f"a challenge delay is at most {format_duration(MAX_UINT32)}")
     for lower, upper in pairwise(tiers):
         if upper.up_to_base_units <= lower.up_to_base_units or upper.reviewers < lower.reviewers:
             raise InvalidInput("tiers ascend: each goes further and asks for as many or more")

@@ -134,6 +134,45 @@ def test_a_one_off_batch_has_no_streams_to_cancel(floor: Floor, batch: Batch) ->
         )
 
 
+def addition(**change: Any) -> dict[str, Any]:
+    """A newcomer with the number 8 and an account of their own."""
+    newcomer = account("newcomer").address.lower()
+    members = {"officerId": 8, "roles": 2, "regionCode": 51, "regionDigits": 2}
+    return members | {"signerType": 1, "signer": newcomer} | change
+
+
+@pytest.mark.parametrize(
+    ("kind", "message", "error", "words"),
+    [
+        (ActionKind.OFFICER_ADDITION, addition(officerId=6), AlreadyExists, "number 6 is or was"),
+        (
+            ActionKind.OFFICER_ADDITION,
+            addition(signer=account("officer 3's lost").address.lower()),
+            AlreadyExists,
+            "is or was officer 3's",
+        ),
+        (
+            ActionKind.SIGNER_ADDITION,
+            {"officerId": 2, "signerType": 1, "signer": account("officer 1").address.lower()},
+            AlreadyExists,
+            "is or was officer 1's",
+        ),
+        (
+            ActionKind.OFFICER_ADDITION,
+            addition(regionCode=99),
+            InvalidInput,
+            "no code 99 in force",
+        ),
+    ],
+)
+def test_an_addition_that_the_registry_would_refuse_is_not_proposed(
+    floor: Floor, kind: ActionKind, message: Any, error: type[ReliefError], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        floor.propose(kind, message)
+    assert floor.propose(ActionKind.OFFICER_ADDITION, addition()).state == "collecting"
+
+
 def test_a_batch_that_is_none_is_not_found(floor: Floor) -> None:
     with pytest.raises(NotFound):
         floor.propose(ActionKind.BATCH_CANCELLATION, {"batchId": "0x" + "00" * 32})

@@ -90,7 +90,11 @@ def test_a_code_or_number_that_is_taken_is_refused(
         {"name": ""},
         {"region_code": 5, "region_digits": 2},
         {"region_code": 1, "region_digits": 0},
+        {"region_code": 99, "region_digits": 2},
+        {"code": "chain-7"},
+        {"code": "2026"},
         {"budget_base_units": 0},
+        {"budget_base_units": 10**6, "payout_cap_base_units": 10**6 + 1},
         {"budget_base_units": 2**80},
         {"payout_cap_base_units": 2**64},
         {"tiers": []},
@@ -101,6 +105,7 @@ def test_a_code_or_number_that_is_taken_is_refused(
         {"tiers": [Tier(10, 256)]},
         {"metadata_hash": "0x12"},
         {"programme_id": 0},
+        {"programme_id": 2**31},
         {"actor": ""},
     ],
 )
@@ -112,8 +117,9 @@ def test_what_the_contract_would_refuse_is_refused(session: Session, bad: dict[s
 def test_a_programme_is_found_by_number_and_by_code(session: Session, programme: Programme) -> None:
     assert get_programme(session, 1) is programme
     assert get_programme(session, "flood-2026") is programme
-    with pytest.raises(NotFound):
-        get_programme(session, "none")
+    for unknown in ("none", 2, 2**31):
+        with pytest.raises(NotFound):
+            get_programme(session, unknown)
 
 
 def test_an_import_finds_programmes_by_code(session: Session, programme: Programme) -> None:
