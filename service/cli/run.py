@@ -7,6 +7,7 @@ errors go to stderr, so that a pipe gets data and nothing else.
 from __future__ import annotations
 
 import getpass
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,6 +31,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print the whole result as on
 Limit = Annotated[int, typer.Option(help="How many on the page, 1 to 500.")]
 Cursor = Annotated[str | None, typer.Option(help="Where the page before ended (its next_cursor).")]
 """Options of every command that lists a page."""
+
+_NUMBER = re.compile(r"|-?[0-9]+(\.[0-9]+)?")
+_WHOLE = re.compile(r"|-?[0-9]+(\.[0-9]+)?|[0-9-]{10}T[0-9:]{8}Z")
+"""What a table must not fold: numbers, amounts, times."""
 
 Step = Callable[[int], None]
 """Tells a progress bar how many are done."""
@@ -108,9 +113,16 @@ class Run:
             return
         table = Table(title=title, title_justify="left", header_style="bold")
         for key, heading in columns.items():
-            numbers = all(isinstance(item.get(key), int) for item in items) if items else False
-            right = numbers or heading.endswith("\u00a0")
-            table.add_column(heading, justify="right" if right else "left", overflow="fold")
+            cells = [cell(item.get(key)) for item in items]
+            number = any(cells) and all(_NUMBER.fullmatch(text) for text in cells)
+            # What would be misread in two parts keeps its width; the other columns give way.
+            whole = any(cells) and all(_WHOLE.fullmatch(text) for text in cells)
+            table.add_column(
+                heading.replace(" ", "\n") if whole else heading,
+                justify="right" if number else "left",
+                overflow="fold",
+                no_wrap=whole,
+            )
         for item in items:
             table.add_row(*(cell(item.get(key)) for key in columns))
         self.stdout.print(table)
@@ -122,9 +134,18 @@ class Run:
         items: Sequence[Mapping[str, Any]],
         columns: Mapping[str, str],
         next_cursor: str | None,
+        *,
+        shown: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
-        """Print one page of a longer list, and where the next one begins."""
-        self.rows(items, columns, data={"items": items, "next_cursor": next_cursor})
+        """Print one page of a longer list, and where the next one begins.
+
+        Parameters
+        ----------
+        shown
+            The items as the table has them, where people read them otherwise than programs.
+        """
+        data = {"items": items, "next_cursor": next_cursor}
+        self.rows(items if shown is None else shown, columns, data=data)
         if next_cursor is not None:
             self.note(f"next page: --cursor {next_cursor}")
 
@@ -136,7 +157,7 @@ class Run:
         table = Table(title=title, title_justify="left", show_header=False, box=None)
         table.add_column(style="bold")
         table.add_column(overflow="fold")
-        for name, value in data.items():
+        for name, value in _for_people(data).items():
             if not isinstance(value, (list, dict)):
                 table.add_row(name.replace("_", " "), cell(value))
         self.stdout.print(table)
@@ -151,7 +172,9 @@ class Run:
         if not isinstance(value[0], dict):
             self.stdout.print(Text(f"{title}: {', '.join(map(str, value))}"))
             return
-        plain = [key for key, item in value[0].items() if not isinstance(item, (list, dict))]
+        plain = [
+            key for key, item in _for_people(value[0]).items() if not isinstance(item, (list, dict))
+        ]
         self.rows(value, {key: key.replace("_", " ") for key in plain}, title=title)
 
     @cached_property
@@ -186,6 +209,15 @@ class Run:
         with shown:
             task = shown.add_task(label, total=total)
             yield lambda done: shown.update(task, completed=done)
+
+
+def _for_people(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what only programs read: base units, and a contract's own words."""
+    return {
+        name: value
+        for name, value in data.items()
+        if not name.endswith("_base_units") and name != "contract_error"
+    }
 
 
 def cell(value: Any) -> str:
