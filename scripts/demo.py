@@ -254,12 +254,12 @@ class Demo:
     def _is_done(self, batch_id: str) -> bool:
         status = self.relief("batch", "show", batch_id, quiet=True)
         settled = {row["state"] for row in status["payouts"]} <= {"paid", "skipped"}
-        return bool(status["batch"]["state"] == "done") and settled
+        return bool(status["state"] == "done") and settled
 
     def _say_status(self, batch_id: str) -> None:
         status = self.relief("batch", "show", batch_id, quiet=True)
         states = ", ".join(f"{row['count']} {row['state']}" for row in status["payouts"])
-        self.console.print(f"  {batch_id[:10]}… {status['batch']['kind']}: {states}")
+        self.console.print(f"  {batch_id[:10]}… {status['kind']}: {states}")
 
     def _wait_until(self, condition: Any, seconds: float = 120) -> None:
         end = time.monotonic() + seconds

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from service.application.arguments import arguments_view, role_names, signer_address
 from service.application.context import Application
+from service.application.requests import last_error
 from service.approvals.actions import (
     ActionStatus,
-    action_status,
     action_typed_data,
     create_action,
+    signed_by,
     submit_action_signature,
 )
-from service.approvals.models import ActionKind, QuorumAction, Role
+from service.approvals.models import (
+    ActionKind,
+    ApprovalSignature,
+    Officer,
+    OfficerSigner,
+    QuorumAction,
+    QuorumSignature,
+    Role,
+)
 from service.approvals.service import (
     ApprovalStatus,
     reviewers_for,
@@ -26,9 +37,11 @@ from service.approvals.service import (
 from service.approvals.typed_data import digest_of
 from service.chain.signers import Signer
 from service.errors import InvalidInput
+from service.payouts.directory import region_of
 from service.payouts.models import Batch, Programme
 from service.payouts.states import BatchState
 from service.regions import Region
+from service.units import amounts, format_time, format_unix_s
 
 _SIGNED_ELSEWHERE = (BatchState.APPROVED.value, BatchState.RELEASED.value)
 
@@ -118,15 +131,30 @@ def record_batch_signature(
 
 
 def approval_view(status: ApprovalStatus) -> dict[str, Any]:
-    """Return how far an approval has come, for JSON."""
+    """Return what is approved, and how far its approval has come, for JSON."""
+    batch = status.batch
     return {
-        "batch_id": status.batch.id,
-        "state": status.batch.state,
-        "maker_officer_id": status.batch.maker_officer_id,
+        "batch_id": batch.id,
+        "state": batch.state,
+        "programme": batch.programme_id,
+        "region": str(region_of(batch.region_code, batch.region_digits)),
+        "kind": batch.kind,
+        "count": batch.count,
+        **amounts(total=batch.total_base_units),
+        "maker_officer_id": batch.maker_officer_id,
         "maker_signed": status.maker_signed,
         "reviewers": list(status.reviewers),
         "required_reviewers": status.required_reviewers,
         "approved": status.approved,
+    }
+
+
+def signature_view(row: ApprovalSignature | QuorumSignature) -> dict[str, Any]:
+    """Return who signed, and with which account, for JSON."""
+    return {
+        "officer_id": row.officer_id,
+        "signer": signer_address(row.signer),
+        "created_at": format_time(row.created_at),
     }
 
 
@@ -211,35 +239,59 @@ def record_action_signature(
     )
 
 
-def action_view(app: Application, session: Session, action: QuorumAction) -> dict[str, Any]:
-    """Return an action and who signed it, for JSON."""
-    status = action_status(session, action.id, quorum=quorum(app), clock=app.chain_clock)
-    return action_row(action) | {"officers": list(status.officers), "quorum": status.quorum}
-
-
-def action_row(action: QuorumAction) -> dict[str, Any]:
-    """Return an action's row for JSON."""
+def action_view(session: Session, action: QuorumAction, *, now: datetime) -> dict[str, Any]:
+    """Return an action and the officers in force who signed it, for JSON."""
     return {
         "id": action.id,
         "kind": action.kind,
         "state": action.state,
         "contract": action.contract,
-        "role": role_names(action.role),
-        "region_code": action.region_code,
-        "region_digits": action.region_digits,
-        "deadline_unix_s": action.deadline_unix_s,
+        "roles": role_names(action.role),
+        "region": str(region_of(action.region_code, action.region_digits)),
+        "deadline": format_unix_s(action.deadline_unix_s),
         "digest": action.digest,
-        "message": action.message,
+        "args": {
+            name: value
+            for name, value in arguments_view(action.message).items()
+            if name not in ("action_id", "deadline")
+        },
+        "officers": signed_by(session, action, now),
         "reason": action.reason,
-        "last_error": action.last_error,
+        **last_error(action.last_error),
         "created_by": action.created_by,
-        "created_at": action.created_at.isoformat(),
+        "created_at": format_time(action.created_at),
     }
 
 
-def role_names(bits: int) -> str:
-    """Return the names of roles: ``maker, governor``."""
-    return ", ".join(role.name.lower() for role in Role(bits) if role.name)
+def action_status_view(app: Application, session: Session, action: QuorumAction) -> dict[str, Any]:
+    """Return an action, who signed it, and how many must, for JSON.
+
+    Raises
+    ------
+    ChainUnavailable
+        When the node does not answer.
+    """
+    return action_view(session, action, now=app.chain_clock.now()) | {"quorum": quorum(app)}
+
+
+def officer_view(officer: Officer, signers: Sequence[OfficerSigner]) -> dict[str, Any]:
+    """Return an officer as the registry's events have them, for JSON."""
+    return {
+        "officer_id": officer.officer_id,
+        "display_name": officer.display_name,
+        "roles": role_names(officer.roles),
+        "region": str(region_of(officer.region_code, officer.region_digits)),
+        "active_from": format_time(officer.active_from),
+        "removed": officer.removed,
+        "signers": [
+            {
+                "signer": signer_address(signer.signer),
+                "active_from": format_time(signer.active_from),
+                "removed": signer.removed,
+            }
+            for signer in signers
+        ],
+    }
 
 
 def parse_roles(names: str) -> int:

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from service.application.approvals import signature_view
+from service.application.context import Application
+from service.application.requests import last_error
+from service.approvals.models import Officer
+from service.approvals.officers import require_maker
+from service.approvals.service import signatures_of
+from service.cases import CaseFilter
 from service.clock import Clock
 from service.confirmations.projections import unknown_batch
-from service.errors import Conflict, InvalidInput, NotFound
-from service.payouts.models import Batch, JournalEntry, Programme
+from service.errors import Conflict, InvalidInput, NotFound, Problem
+from service.intake.rows import Kind
+from service.payouts import journal
+from service.payouts.directory import region_of
+from service.payouts.models import Batch, Programme
 from service.payouts.queries import batch_status
-from service.payouts.service import allocated_base_units
+from service.payouts.service import allocated_base_units, build_batches
+from service.regions import Region, full_name
 from service.transactions.models import Transaction
 from service.transactions.states import State
-from service.units import format_amount
+from service.units import amounts, format_time, format_unix_s
+
+DEFAULT_EXECUTION = timedelta(days=30)
 
 _PREFIX = re.compile(r"0x[0-9a-f]{4,64}")
 _WAITING = [State.BUILT.value, State.SIGNED.value, State.REVERTED.value]
@@ -45,14 +59,87 @@ def find_batch(session: Session, text: str) -> Batch:
     return found[0]
 
 
-def refuse_unknown_batches(session: Session) -> None:
-    """Refuse to build while a batch is on chain that the database does not know.
+def build(
+    app: Application,
+    session: Session,
+    programme: Programme,
+    *,
+    kind: Kind,
+    region: Region | None,
+    maker_officer_id: int,
+    execute_before: datetime | None = None,
+    expires_at: datetime | None = None,
+    chunk_size: int,
+    cliff_s: int,
+    cadence_s: int | None,
+    import_id: str | None,
+    actor: str,
+) -> dict[str, Any]:
+    """Put the approved cases that are in no batch yet into draft batches.
+
+    Parameters
+    ----------
+    region
+        Cases of this region and those inside it; the programme's when None.
+    maker_officer_id
+        The officer who will sign as the maker.
+    execute_before
+        Chunks run only before this time; 30 days from now when None.
+    expires_at
+        What is unpaid then may return to the budget; the earliest allowed when None.
+
+    Returns
+    -------
+    dict
+        The drafts, their sums and what is left of the budget, for JSON.
 
     Raises
     ------
+    InvalidInput
+        When the region is missing, or as :func:`service.payouts.building.build_batches`.
+    NotFound
+        When there is no such officer.
+    PermissionDenied
+        When the officer may not make batches there.
     Conflict
-        When there is such a batch.
+        When a batch on chain is unknown here, or as ``build_batches``.
+    AlreadyExists, LimitExceeded
+        As ``build_batches``.
     """
+    clock = app.chain_clock
+    now = clock.now()
+    if region is None:
+        if programme.region_digits == 0:
+            message = "the programme is for the whole country: say which region"
+            raise InvalidInput(message, problems=[Problem("missing", message, field="region")])
+        region = region_of(programme.region_code, programme.region_digits)
+    _refuse_unknown_batches(session)
+    require_maker(session, maker_officer_id, region, now)
+    batches = build_batches(
+        session,
+        programme=programme,
+        kind=kind,
+        region=region,
+        maker_officer_id=maker_officer_id,
+        execute_before_unix_s=int((execute_before or now + DEFAULT_EXECUTION).timestamp()),
+        expires_at_unix_s=int(expires_at.timestamp()) if expires_at else None,
+        actor=actor,
+        chunk_size=chunk_size,
+        cliff_s=cliff_s,
+        cadence_s=cadence_s,
+        case_filter=CaseFilter(import_id=import_id),
+        manifests_dir=app.settings.resolved_manifests_dir,
+        clock=clock,
+    )
+    return {
+        "batches": [batch_view(batch) for batch in batches],
+        "count": sum(batch.count for batch in batches),
+        **amounts(total=sum(batch.total_base_units for batch in batches)),
+        "budget": _budget_view(session, programme),
+    }
+
+
+def _refuse_unknown_batches(session: Session) -> None:
     found = unknown_batch(session)
     if found is not None:
         raise Conflict(
@@ -61,73 +148,104 @@ def refuse_unknown_batches(session: Session) -> None:
         )
 
 
+def _budget_view(session: Session, programme: Programme) -> dict[str, Any]:
+    """Return what a programme's batches, drafts included, leave of its budget, for JSON."""
+    allocated = allocated_base_units(session, programme)
+    return {
+        "programme": programme.id,
+        **amounts(
+            budget=programme.budget_base_units,
+            allocated=allocated,
+            left=programme.budget_base_units - allocated,
+        ),
+    }
+
+
 def batch_view(batch: Batch) -> dict[str, Any]:
     """Return a batch's row for JSON."""
     return {
         "id": batch.id,
         "state": batch.state,
         "paused": batch.paused,
-        "programme_id": batch.programme_id,
+        "programme": batch.programme_id,
         "programme_version": batch.programme_version,
         "kind": batch.kind,
-        "region_code": batch.region_code,
-        "region_digits": batch.region_digits,
+        "region": str(region_of(batch.region_code, batch.region_digits)),
         "maker_officer_id": batch.maker_officer_id,
         "count": batch.count,
-        "total": format_amount(batch.total_base_units),
-        "total_base_units": str(batch.total_base_units),
+        **amounts(total=batch.total_base_units),
         "chunk_size": batch.chunk_size,
         "chunks_root": batch.chunks_root,
         "manifest_hash": batch.manifest_hash,
-        "start_unix_s": batch.start_unix_s,
+        "start_at": _time(batch.start_unix_s),
         "cliff_s": batch.cliff_s,
         "duration_s": batch.duration_s,
         "cadence_s": batch.cadence_s,
-        "execute_before_unix_s": batch.execute_before_unix_s,
-        "expires_at_unix_s": batch.expires_at_unix_s,
-        "execute_from_unix_s": batch.execute_from_unix_s,
+        "execute_before": _time(batch.execute_before_unix_s),
+        "expires_at": _time(batch.expires_at_unix_s),
+        "execute_from": _time(batch.execute_from_unix_s),
         "first_number": batch.first_number,
         "created_by": batch.created_by,
-        "created_at": batch.created_at.isoformat(),
+        "created_at": format_time(batch.created_at),
         "released_by": batch.released_by,
-        "released_at": batch.released_at.isoformat() if batch.released_at else None,
+        "released_at": batch.released_at and format_time(batch.released_at),
     }
 
 
-def status_view(session: Session, batch: Batch, *, clock: Clock) -> dict[str, Any]:
-    """Return what of a batch is paid, sent, skipped or stuck, and why, for JSON."""
-    status = batch_status(session, batch.id, clock=clock)
-    journal = session.scalars(
-        select(JournalEntry)
-        .where(JournalEntry.object_type == "batch", JournalEntry.object_id == batch.id)
-        .order_by(JournalEntry.id)
-    )
+def batch_names(session: Session, batch: Batch) -> dict[str, str]:
+    """Return what people call a batch's programme, region and maker."""
+    programme = session.get_one(Programme, batch.programme_id)
+    region = region_of(batch.region_code, batch.region_digits)
+    number = batch.maker_officer_id
+    maker = session.get(Officer, number) if number is not None else None
+    name = f" {maker.display_name}" if maker and maker.display_name else ""
     return {
-        "batch": batch_view(batch),
+        "programme": f"{programme.code} ({programme.id})",
+        "region": f"{region} {full_name(region, batch.created_at.date())}",
+        "maker": "none" if number is None else f"officer {number}{name}",
+    }
+
+
+def _time(unix_s: int | None) -> str | None:
+    """Write a batch's time; 0 and None are not set."""
+    return format_unix_s(unix_s) if unix_s else None
+
+
+def status_view(session: Session, batch: Batch, *, clock: Clock) -> dict[str, Any]:
+    """Return a batch with what of it is paid, sent, skipped or stuck, and why, for JSON."""
+    status = batch_status(session, batch.id, clock=clock)
+    return batch_view(batch) | {
         "payouts": [
             {
                 "state": state.value,
                 "count": sums.count,
-                "amount": format_amount(sums.amount_base_units),
-                "amount_base_units": str(sums.amount_base_units),
+                **amounts(amount=sums.amount_base_units),
             }
             for state, sums in status.payouts.items()
         ],
         "chunks": {state.value: count for state, count in status.chunks.items()},
-        "stuck": [
-            {"code": stuck.code, "count": stuck.count, "message": stuck.message}
-            for stuck in status.stuck
-        ]
+        "stuck": [_stuck(stuck.code, stuck.count, stuck.message) for stuck in status.stuck]
         + _waiting_transactions(session, batch.id),
+        "signatures": [signature_view(row) for row in signatures_of(session, batch.id)],
         "journal": [
             {
-                "at": entry.at.isoformat(),
+                "at": format_time(entry.at),
                 "actor": entry.actor,
                 "action": entry.action,
                 "reason": entry.reason,
             }
-            for entry in journal
+            for entry in journal.history(session, "batch", batch.id)
         ],
+    }
+
+
+def _stuck(code: str, count: int, words: str, *, where: str = "") -> dict[str, Any]:
+    why = last_error(words)
+    return {
+        "code": code,
+        "count": count,
+        "message": f"{where}{why['last_error']}",
+        "contract_error": why["contract_error"],
     }
 
 
@@ -143,26 +261,11 @@ def _waiting_transactions(session: Session, batch_id: str) -> list[dict[str, Any
         .order_by(Transaction.id)
     )
     return [
-        {
-            "code": f"transaction_{row.state}",
-            "count": 0 if row.chunk_index is None else 1,
-            "message": (f"chunk {row.chunk_index}: " if row.chunk_index is not None else "")
-            + (row.error or ""),
-        }
+        _stuck(
+            f"transaction_{row.state}",
+            0 if row.chunk_index is None else 1,
+            row.error or "",
+            where=f"chunk {row.chunk_index}: " if row.chunk_index is not None else "",
+        )
         for row in rows
     ]
-
-
-def budget_view(session: Session, programme: Programme) -> dict[str, Any]:
-    """Return what a programme's batches, drafts included, leave of its budget, for JSON."""
-    allocated = allocated_base_units(session, programme)
-    amounts = {
-        "budget": programme.budget_base_units,
-        "allocated": allocated,
-        "left": programme.budget_base_units - allocated,
-    }
-    shown: dict[str, Any] = {"programme": programme.code}
-    for name, amount in amounts.items():
-        shown[name] = format_amount(amount)
-        shown[f"{name}_base_units"] = str(amount)
-    return shown

@@ -12,7 +12,29 @@ from service.confirmations.models import Cursor
 from service.ledger.models import LedgerAccount, LedgerEntry
 from service.ledger.posting import LEDGER_CURSOR
 from service.ledger.reconcile import balances, reconcile
-from service.units import format_amount
+from service.units import amounts
+
+
+def account_views(session: Session) -> list[dict[str, Any]]:
+    """Return every account with its balance, debits less credits, for JSON."""
+    held = balances(session)
+    codes = session.scalars(select(LedgerAccount.code).order_by(LedgerAccount.code))
+    return [{"account": code, **amounts(balance=held.get(code, 0))} for code in codes]
+
+
+def entry_view(entry: LedgerEntry) -> dict[str, Any]:
+    """Return one side of a posting, for JSON."""
+    return {
+        "id": entry.id,
+        "posting_id": entry.posting_id,
+        "account": entry.account,
+        "side": entry.side,
+        **amounts(amount=entry.amount),
+        "event": entry.event_name,
+        "batch_id": entry.batch_id,
+        "block_number": entry.block_number,
+        "tx_hash": entry.tx_hash,
+    }
 
 
 def ledger_view(
@@ -23,40 +45,16 @@ def ledger_view(
     Parameters
     ----------
     account
-        Only entries of this account.
+        Only this account and its entries.
     entries
         Most entries to return.
     """
-    held = balances(session)
     statement = select(LedgerEntry).order_by(LedgerEntry.id.desc()).limit(entries)
     if account is not None:
         statement = statement.where(LedgerEntry.account == account)
-    codes = session.scalars(select(LedgerAccount.code).order_by(LedgerAccount.code))
     return {
-        "accounts": [
-            {
-                "account": code,
-                "balance": format_amount(held.get(code, 0)),
-                "balance_base_units": str(held.get(code, 0)),
-            }
-            for code in codes
-            if account in (None, code)
-        ],
-        "entries": [
-            {
-                "id": entry.id,
-                "posting_id": entry.posting_id,
-                "account": entry.account,
-                "side": entry.side,
-                "amount": format_amount(entry.amount),
-                "amount_base_units": str(entry.amount),
-                "event": entry.event_name,
-                "batch_id": entry.batch_id,
-                "block_number": entry.block_number,
-                "tx_hash": entry.tx_hash,
-            }
-            for entry in session.scalars(statement)
-        ],
+        "accounts": [view for view in account_views(session) if account in (None, view["account"])],
+        "entries": [entry_view(entry) for entry in session.scalars(statement)],
     }
 
 
@@ -76,10 +74,7 @@ def reconciliation(app: Application, session: Session) -> dict[str, Any]:
         "differences": [
             {
                 "what": difference.what,
-                "ledger": format_amount(difference.ledger_base_units),
-                "chain": format_amount(difference.chain_base_units),
-                "ledger_base_units": str(difference.ledger_base_units),
-                "chain_base_units": str(difference.chain_base_units),
+                **amounts(ledger=difference.ledger_base_units, chain=difference.chain_base_units),
             }
             for difference in differences
         ],

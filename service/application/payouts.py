@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -12,7 +12,7 @@ from service.application.batches import find_batch
 from service.errors import InvalidInput, NotFound
 from service.payouts.models import Payout
 from service.payouts.streams import StreamView
-from service.units import format_amount
+from service.units import amounts, format_time, format_unix_s
 
 _NAME = re.compile(r"(?P<batch>0x[0-9a-fA-F]{4,64})[:/](?P<index>[0-9]{1,6})")
 
@@ -67,48 +67,51 @@ def payout_view(payout: Payout) -> dict[str, Any]:
         "batch_id": payout.batch_id,
         "index": payout.index,
         "number": payout.number,
-        "programme_id": payout.programme_id,
+        "programme": payout.programme_id,
         "kind": payout.kind,
         "state": payout.state,
         "skip_reason": payout.skip_reason,
         "payee": payout.payee,
-        "amount": format_amount(payout.amount_base_units),
-        "amount_base_units": str(payout.amount_base_units),
+        **amounts(amount=payout.amount_base_units),
         "case_id": payout.case_id,
         "commitment": "0x" + payout.commitment,
         "chunk_index": payout.chunk_index,
         "tx_hash": payout.tx_hash,
-        "included_block_number": payout.included_block_number,
-        "updated_at": payout.updated_at.isoformat(),
+        "block_number": payout.included_block_number,
+        "updated_at": format_time(payout.updated_at),
     }
 
 
-def stream_view(view: StreamView) -> dict[str, Any]:
-    """Return a stream as its events and its terms have it, for JSON."""
+def stream_view(view: StreamView, accrued_by: Literal["chain", "machine"]) -> dict[str, Any]:
+    """Return a stream as its events and its terms have it, for JSON.
+
+    Parameters
+    ----------
+    accrued_by
+        Whose clock told the moment.
+    """
     stream, terms = view.stream, view.terms
-    amounts = {
-        "total": stream.total_base_units,
-        "accrued": view.accrued_base_units,
-        "withdrawn": view.withdrawn_base_units,
-        "withdrawable": view.withdrawable_base_units,
-        "returned": stream.returned_base_units,
-    }
-    shown: dict[str, Any] = {
+    cut = stream.cancelled_cut_s
+    return {
         "id": f"{stream.batch_id}:{stream.index}",
         "batch_id": stream.batch_id,
         "index": stream.index,
         "chunk_index": stream.chunk_index,
         "payee": stream.payee,
-        "start_unix_s": terms.start_unix_s,
+        "start_at": format_unix_s(terms.start_unix_s),
         "cliff_s": terms.cliff_s,
         "duration_s": terms.duration_s,
         "cadence_s": terms.cadence_s,
         "paid_through_s": stream.paid_through_s,
-        "cancelled": stream.cancelled_cut_s is not None,
-        "cancelled_at_s": stream.cancelled_cut_s,
-        "at_unix_s": view.at_unix_s,
+        "accrued_by": accrued_by,
+        "cancelled": cut is not None,
+        "cancelled_at": None if cut is None else format_unix_s(terms.start_unix_s + cut),
+        "as_of": format_unix_s(view.at_unix_s),
+        **amounts(
+            total=stream.total_base_units,
+            accrued=view.accrued_base_units,
+            withdrawn=view.withdrawn_base_units,
+            withdrawable=view.withdrawable_base_units,
+            returned=stream.returned_base_units,
+        ),
     }
-    for name, amount in amounts.items():
-        shown[name] = format_amount(amount)
-        shown[f"{name}_base_units"] = str(amount)
-    return shown

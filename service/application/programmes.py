@@ -11,7 +11,7 @@ from service.errors import NotFound
 from service.payouts.directory import region_of
 from service.payouts.models import Programme
 from service.payouts.programmes import get_programme
-from service.units import format_amount
+from service.units import amounts, format_time, format_unix_s
 
 
 def find_programme(session: Session, text: str) -> Programme:
@@ -32,33 +32,26 @@ def find_programme(session: Session, text: str) -> Programme:
 
 def programme_view(programme: Programme) -> dict[str, Any]:
     """Return a programme's row for JSON."""
-    region = region_of(programme.region_code, programme.region_digits)
     return {
         "number": programme.id,
         "code": programme.code,
         "name": programme.name,
         "state": programme.state,
-        "region": str(region),
-        "region_code": programme.region_code,
-        "region_digits": programme.region_digits,
-        "budget": format_amount(programme.budget_base_units),
-        "budget_base_units": str(programme.budget_base_units),
-        "payout_cap": format_amount(programme.payout_cap_base_units),
-        "payout_cap_base_units": str(programme.payout_cap_base_units),
-        "version": programme.version,
-        "active_from": programme.active_from.isoformat() if programme.active_from else None,
-        "metadata_hash": programme.metadata_hash,
-        "created_by": programme.created_by,
-        "created_at": programme.created_at.isoformat(),
+        "region": str(region_of(programme.region_code, programme.region_digits)),
+        **amounts(budget=programme.budget_base_units, payout_cap=programme.payout_cap_base_units),
         "tiers": [
             {
-                "up_to": format_amount(int(tier["up_to_base_units"])),
-                "up_to_base_units": tier["up_to_base_units"],
+                **amounts(up_to=tier["up_to_base_units"]),
                 "reviewers": tier["reviewers"],
                 "challenge_delay_s": tier["challenge_delay_s"],
             }
             for tier in programme.tiers
         ],
+        "metadata_hash": programme.metadata_hash,
+        "version": programme.version,
+        "active_from": programme.active_from and format_time(programme.active_from),
+        "created_by": programme.created_by,
+        "created_at": format_time(programme.created_at),
     }
 
 
@@ -72,18 +65,17 @@ def programme_on_chain(app: Application, number: int) -> dict[str, Any]:
     """
     block = app.rpc.block_number()
     found = app.contracts.read(app.rpc, "vault", "programme", number, block=block)
-    amounts = {
-        "budget": found["budget"],
-        "allocated": found["allocated"],
-        "budget_left": found["budget"] - found["allocated"],
-        "pending_budget": found["pendingBudget"],
-    }
-    shown: dict[str, Any] = {"block_number": block, "version": found["version"]}
-    for name, amount in amounts.items():
-        shown[name] = format_amount(amount)
-        shown[f"{name}_base_units"] = str(amount)
-    return shown | {
-        "active_from_unix_s": found["activeFrom"],
-        "pending_budget_from_unix_s": found["pendingBudgetFrom"] or None,
+    pending_from = found["pendingBudgetFrom"]
+    return {
+        "block_number": block,
+        "version": found["version"],
+        **amounts(
+            budget=found["budget"],
+            allocated=found["allocated"],
+            budget_left=found["budget"] - found["allocated"],
+            pending_budget=found["pendingBudget"],
+        ),
+        "active_from": format_unix_s(found["activeFrom"]),
+        "pending_budget_from": format_unix_s(pending_from) if pending_from else None,
         "next_payout_number": found["nextNumber"],
     }

@@ -6,9 +6,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from service.application.arguments import arguments_view
+from service.chain.refusals import explain
 from service.errors import AlreadyExists, NotFound
 from service.payouts.models import ChainRequest, RequestKind
 from service.payouts.requests import ask
+from service.units import format_time
 
 
 def ask_once(
@@ -46,12 +49,30 @@ def request_view(row: ChainRequest) -> dict[str, Any]:
         "id": row.id,
         "kind": row.kind,
         "state": row.state,
-        "args": row.args,
+        "args": arguments_view(row.args),
         "actor": row.actor,
         "reason": row.reason,
-        "last_error": row.last_error,
-        "created_at": row.created_at.isoformat(),
+        **last_error(row.last_error),
+        "created_at": format_time(row.created_at),
     }
+
+
+def last_error(words: str | None) -> dict[str, str | None]:
+    """Return why something does not go through, for JSON.
+
+    Parameters
+    ----------
+    words
+        As the row has them: a contract's own, or ours.
+
+    Returns
+    -------
+    dict
+        ``last_error``, a sentence, and ``contract_error``, the contract's own words where it was
+        a contract that refused.
+    """
+    sentence = explain(words) if words else None
+    return {"last_error": sentence or words, "contract_error": words if sentence else None}
 
 
 def get_request(session: Session, request_id: int) -> ChainRequest:

@@ -13,7 +13,7 @@ from service.application.context import Application
 from service.application.requests import ask_once
 from service.errors import InvalidInput, LimitExceeded
 from service.payouts.models import ChainRequest, RequestKind
-from service.units import format_amount
+from service.units import amounts, format_amount, format_unix_s
 
 
 def reserve_view(app: Application) -> dict[str, Any]:
@@ -31,23 +31,23 @@ def reserve_view(app: Application) -> dict[str, Any]:
         return contracts.read(rpc, "token", function, block=block)
 
     attestation = read("attestation")
-    amounts = {
-        "attested": attestation["amount"],
-        "redemptions_included": attestation["redemptionsIncluded"],
-        "reserve_in_force": read("reserve"),
-        "supply": read("totalSupply"),
-        "committed": read("committed"),
-        "redeemed_total": read("redeemedTotal"),
-        "cap": read("cap"),
-    }
-    free = amounts["reserve_in_force"] - amounts["supply"] - amounts["committed"]
     as_of = attestation["asOf"]
-    shown: dict[str, Any] = {"block_number": block, "as_of_unix_s": as_of or None}
-    shown |= {"stale_after_unix_s": as_of + read("RESERVE_MAX_AGE") if as_of else None}
-    for name, amount in (amounts | {"free": max(free, 0)}).items():
-        shown[name] = format_amount(amount)
-        shown[f"{name}_base_units"] = str(amount)
-    return shown
+    in_force, supply, committed = read("reserve"), read("totalSupply"), read("committed")
+    return {
+        "block_number": block,
+        "as_of": format_unix_s(as_of) if as_of else None,
+        "stale_after": format_unix_s(as_of + read("RESERVE_MAX_AGE")) if as_of else None,
+        **amounts(
+            attested=attestation["amount"],
+            redemptions_included=attestation["redemptionsIncluded"],
+            reserve_in_force=in_force,
+            supply=supply,
+            committed=committed,
+            redeemed_total=read("redeemedTotal"),
+            cap=read("cap"),
+            free=max(in_force - supply - committed, 0),
+        ),
+    }
 
 
 def document_hash(path: Path) -> str:
@@ -120,5 +120,5 @@ def attest(
         },
         dedupe_key="attest_reserve",
         actor=actor,
-        reason=f"as of {as_of_unix_s}",
+        reason=f"as of {format_unix_s(as_of_unix_s)}",
     )

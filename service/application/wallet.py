@@ -8,10 +8,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.application.context import Application
+from service.application.payouts import payout_view
 from service.cases.models import Case
 from service.confirmations.wallets import ZERO_ADDRESS, WalletMove, history
-from service.payouts.models import Payout, Stream
-from service.units import format_amount
+from service.payouts.models import Batch, Payout, Stream
+from service.units import amounts, format_unix_s
 
 
 def wallet_view(app: Application, session: Session, address: str, *, limit: int = 50) -> Any:
@@ -50,18 +51,19 @@ def wallet_view(app: Application, session: Session, address: str, *, limit: int 
     return {
         "address": address,
         "block_number": block,
-        "balance": format_amount(balance),
-        "balance_base_units": str(balance),
+        **amounts(balance=balance),
         "frozen": contracts.read(rpc, "token", "isFrozen", address, block=block),
         "cases": list(session.scalars(select(Case.case_ref).where(Case.wallet_address == address))),
-        "payouts": [_payout(payout) for payout in payouts],
-        "streams": [stream_view(app, stream, block) for stream in streams],
+        "payouts": [payout_view(payout) for payout in payouts],
+        "streams": [stream_on_chain(app, session, stream, block) for stream in streams],
         "history": [_move(move) for move in history(session, address, limit=limit)],
     }
 
 
-def stream_view(app: Application, stream: Stream, block: int | str = "latest") -> dict[str, Any]:
-    """Return a stream as its events left it, with what it has accrued by now on chain.
+def stream_on_chain(
+    app: Application, session: Session, stream: Stream, block: int | str = "latest"
+) -> dict[str, Any]:
+    """Return a stream as the vault has it, with what it has accrued by now, for JSON.
 
     Raises
     ------
@@ -76,33 +78,22 @@ def stream_view(app: Application, stream: Stream, block: int | str = "latest") -
         stream.index,
         block=block,
     )
+    start = session.get_one(Batch, stream.batch_id).start_unix_s
     return {
+        "id": f"{stream.batch_id}:{stream.index}",
         "batch_id": stream.batch_id,
         "index": stream.index,
         "chunk_index": stream.chunk_index,
         "payee": stream.payee,
-        "total": format_amount(total),
-        "accrued": format_amount(accrued),
-        "withdrawn": format_amount(withdrawn),
-        "withdrawable": format_amount(accrued - withdrawn),
-        "total_base_units": str(total),
-        "accrued_base_units": str(accrued),
-        "withdrawn_base_units": str(withdrawn),
-        "withdrawable_base_units": str(accrued - withdrawn),
+        # The vault gives the second of the cut, counted from the start, plus 1; 0 is none.
         "cancelled": bool(cancelled),
-        "cancelled_at_s": cancelled - 1 if cancelled else None,
-    }
-
-
-def _payout(payout: Payout) -> dict[str, Any]:
-    return {
-        "batch_id": payout.batch_id,
-        "index": payout.index,
-        "state": payout.state,
-        "amount": format_amount(payout.amount_base_units),
-        "amount_base_units": str(payout.amount_base_units),
-        "skip_reason": payout.skip_reason,
-        "tx_hash": payout.tx_hash,
+        "cancelled_at": format_unix_s(start + cancelled - 1) if cancelled else None,
+        **amounts(
+            total=total,
+            accrued=accrued,
+            withdrawn=withdrawn,
+            withdrawable=accrued - withdrawn,
+        ),
     }
 
 
@@ -113,12 +104,12 @@ def _move(move: WalletMove) -> dict[str, Any]:
         kind = "paid" if incoming else "redeemed"
     else:
         kind = "received" if incoming else "sent"
+    at = move.timestamp_unix_s
     return {
         "kind": kind,
-        "amount": format_amount(abs(move.change_base_units)),
-        "amount_base_units": str(abs(move.change_base_units)),
+        **amounts(amount=abs(move.change_base_units)),
         "counterparty": None if move.other == ZERO_ADDRESS else move.other,
         "block_number": move.block_number,
-        "at_unix_s": move.timestamp_unix_s,
+        "at": format_unix_s(at) if at else None,
         "tx_hash": move.tx_hash,
     }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar, cast
 
+from eth_utils.address import to_checksum_address
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -15,6 +16,7 @@ from service.approvals.signatures import SignatureRow, normalise, recover
 from service.errors import InvalidSignature, NotFound, PermissionDenied
 from service.regions import Region
 from service.regions.region import RegionDigits
+from service.units import format_time
 
 T = TypeVar("T", bound=SignatureRow)
 
@@ -76,15 +78,20 @@ def identify(
     return Signed(officer, signer, "0x" + canonical.hex())
 
 
-def _not_in_force(officer: Officer, signer: OfficerSigner, now: datetime) -> str | None:
+def _not_in_force(officer: Officer, signer: OfficerSigner | None, now: datetime) -> str | None:
+    """Say why an officer, or this signer of theirs, does not count; None where they do."""
     if officer.removed:
         return f"officer {officer.officer_id} was removed"
     if officer.active_from > now:
-        return f"officer {officer.officer_id} is in force from {officer.active_from} on"
+        since = format_time(officer.active_from)
+        return f"officer {officer.officer_id} is in force from {since} on"
+    if signer is None:
+        return None
     if signer.removed:
-        return f"the signer {signer.signer} was removed"
+        return f"the signer {to_checksum_address(signer.signer)} was removed"
     if signer.active_from > now:
-        return f"the signer {signer.signer} is in force from {signer.active_from} on"
+        since = format_time(signer.active_from)
+        return f"the signer {to_checksum_address(signer.signer)} is in force from {since} on"
     return None
 
 
@@ -116,6 +123,30 @@ def require_region(officer: Officer, region_code: int, region_digits: int) -> No
         raise PermissionDenied(
             f"officer {officer.officer_id} may not sign for region {region_code}"
         )
+
+
+def require_maker(session: Session, officer_id: int, region: Region, now: datetime) -> None:
+    """Refuse to have an officer make a batch who may not sign it as the maker.
+
+    Raises
+    ------
+    NotFound
+        When no officer has this number.
+    PermissionDenied
+        When the officer was removed, is not in force yet, is no maker, or does not cover the
+        region.
+    """
+    officer = session.get(Officer, officer_id)
+    if officer is None:
+        raise NotFound(
+            f"there is no officer {officer_id}: see `relief officer list`, which has those that "
+            "the worker read from the chain"
+        )
+    why = _not_in_force(officer, None, now)
+    if why is not None:
+        raise PermissionDenied(why)
+    require_role(officer, Role.MAKER)
+    require_region(officer, region.code, region.digits)
 
 
 def in_force(session: Session, rows: Sequence[T], now: datetime) -> list[T]:

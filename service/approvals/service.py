@@ -27,6 +27,7 @@ from service.payouts.models import Batch, Programme
 from service.payouts.queries import get_batch, lock_batch
 from service.payouts.service import approve
 from service.payouts.states import BatchState
+from service.units import format_amount
 
 KIND_NUMBER = {"one_off": 0, "stream": 1}
 """``IAllowanceVault.Kind``."""
@@ -284,7 +285,9 @@ def reviewers_for(programme: Programme, rolling_sum_base_units: int) -> int:
     for tier in programme.tiers:
         if rolling_sum_base_units <= int(tier["up_to_base_units"]):
             return int(tier["reviewers"])
-    raise Conflict(f"{programme.code} has no tier for a rolling sum of {rolling_sum_base_units}")
+    raise Conflict(
+        f"{programme.code} has no tier for a rolling sum of {format_amount(rolling_sum_base_units)}"
+    )
 
 
 def _require_signable(batch: Batch) -> None:

@@ -12,7 +12,7 @@ import typer
 
 from service.cli.keys import PassphraseFile
 from service.cli.run import Cursor, Json, Limit, Run, start
-from service.cli.values import read_time, show_time
+from service.cli.values import read_time
 from service.cli.waiting import POLL_S, Wait, end_open
 from service.errors import ChainRefused, Conflict, InvalidInput, NotFound
 
@@ -52,7 +52,7 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List quorum actions."""
-    from service.application.approvals import action_row
+    from service.application.approvals import action_view
     from service.approvals.actions import list_actions
     from service.approvals.states import ActionState
 
@@ -63,9 +63,8 @@ def list_(
         page = list_actions(
             session, state=ActionState(state) if state else None, limit=limit, cursor=cursor
         )
-        items = [action_row(action) for action in page.items]
-    for item in items:
-        item["deadline"] = show_time(item["deadline_unix_s"])
+        now = run.app.chain_clock.now()
+        items = [action_view(session, action, now=now) for action in page.items]
     columns = {
         "id": "action",
         "kind": "kind",
@@ -79,11 +78,11 @@ def list_(
 @app.command("show")
 def show(ctx: typer.Context, action: ActionId, *, as_json: Json = False) -> None:
     """Show an action: what it does and who signed."""
-    from service.application.approvals import action_view
+    from service.application.approvals import action_status_view
 
     run = start(ctx, as_json)
     with run.app.transaction() as session:
-        data = action_view(run.app, session, find_action(session, action))
+        data = action_status_view(run.app, session, find_action(session, action))
     show_action(run, data)
 
 
@@ -92,11 +91,11 @@ def show_action(run: Run, data: Mapping[str, Any]) -> None:
     if run.as_json:
         run.json(data)
         return
-    shown = {name: data[name] for name in ("id", "kind", "state", "role", "reason")}
-    shown["deadline"] = show_time(data["deadline_unix_s"])
-    signed = ", ".join(map(str, data["officers"])) or "nobody yet"
-    shown["signed by officers"] = f"{signed} (needs {data['quorum']})"
-    run.record(shown | {"message": data["message"]})
+    shown = {name: data[name] for name in ("id", "kind", "state", "reason", "deadline")}
+    shown["last_error"] = data["last_error"]
+    shown["to be signed by"] = f"{data['quorum']} officers who are {' or '.join(data['roles'])}"
+    shown["signed by officers"] = ", ".join(map(str, data["officers"])) or "nobody yet"
+    run.record(shown | {"what_it_does": data["args"]})
     if data["state"] == "collecting":
         run.note(f"to sign elsewhere: relief action typed-data {data['id'][:12]}")
 
@@ -128,7 +127,7 @@ def sign(
     as_json: Json = False,
 ) -> None:
     """Add officers' signatures; with a quorum of them the worker sends the action."""
-    from service.application.approvals import action_view, record_action_signature
+    from service.application.approvals import action_status_view, record_action_signature
 
     run = start(ctx, as_json)
     if not keystore and not signature:
@@ -138,7 +137,7 @@ def sign(
         sign_with(run, session, found, keystore, passphrase_file)
         for text in signature or ():
             record_action_signature(run.app, session, found.id, text, actor=run.actor)
-        data = action_view(run.app, session, found)
+        data = action_status_view(run.app, session, found)
     show_actions(run, data, wait)
 
 
@@ -159,7 +158,7 @@ def wait_for_actions(
     run: Run, actions: Sequence[dict[str, Any]], wait_s: float
 ) -> list[dict[str, Any]]:
     """Return the actions as they are once all signed ones are done, or the time is over."""
-    from service.application.approvals import action_view
+    from service.application.approvals import action_status_view
     from service.approvals.actions import get_action
 
     end = time.monotonic() + wait_s
@@ -168,7 +167,7 @@ def wait_for_actions(
         time.sleep(POLL_S)
         with run.app.transaction() as session:
             shown = [
-                item | action_view(run.app, session, get_action(session, item["id"]))
+                action_status_view(run.app, session, get_action(session, item["id"]))
                 for item in shown
             ]
     return shown
@@ -245,9 +244,8 @@ def propose_and_sign(
     keystores: Sequence[str] | None,
     passphrase_file: Path | None,
 ) -> dict[str, Any]:
-    """Propose an action, sign it with the keystores given, and return it with its typed data."""
-    from service.application.approvals import action_view, propose
-    from service.approvals.actions import action_typed_data
+    """Propose an action, sign it with the keystores given, and return it."""
+    from service.application.approvals import action_status_view, propose
 
     until = read_time(deadline, now=run.app.chain_clock.now())
     action = propose(
@@ -260,5 +258,4 @@ def propose_and_sign(
         reason=reason,
     )
     sign_with(run, session, action, keystores, passphrase_file)
-    document = action_typed_data(session, action.id, run.app.signing_domain)
-    return action_view(run.app, session, action) | {"typed_data": document}
+    return action_status_view(run.app, session, action)

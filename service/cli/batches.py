@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -18,9 +19,10 @@ from service.cli.actions import (
 )
 from service.cli.keys import PassphraseFile
 from service.cli.run import Cursor, Json, Limit, Run, start
-from service.cli.values import read_duration, read_kind, read_region, read_time, show_time
+from service.cli.values import read_duration, read_kind, read_region, read_time
 from service.cli.waiting import Wait
 from service.errors import InvalidInput
+from service.units import format_duration
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -69,55 +71,31 @@ def build(
     Prints the totals and what is left of the budget. Streams make one batch for each start and
     duration. The manifests are written before anybody is asked to sign.
     """
-    from service.application.batches import batch_view, budget_view, refuse_unknown_batches
+    from service.application.batches import build as build_drafts
     from service.application.programmes import find_programme
-    from service.cases import CaseFilter, get_import
-    from service.payouts.directory import region_of
-    from service.payouts.service import build_batches
-    from service.units import format_amount
+    from service.cases import get_import
 
     run = start(ctx, as_json)
-    clock = run.app.chain_clock
-    now = clock.now()
+    now = run.app.chain_clock.now()
     with run.progress("building"), run.app.transaction() as session:
-        row = find_programme(session, programme)
-        if region is None and row.region_digits == 0:
-            raise InvalidInput("the programme is for the whole country: say which --region")
-        refuse_unknown_batches(session)
-        batches = build_batches(
+        data = build_drafts(
+            run.app,
             session,
-            programme=row,
+            find_programme(session, programme),
             kind=read_kind(kind),
-            region=read_region(region)
-            if region is not None
-            else region_of(row.region_code, row.region_digits),
+            region=read_region(region) if region is not None else None,
             maker_officer_id=maker,
-            execute_before_unix_s=int(read_time(execute_before, now=now).timestamp()),
-            actor=run.actor,
-            expires_at_unix_s=int(read_time(expires_at, now=now).timestamp())
-            if expires_at is not None
-            else None,
+            execute_before=read_time(execute_before, now=now),
+            expires_at=read_time(expires_at, now=now) if expires_at is not None else None,
             chunk_size=chunk_size,
             cliff_s=read_duration(cliff),
             cadence_s=read_duration(cadence) if cadence is not None else None,
-            case_filter=CaseFilter(
-                import_id=get_import(session, import_id).id if import_id is not None else None
-            ),
-            manifests_dir=run.app.settings.resolved_manifests_dir,
-            clock=clock,
+            import_id=get_import(session, import_id).id if import_id is not None else None,
+            actor=run.actor,
         )
-        items = [batch_view(batch) for batch in batches]
-        total = sum(batch.total_base_units for batch in batches)
-        budget = budget_view(session, row)
-    data = {
-        "batches": items,
-        "count": sum(item["count"] for item in items),
-        "total": format_amount(total),
-        "total_base_units": str(total),
-        "budget": budget,
-    }
-    run.rows(items, COLUMNS, data=data)
+    run.rows(_readable(data["batches"]), COLUMNS, data=data)
     if not run.as_json:
+        budget = data["budget"]
         run.record(
             {
                 "payouts": data["count"],
@@ -133,11 +111,18 @@ COLUMNS = {
     "id": "batch",
     "state": "state",
     "kind": "kind",
-    "region_code": "region",
+    "region": "region",
     "count": "payouts",
-    "total": "total\u00a0",
-    "duration_s": "seconds",
+    "total": "total",
+    "duration": "lasts",
 }
+
+
+def _readable(items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        item | {"duration": format_duration(item["duration_s"]) if item["duration_s"] else None}
+        for item in items
+    ]
 
 
 @app.command("list")
@@ -173,35 +158,34 @@ def list_(
             cursor=cursor,
         )
         items = [batch_view(batch) for batch in page.items]
-    run.page(items, COLUMNS, page.next_cursor)
+    run.page(items, COLUMNS, page.next_cursor, shown=_readable(items))
 
 
 @app.command("status", hidden=True)
 @app.command("show")
 def show(ctx: typer.Context, batch: BatchId, *, as_json: Json = False) -> None:
     """Show a batch: what is paid, sent, skipped or stuck, and why (also: relief batch status)."""
-    from service.application.batches import find_batch, status_view
+    from service.application.batches import batch_names, find_batch, status_view
 
     run = start(ctx, as_json)
     with run.app.transaction() as session:
-        data = status_view(session, find_batch(session, batch), clock=run.app.chain_clock)
-    show_status(run, data)
-
-
-def show_status(run: Run, data: dict[str, Any]) -> None:
-    """Print a batch's status."""
+        found = find_batch(session, batch)
+        data = status_view(session, found, clock=run.app.chain_clock)
+        names = batch_names(session, found)
     if run.as_json:
         run.json(data)
         return
-    batch = data["batch"]
-    shown = {name: batch[name] for name in ("id", "state", "paused", "kind", "count", "total")}
-    for name in ("start", "execute_from", "execute_before", "expires_at"):
-        shown[name] = show_time(batch[f"{name}_unix_s"])
-    run.record(shown)
-    columns = {"state": "payouts", "count": "count", "amount": "amount\u00a0"}
+    head = {name: data[name] for name in ("id", "state", "paused", "kind")} | names
+    for name in ("count", "total", "start_at", "execute_from", "execute_before", "expires_at"):
+        head[name] = data[name]
+    run.record(head)
+    columns = {"state": "payouts", "count": "count", "amount": "amount"}
     run.rows(data["payouts"], columns)
     chunks = [{"state": state, "count": count} for state, count in data["chunks"].items()]
     run.rows(chunks, {"state": "chunks", "count": "count"})
+    if data["signatures"]:
+        columns = {"officer_id": "officer", "signer": "signed with", "created_at": "at"}
+        run.rows(data["signatures"], columns)
     if data["stuck"]:
         columns = {"message": "stuck because", "count": "payouts or chunks"}
         run.rows(data["stuck"], columns)
@@ -259,7 +243,7 @@ def approve(
         record_batch_signature,
         sign_batch,
     )
-    from service.application.batches import find_batch
+    from service.application.batches import batch_names, find_batch
 
     run = start(ctx, as_json)
     if not keystore and not signature:
@@ -267,7 +251,7 @@ def approve(
     if signature and len(batch) > 1:
         raise InvalidInput("a --signature is over one batch: name one")
     signers = [run.app.signer(name, passphrase_file=passphrase_file) for name in keystore or ()]
-    items = []
+    items, shown = [], []
     with run.progress("signing", total=len(batch)) as step, run.app.transaction() as session:
         for done, text in enumerate(batch, start=1):
             found = find_batch(session, text)
@@ -279,14 +263,23 @@ def approve(
                 )
                 for given in signature or ()
             ]
-            items.append(approval_view(statuses[-1]))
+            view = approval_view(statuses[-1])
+            items.append(view)
+            signed = [view["maker_officer_id"]] if view["maker_signed"] else []
+            signed += view["reviewers"]
+            shown.append(
+                view | batch_names(session, found) | {"signed": ", ".join(map(str, sorted(signed)))}
+            )
             step(done)
-    shown = [item | {"reviewers": ", ".join(map(str, item["reviewers"]))} for item in items]
     columns = {
         "batch_id": "batch",
         "state": "state",
-        "maker_signed": "maker signed",
-        "reviewers": "reviewers",
+        "programme": "programme",
+        "region": "region",
+        "count": "payouts",
+        "total": "total",
+        "maker": "maker",
+        "signed": "signed by",
         "required_reviewers": "reviewers needed",
     }
     run.rows(shown, columns, data={"items": items})
@@ -319,7 +312,10 @@ def pause(ctx: typer.Context, batch: BatchId, *, reason: Reason, as_json: Json =
     run = start(ctx, as_json)
     with run.app.transaction() as session:
         found = find_batch(session, batch)
-        data = batch_view(pause_batch(session, found.id, actor=run.actor, reason=reason))
+        paused = pause_batch(
+            session, found.id, actor=run.actor, reason=reason, clock=run.app.chain_clock
+        )
+        data = batch_view(paused)
     _show_step(run, data)
 
 
@@ -332,7 +328,10 @@ def resume(ctx: typer.Context, batch: BatchId, *, reason: Reason, as_json: Json 
     run = start(ctx, as_json)
     with run.app.transaction() as session:
         found = find_batch(session, batch)
-        data = batch_view(resume_batch(session, found.id, actor=run.actor, reason=reason))
+        resumed = resume_batch(
+            session, found.id, actor=run.actor, reason=reason, clock=run.app.chain_clock
+        )
+        data = batch_view(resumed)
     _show_step(run, data)
 
 
@@ -373,7 +372,10 @@ def cancel(
                 passphrase_file=passphrase_file,
             )
         else:
-            data = batch_view(cancel_draft(session, found.id, actor=run.actor, reason=reason))
+            cancelled = cancel_draft(
+                session, found.id, actor=run.actor, reason=reason, clock=run.app.chain_clock
+            )
+            data = batch_view(cancelled)
             action = None
     if action is not None:
         (action,) = wait_for_actions(run, [action], wait)

@@ -31,7 +31,7 @@ def show(
         if account is not None:
             check_account(session, account)
         data = ledger_view(session, account=account, entries=entries)
-    columns = {"account": "account", "balance": "balance\u00a0"}
+    columns = {"account": "account", "balance": "balance"}
     run.rows(data["accounts"], columns, data=data)
     if run.as_json or not data["entries"]:
         return
@@ -40,7 +40,7 @@ def show(
         {
             "account": "account",
             "side": "side",
-            "amount": "amount\u00a0",
+            "amount": "amount",
             "event": "event",
             "block_number": "block",
             "batch_id": "batch",
@@ -57,7 +57,7 @@ def reconcile(ctx: typer.Context, *, as_json: Json = False) -> None:
     run = start(ctx, as_json)
     with run.app.transaction() as session:
         data = reconciliation(run.app, session)
-    columns = {"what": "what", "ledger": "ledger\u00a0", "chain": "chain\u00a0"}
+    columns = {"what": "what", "ledger": "ledger", "chain": "chain"}
     run.rows(data["differences"], columns, data=data)
     if data["agrees"]:
         run.note(f"ledger and chain agree at block {data['block_number']}")

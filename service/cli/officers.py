@@ -203,41 +203,27 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List officers and their signers, as the registry's events have them."""
-    from service.application.approvals import role_names
+    from service.application.approvals import officer_view
     from service.approvals.officers import list_officers, signers_of
 
     run = start(ctx, as_json)
     with run.app.transaction() as session:
-        items: list[dict[str, Any]] = [
-            {
-                "officer_id": officer.officer_id,
-                "name": officer.display_name,
-                "roles": role_names(officer.roles),
-                "region": str(officer.region_code) if officer.region_digits else "0",
-                "region_code": officer.region_code,
-                "region_digits": officer.region_digits,
-                "active_from": officer.active_from.isoformat(),
-                "removed": officer.removed,
-                "signers": [
-                    {
-                        "signer_type": signer.signer_type,
-                        "signer": signer.signer,
-                        "active_from": signer.active_from.isoformat(),
-                        "removed": signer.removed,
-                    }
-                    for signer in signers_of(session, officer.officer_id)
-                ],
-            }
+        items = [
+            officer_view(officer, signers_of(session, officer.officer_id))
             for officer in list_officers(session)
             if removed or not officer.removed
         ]
     shown = [
-        item | {"signers": ", ".join(s["signer"] for s in item["signers"] if not s["removed"])}
+        item
+        | {
+            "roles": ", ".join(item["roles"]),
+            "signers": ", ".join(s["signer"] for s in item["signers"] if not s["removed"]),
+        }
         for item in items
     ]
     columns = {
         "officer_id": "officer",
-        "name": "name",
+        "display_name": "name",
         "roles": "roles",
         "region": "region",
         "active_from": "in force from",
@@ -257,9 +243,15 @@ def name_(
     as_json: Json = False,
 ) -> None:
     """Give an officer a name to be shown here."""
-    from service.approvals.officers import get_officer
+    from service.application.approvals import officer_view
+    from service.approvals.officers import get_officer, signers_of
 
     run = start(ctx, as_json)
     with run.app.transaction() as session:
-        get_officer(session, number).display_name = name
-    run.record({"officer_id": number, "name": name})
+        officer = get_officer(session, number)
+        officer.display_name = name
+        data = officer_view(officer, signers_of(session, number))
+    if run.as_json:
+        run.json(data)
+    else:
+        run.record({"officer": number, "name": name})

@@ -66,7 +66,7 @@ def list_(
             "index": "index",
             "state": "state",
             "kind": "kind",
-            "amount": "amount\u00a0",
+            "amount": "amount",
             "payee": "payee",
             "skip_reason": "skipped because",
         },

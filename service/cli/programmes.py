@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from service.cli.run import Json, start
-from service.cli.values import read_duration, read_hash, read_region, read_total, show_time
-from service.cli.waiting import Wait, end_open_requests, settled, show_request
-from service.errors import ChainRefused, ChainUnavailable, ConfigurationError, InvalidInput
+from service.cli.values import read_duration, read_hash, read_region, read_total, show_region
+from service.cli.waiting import Wait, end_open_requests, refuse_failed, settled, show_request
+from service.errors import ChainUnavailable, ConfigurationError, InvalidInput
+from service.units import format_duration
 
 if TYPE_CHECKING:
     from service.payouts.programmes import Tier
@@ -75,8 +76,7 @@ def create(
         request_id = ask_to_create(session, programme, actor=run.actor).id  # the one just asked
         number = programme.id
     (request,) = settled(run, [request_id], wait)
-    if request["state"] == "failed":
-        raise ChainRefused(request["last_error"] or f"request {request_id} failed")
+    refuse_failed(request)
     with run.app.transaction() as session:
         data = programme_view(get_programme(session, number))
     run.record(data | {"request": request} if run.as_json else _readable(data | {"chain": None}))
@@ -119,8 +119,8 @@ def list_(ctx: typer.Context, *, as_json: Json = False) -> None:
             "name": "name",
             "state": "state",
             "region": "region",
-            "budget": "budget\u00a0",
-            "payout_cap": "payout cap\u00a0",
+            "budget": "budget",
+            "payout_cap": "payout cap",
             "active_from": "in force from",
         },
     )
@@ -146,16 +146,15 @@ def show(ctx: typer.Context, programme: Programme, *, as_json: Json = False) -> 
 
 
 def _readable(data: dict[str, Any]) -> dict[str, Any]:
-    shown = {name: value for name, value in data.items() if not name.endswith("_base_units")}
-    if shown["chain"] is not None:
-        chain = {n: v for n, v in shown["chain"].items() if not n.endswith("_base_units")}
-        for name in ("active_from", "pending_budget_from"):
-            chain[name] = show_time(chain.pop(f"{name}_unix_s"))
-        shown["chain"] = chain
-    shown["tiers"] = [
-        {n: v for n, v in tier.items() if not n.endswith("_base_units")} for tier in shown["tiers"]
+    tiers = [
+        {
+            "up_to": tier["up_to"],
+            "reviewers": tier["reviewers"],
+            "challenge_delay": format_duration(tier["challenge_delay_s"]),
+        }
+        for tier in data["tiers"]
     ]
-    return shown
+    return data | {"region": show_region(data["region"]), "tiers": tiers}
 
 
 @app.command("budget")

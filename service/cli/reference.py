@@ -22,9 +22,11 @@ INTRODUCTION = """\
 `relief` does everything the REST API does, over the same services.
 
 - **Output.** Data goes to stdout: tables for people, or with `--json` (every command has it) one
-  JSON document with everything. Progress, notes and errors go to stderr. Amounts in JSON are given
-  twice: `total` as people write it, `total_base_units` as an exact string. JSON is UTF-8 always;
-  tables and notes are in the terminal's encoding, and what that lacks is escaped (`\\u738b`).
+  JSON document with everything, in the same shapes as the [REST API](api.md). Progress, notes and
+  errors go to stderr. JSON is UTF-8 always; tables and notes are in the terminal's encoding, and
+  what that lacks is escaped (`\\u738b`).
+- **Amounts** are typed and shown as people write them: `600` or `1234.50` tokens, never base
+  units. JSON has each twice: `total` for people, and `total_base_units`, an exact string.
 - **Exit codes.** 0 done; 1 refused (not found, not allowed, in another state, past a limit, by the
   contract; `doctor` and `ledger reconcile` found something); 2 wrong input; 3 node, database, keys
   or settings unavailable; 4 asked for, but still open when the time of `--wait` was over; 130
@@ -36,7 +38,11 @@ INTRODUCTION = """\
 - **Ids.** A batch or an action is named by its id or by so much of the beginning as is unique:
   `0x1a2b3c4d`. A payout or stream is `BATCH:INDEX`; a payout also `PROGRAMME#NUMBER`.
 - **Times** are ISO 8601 with their offset (`2026-11-01T00:00:00+08:00`), or from now (`+30d`);
-  durations are `90` (seconds), `15m`, `2h`, `30d`, `1w`. Amounts are as people write: `1234.50`.
+  durations are `90` (seconds), `15m`, `2h`, `30d`, `1w`. They are shown in UTC, with `Z`.
+- **Refusals of a contract** are told in a sentence; JSON has the contract's own words beside it, as
+  `contract_error`, or among an error's `problems`.
+- **Personal data** is shown by `relief cases show --reveal --reason WHY` alone, and each look is in
+  the journal with its reason.
 
 ## From a file to money
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from service.cli.run import Json, start
-from service.cli.values import read_hash, read_time, read_total, show_time
+from service.cli.values import read_hash, read_time, read_total
 from service.cli.waiting import Wait, show_request
 from service.clock import SYSTEM_CLOCK
 from service.errors import InvalidInput
@@ -22,12 +22,7 @@ def show(ctx: typer.Context, *, as_json: Json = False) -> None:
     from service.application.reserve import reserve_view
 
     run = start(ctx, as_json)
-    data = reserve_view(run.app)
-    if not run.as_json:
-        data = {name: value for name, value in data.items() if not name.endswith("_base_units")}
-        for name in ("as_of", "stale_after"):
-            data[name] = show_time(data.pop(f"{name}_unix_s"))
-    run.record(data)
+    run.record(reserve_view(run.app))
 
 
 @app.command("attest")

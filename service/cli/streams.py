@@ -63,17 +63,17 @@ def list_(
             cursor=cursor,
             clock=clock,
         )
-        items = [stream_view(view) | {"accrued_by": clock.source} for view in page.items]
+        items = [stream_view(view, clock.source) for view in page.items]
     run.page(
         items,
         {
             "batch_id": "batch",
             "index": "index",
             "payee": "payee",
-            "total": "total\u00a0",
-            "accrued": "accrued\u00a0",
-            "withdrawn": "withdrawn\u00a0",
-            "withdrawable": "withdrawable\u00a0",
+            "total": "total",
+            "accrued": "accrued",
+            "withdrawn": "withdrawn",
+            "withdrawable": "withdrawable",
             "cancelled": "cancelled",
             "accrued_by": "accrued by the clock of the",
         },
@@ -85,7 +85,7 @@ def list_(
 def show(ctx: typer.Context, stream: Stream, *, as_json: Json = False) -> None:
     """Show one stream: by its events, and beside that by the vault's own view."""
     from service.application.payouts import parse_name, stream_view
-    from service.application.wallet import stream_view as stream_on_chain
+    from service.application.wallet import stream_on_chain
     from service.payouts.service import get_stream
 
     run = start(ctx, as_json)
@@ -93,10 +93,10 @@ def show(ctx: typer.Context, stream: Stream, *, as_json: Json = False) -> None:
         batch_id, index = parse_name(session, stream)
         clock = run.app.chain_clock
         view = get_stream(session, batch_id, index, clock=clock)
-        data = stream_view(view) | {"accrued_by": clock.source}
+        data = stream_view(view, clock.source)
         data["chain"] = None
         try:
-            data["chain"] = stream_on_chain(run.app, view.stream)
+            data["chain"] = stream_on_chain(run.app, session, view.stream)
         except (ChainUnavailable, ConfigurationError) as error:
             run.note(f"without the chain's own view: {error.detail}")
     if run.as_json:

@@ -8,6 +8,7 @@ import typer
 
 from service.cli.run import Json, Run, start
 from service.clock import SYSTEM_CLOCK
+from service.units import format_time
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -105,7 +106,7 @@ def _described(row: ApiToken) -> dict[str, Any]:
     return {
         "id": row.id,
         "name": row.name,
-        "created_at": row.created_at.isoformat(),
-        "last_used_at": row.last_used_at and row.last_used_at.isoformat(),
-        "revoked_at": row.revoked_at and row.revoked_at.isoformat(),
+        "created_at": format_time(row.created_at),
+        "last_used_at": row.last_used_at and format_time(row.last_used_at),
+        "revoked_at": row.revoked_at and format_time(row.revoked_at),
     }

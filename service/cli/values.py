@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 from eth_utils.address import is_checksum_address, to_checksum_address
 
+from service.clock import SYSTEM_CLOCK
 from service.errors import InvalidInput
 from service.intake.rows import Kind
-from service.regions import Region, existing_region
+from service.regions import WHOLE_COUNTRY, Region, existing_region, full_name, parse_region
 from service.units import BASE_UNITS_PER_TOKEN, MAX_TOTAL_BASE_UNITS, TOKEN_DECIMALS
 
 _DURATION = re.compile(r"(?P<count>[0-9]+)(?P<unit>[smhdw]?)")
@@ -150,6 +151,9 @@ def read_numbers(texts: Sequence[str]) -> list[int]:
     return numbers
 
 
-def show_time(unix_s: int | None) -> str | None:
-    """Write Unix seconds as ISO 8601 in UTC; None and 0 as None."""
-    return datetime.fromtimestamp(unix_s, UTC).isoformat() if unix_s else None
+def show_region(text: str) -> str:
+    """Write a region's code with its name: ``51 四川省``; 0 as the whole country."""
+    region = parse_region(text)
+    if region == WHOLE_COUNTRY:
+        return "the whole country"
+    return f"{text} {full_name(region, SYSTEM_CLOCK.now().date())}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +11,7 @@ from rich.text import Text
 
 from service.cli.errors import STILL_OPEN
 from service.cli.run import Run
-from service.errors import ChainRefused
+from service.errors import ChainRefused, Problem
 
 POLL_S = 0.5
 
@@ -38,10 +38,24 @@ def show_request(run: Run, request_id: int, wait_s: float) -> None:
         When the chain refused it meanwhile.
     """
     shown = settled(run, [request_id], wait_s)[0]
-    if shown["state"] == "failed":
-        raise ChainRefused(shown["last_error"] or f"request {request_id} failed")
+    refuse_failed(shown)
     run.record(shown)
     end_open_requests(run, [shown], wait_s)
+
+
+def refuse_failed(request: Mapping[str, Any]) -> None:
+    """Refuse to go on from a request that failed.
+
+    Raises
+    ------
+    ChainRefused
+        When it did.
+    """
+    if request["state"] == "failed":
+        words = request["contract_error"]
+        own = [Problem("contract_error", "the contract's own words", value=words)] if words else []
+        detail = request["last_error"] or f"request {request['id']} failed"
+        raise ChainRefused(detail, problems=own)
 
 
 def show_requests(run: Run, request_ids: Sequence[int], wait_s: float) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -49,16 +48,16 @@ def show(
         return
     run.record({key: data[key] for key in ("address", "balance", "frozen", "block_number")})
     if data["payouts"]:
-        columns = {"state": "state", "amount": "amount\u00a0", "batch_id": "batch", "index": "no."}
+        columns = {"state": "state", "amount": "amount", "batch_id": "batch", "index": "no."}
         run.rows(data["payouts"], columns, title="payouts")
     if data["streams"]:
         run.rows(
             data["streams"],
             {
-                "total": "total\u00a0",
-                "accrued": "accrued\u00a0",
-                "withdrawn": "withdrawn\u00a0",
-                "withdrawable": "withdrawable\u00a0",
+                "total": "total",
+                "accrued": "accrued",
+                "withdrawn": "withdrawn",
+                "withdrawable": "withdrawable",
                 "cancelled": "cancelled",
                 "batch_id": "batch",
                 "index": "no.",
@@ -66,12 +65,9 @@ def show(
             title="streams",
         )
     if data["history"]:
-        for item in data["history"]:
-            at = item["at_unix_s"]
-            item["at"] = datetime.fromtimestamp(at, UTC).isoformat() if at else None
         columns = {
             "kind": "what",
-            "amount": "amount\u00a0",
+            "amount": "amount",
             "counterparty": "from or to",
             "at": "at",
             "tx_hash": "transaction",

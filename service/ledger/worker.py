@@ -44,6 +44,7 @@ from service.transactions.engine import EngineOptions, SubmissionEngine, no_hook
 from service.transactions.models import Transaction
 from service.transactions.planner import Head, Planner, drop_unwanted
 from service.transactions.states import IN_FLIGHT, State
+from service.units import format_duration
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +88,15 @@ class StepReport:
         """Whether nothing happened and nothing is left to do until something changes."""
         work = self.events + self.planned + self.moved + self.settled + self.posted + self.rewound
         return self.caught_up and work == 0 and self.pending == 0
+
+    @property
+    def left(self) -> str:
+        """What is left to do, for people."""
+        if not self.caught_up:
+            return f"not all blocks are read yet, up to {self.head} they are"
+        if self.pending:
+            return f"{self.pending} transactions are due or not mined yet"
+        return "the last round still found something to do"
 
 
 class Worker:
@@ -227,7 +237,9 @@ class Worker:
             if report.idle:
                 return report
             if time.monotonic() > deadline:
-                raise TimeoutError(f"still busy after {max_seconds} s: {report}")
+                raise TimeoutError(
+                    f"still at work after {format_duration(int(max_seconds))}: {report.left}"
+                )
             if report.events + report.planned + report.moved + report.posted == 0:
                 time.sleep(0.005)
 

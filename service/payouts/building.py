@@ -38,7 +38,7 @@ from service.payouts.states import (
 )
 from service.payouts.vesting import Terms
 from service.regions import Region
-from service.units import MAX_TOTAL_BASE_UNITS, format_amount
+from service.units import MAX_TOTAL_BASE_UNITS, format_amount, format_unix_s
 
 START_ZONE = ZoneInfo("Asia/Shanghai")
 """A stream starts at midnight here (decision 0020)."""
@@ -307,7 +307,9 @@ def _expiry(order: _Order, terms: Terms) -> int:
     least = last_due + MIN_CLAIM_S
     expires_at = least if order.expires_at_unix_s is None else order.expires_at_unix_s
     if not least <= expires_at <= MAX_UINT40:
-        raise InvalidInput(f"the batch must not expire before {least}, 90 days after the last due")
+        raise InvalidInput(
+            f"the batch must not expire before {format_unix_s(least)}, 90 days after the last due"
+        )
     return expires_at
 
 

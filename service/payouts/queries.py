@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from eth_utils.address import is_address, to_checksum_address
 from sqlalchemy import ColumnElement, and_, func, or_, select
@@ -17,7 +17,7 @@ from service.errors import InvalidInput, NotFound
 from service.payouts.models import OPEN_REQUEST_STATES, Batch, ChainRequest, Chunk, Payout
 from service.payouts.paging import Page, check_limit, indexed_cursor, parse_indexed_cursor
 from service.payouts.states import BatchState, ChunkState, PayoutState
-from service.units import format_amount
+from service.units import format_amount, format_unix_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,12 +272,15 @@ def _stuck(
             message = "the time to run chunks is over: a quorum can cancel the rest"
             found.append(Stuck("too_late_to_execute", message, open_chunks))
         elif (batch.execute_from_unix_s or 0) > now_unix_s:
-            message = f"the challenge delay ends at {batch.execute_from_unix_s}"
+            message = (
+                f"the challenge delay lasts until {format_unix_s(batch.execute_from_unix_s or 0)}"
+            )
             found.append(Stuck("challenge_delay", message, open_chunks))
     if batch.state == BatchState.CANCELLED and PayoutState.HELD in payouts:
         message = "held until the cancellation is final"
         if batch.first_number is None:
-            message = "signatures may exist: held until the time to execute before (decision 0021)"
+            over = format_unix_s(batch.execute_before_unix_s)
+            message = f"signatures may exist, so its cases are held until {over}"
         found.append(Stuck("held_after_cancel", message, payouts[PayoutState.HELD].count))
     return [*found, *_skipped(session, batch)]
 
@@ -297,7 +300,7 @@ def _skipped(session: Session, batch: Batch) -> list[Stuck]:
         Stuck(
             "skipped",
             f"skipped because {reason}: {format_amount(amounts[reason])}, to be retried until "
-            f"{datetime.fromtimestamp(batch.expires_at_unix_s, UTC):%Y-%m-%d %H:%M} UTC",
+            f"{format_unix_s(batch.expires_at_unix_s)}",
             counts[reason],
         )
         for reason in sorted(counts)

@@ -7,6 +7,8 @@ from typing import Any
 
 import httpx
 
+from tests.support.documents import check_document
+
 PROBLEM = "application/problem+json"
 KINDS: dict[str, Any] = {
     "string": str,
@@ -49,6 +51,7 @@ class Description:
         reply.read()
         if reply.is_success:
             self.fits(described["application/json"]["schema"], reply.json(), where)
+            check_document(reply.json(), where)
         else:
             code = reply.json()["code"]
             assert code in described[PROBLEM]["examples"], f"{where} does not document {code}"

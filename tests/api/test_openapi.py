@@ -12,6 +12,7 @@ import pytest
 from service.api import routes
 from tests.api.conftest import Api
 from tests.api.description import Description
+from tests.support.documents import AMOUNTS
 
 Operation = tuple[str, str, dict[str, Any]]
 
@@ -198,3 +199,19 @@ def test_the_description_and_the_page_are_served_and_fetch_nothing_from_elsewher
     assert "https://" not in page.text
     assert "sign_batch" in page.text
     assert "maker_officer_id" in page.text
+
+
+def test_amounts_and_times_are_named_and_given_by_one_rule(description: Description) -> None:
+    for name, schema in description.document["components"]["schemas"].items():
+        members = schema.get("properties", {})
+        for member in members:
+            assert not member.endswith("_unix_s"), f"{name}.{member}"
+            shown = member.removesuffix("_base_units")
+            if shown != member:
+                given = name.endswith("Given")
+                assert given != (shown in members), f"{name}.{member}"
+            elif member in AMOUNTS and name != "ProblemItem" and "$ref" not in members[member]:
+                assert f"{member}_base_units" in members, f"{name}.{member}"
+    for path, _, operation in description.operations:
+        for parameter in operation.get("parameters", ()):
+            assert parameter["name"] not in AMOUNTS, f"{path}: {parameter['name']}"

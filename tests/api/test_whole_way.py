@@ -85,14 +85,15 @@ def test_streams_open_accrue_pay_and_are_cut(office: Office) -> None:
 def test_a_batch_on_chain_is_cancelled_by_a_quorum_and_a_draft_at_once(office: Office) -> None:
     batch_id = office.build()
     draft = office.api.ok("POST", f"/v1/batches/{batch_id}/cancel", json={"reason": "wrong"})
-    assert (draft["state"], draft["action_id"]) == ("cancelled", None)
+    assert (draft["batch"]["state"], draft["action"]) == ("cancelled", None)
 
     office.deployed.send(office.deployed.roles["guardian"], "vault", "pause", EXECUTION)
     batch_id = office.pay()
     asked = office.api.ok("POST", f"/v1/batches/{batch_id}/cancel", json={"reason": "wrong"})
-    action = office.api.ok("GET", f"/v1/actions/{asked['action_id']}")
+    action = office.api.ok("GET", f"/v1/actions/{asked['action']['id']}")
+    assert action == asked["action"]
     assert (action["kind"], action["roles"]) == ("batch_cancellation", ["reviewer"])
-    assert action["message"]["batchId"] == batch_id
+    assert action["args"] == {"batch_id": batch_id}
 
 
 def test_a_batch_that_is_paid_or_cancelled_is_not_cancelled(office: Office) -> None:

@@ -19,6 +19,7 @@ from service.config import PROJECT_ROOT, Settings
 from service.privacy import keyfile
 from service.privacy.keyring import Keyring
 from tests.support.deployed import Deployed, deploy
+from tests.support.documents import check_document
 
 ROOT = typer.main.get_command(command_line)
 """Built once: with all its options that takes longer than most commands."""
@@ -38,7 +39,9 @@ class Ran:
     @property
     def json(self) -> Any:
         """The JSON document on stdout: nothing else may be there."""
-        return json.loads(self.out)
+        document = json.loads(self.out)
+        check_document(document)
+        return document
 
 
 class Cli:

@@ -44,7 +44,11 @@ def test_attesting_asks_for_one_transaction(chain_cli: Cli, tmp_path: Path) -> N
     document.write_bytes(b"statement")
     made = chain_cli.ok("reserve", "attest", "1000000", "--document", document)
     assert made["kind"] == "attest_reserve"
-    assert made["args"]["amount"] == "1000000000000"
+    assert made["args"]["amount"] == "1000000.00"
+    assert made["args"]["amount_base_units"] == "1000000000000"
+    shown = chain_cli("reserve", "attest", "1000000", "--document", document)
+    assert "1000000.00" in shown.out
+    assert "1000000000000" not in shown.out
     again = chain_cli.ok("reserve", "attest", "1000000", "--document", document)
     assert again["id"] == made["id"]
     assert chain_cli("reserve", "attest", "2000000", "--document", document).code == 1
@@ -62,7 +66,9 @@ def test_a_holders_keystore_signs_what_the_token_accepts(
     _hold(deployed, 700_000_000)
     keep(chain_cli.app, "holder", HOLDER.key)
     made = chain_cli.ok("redeem", "600", "--keystore", "holder", "--reference", "bank 1")
-    args = made["args"]
+    assert (made["args"]["holder"], made["args"]["amount"]) == (HOLDER.address, "600.00")
+    (request,) = _requests(chain_cli)
+    args = request.args
     deployed.send(
         deployed.deployer,
         "token",

@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 
+from service.application.requests import request_view
+from service.approvals.models import Officer, Role
+from service.cli.waiting import refuse_failed
 from service.clock import SystemClock
+from service.errors import ChainRefused
+from service.payouts.models import Batch, ChainRequest
 from tests.cli.conftest import Cli, keep
 from tests.support.deployed import TWO_DAYS_S, Deployed, account
 
@@ -200,6 +205,101 @@ def test_one_officer_alone_releases_nothing(ready: Cli) -> None:
     assert {entry["actor"] for entry in journal} == {"tester"}
 
 
+@pytest.mark.parametrize(
+    ("maker", "region", "words"),
+    [
+        ("99", "51", "there is no officer 99"),
+        ("2", "51", "officer 2 is no maker"),
+        ("7", "51", "officer 7 may not sign for region 51"),
+        ("7", "5107", None),
+    ],
+)
+def test_only_who_may_sign_as_the_maker_is_taken_for_one(
+    ready: Cli, maker: str, region: str, words: str | None
+) -> None:
+    with ready.app.transaction() as session:
+        session.add(
+            Officer(
+                officer_id=7,
+                roles=Role.MAKER,
+                region_code=5107,
+                region_digits=4,
+                active_from=SystemClock().now(),
+            )
+        )
+    ran = ready(
+        "batch", "build", "flood", "--kind", "one_off", "--maker", maker, "--region", region
+    )
+    if words is None:
+        assert ran.code == 0
+        return
+    assert (ran.code, ran.out) == (1, "")
+    assert words in ran.err
+    assert ready.ok("batch", "list")["items"] == []
+
+
+def test_who_approves_sees_programme_region_maker_and_amount(ready: Cli) -> None:
+    ready.ok("officer", "name", "1", "王芳")
+    built = ready.ok("batch", "build", "flood", "--kind", "one_off", "--maker", "1")
+    batch_id = built["batches"][0]["id"]
+    approved = ready("batch", "approve", batch_id, "-k", "officer-1", "-k", "officer-3")
+    for shown in (approved, ready("batch", "show", batch_id)):
+        for words in ("flood (1)", "51 四川省", "officer 1 王芳", "1201.00"):
+            assert words in shown.out
+    items = ready.ok("batch", "list")["items"]
+    status = ready.ok("batch", "show", batch_id)
+    assert items == [{name: status[name] for name in items[0]}]
+    assert (status["programme"], status["region"], status["maker_officer_id"]) == (1, "51", 1)
+    signers = [deployed_officer(number) for number in (1, 3)]
+    assert [signature["signer"] for signature in status["signatures"]] == signers
+
+
+def deployed_officer(number: int) -> str:
+    return account(f"officer {number}").address
+
+
+def test_the_journal_has_one_clock(ready: Cli, deployed: Deployed) -> None:
+    """The chain's, which this fixture moved ahead of the machine's."""
+    built = ready.ok("batch", "build", "flood", "--kind", "one_off", "--maker", "1")
+    batch_id = built["batches"][0]["id"]
+    ready.ok("batch", "pause", batch_id, "--reason", "a question")
+    ready.ok("batch", "resume", batch_id, "--reason", "answered")
+    ready.ok("batch", "cancel", batch_id, "--reason", "built twice")
+    times = [entry["at"] for entry in ready.ok("batch", "show", batch_id)["journal"]]
+    assert len(times) == 4
+    assert times == sorted(times)
+
+
+def test_a_contracts_refusal_is_told_in_a_sentence_and_kept_beside_it(ready: Cli) -> None:
+    words = "BudgetExceeded(requested=1201000000, budget=1000000000)"
+    built = ready.ok("batch", "build", "flood", "--kind", "one_off", "--maker", "1")
+    batch_id = built["batches"][0]["id"]
+    with ready.app.transaction() as session:
+        session.get_one(Batch, batch_id).last_error = words
+    (stuck,) = ready.ok("batch", "show", batch_id)["stuck"]
+    assert stuck["contract_error"] == words
+    assert "1201.00, more than its budget of 1000.00" in stuck["message"]
+    shown = ready("batch", "show", batch_id).out
+    assert "BudgetExceeded" not in shown
+    assert "more than its budget of 1000.00" in shown
+
+
+def test_a_request_that_the_contract_refused_tells_why(ready: Cli) -> None:
+    words = "BudgetBelowAllocated(requested=600000000, allocated=1201000000)"
+    asked = ready.ok("programme", "budget", "flood", "600")
+    assert asked["args"] == {
+        "programme": 1,
+        "budget": "600.00",
+        "budget_base_units": "600000000",
+    }
+    with ready.app.transaction() as session:
+        request = session.get_one(ChainRequest, asked["id"])
+        request.state, request.last_error = "failed", words
+        with pytest.raises(ChainRefused, match=r"1201\.00 of the budget") as refused:
+            refuse_failed(request_view(request))
+    assert refused.value.problems[0].value == words
+
+
 def test_officers_come_and_go_by_a_quorum_of_governors(ready: Cli, deployed: Deployed) -> None:
     newcomer = account("newcomer").address
     added = ready.ok(
@@ -209,11 +309,13 @@ def test_officers_come_and_go_by_a_quorum_of_governors(ready: Cli, deployed: Dep
     assert added["state"] == "ready"
     work(ready)
     officers = {item["officer_id"]: item for item in ready.ok("officer", "list")["items"]}
-    assert officers[7]["roles"] == "reviewer"
-    ready.ok("officer", "name", "7", "王芳")
+    assert officers[7]["roles"] == ["reviewer"]
+    assert officers[7]["signers"][0]["signer"] == newcomer
+    assert ready.ok("officer", "name", "7", "王芳")["display_name"] == "王芳"
     removed = ready.ok("officer", "remove", "7", "--reason", "left", "-k", "officer-1")
-    assert removed["typed_data"]["primaryType"] == "OfficerRemoval"
-    signed = deployed.officers[3].sign_typed_data(full_message=removed["typed_data"])
+    document = ready("action", "typed-data", removed["id"]).json
+    assert document["primaryType"] == "OfficerRemoval"
+    signed = deployed.officers[3].sign_typed_data(full_message=document)
     ready.ok("action", "sign", removed["id"], "--signature", signed.signature.hex())
     work(ready)
     assert 7 not in {item["officer_id"] for item in ready.ok("officer", "list")["items"]}
@@ -247,8 +349,6 @@ def test_the_doctor_misses_a_manifest(ready: Cli, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_failed_request_leaves_one_document_on_stdout(ready: Cli) -> None:
-    from service.payouts.models import ChainRequest
-
     wallet = account("one-off 0").address
     ready.ok("wallet", "freeze", wallet, "--wait", "10")
     batch_id = pay(ready, "one_off")

@@ -14,9 +14,12 @@ from service.api.pagination import PagingQuery
 from service.api.schemas.actions import ActionPage, ActionShown, ActionStatusShown
 from service.api.schemas.base import ACTION_ID
 from service.api.schemas.batches import SignatureGiven, TypedDataShown
-from service.application.approvals import record_action_signature
+from service.application.approvals import (
+    action_status_view,
+    action_view,
+    record_action_signature,
+)
 from service.approvals import actions
-from service.approvals.models import QuorumAction
 from service.approvals.states import ActionState
 from service.errors import IntegrityError, InvalidSignature, NotFound
 
@@ -35,22 +38,21 @@ def list_actions(
     state: Annotated[ActionState | None, Query(examples=["collecting"])] = None,
 ) -> ActionPage:
     """List quorum actions, by id."""
+    now = call.application.chain_clock.now()
     with call.read() as session:
         page = actions.list_actions(session, state=state, limit=paging.limit, cursor=paging.key)
-        items = [_shown(session, row) for row in page.items]
+        items = [
+            ActionShown.model_validate(action_view(session, row, now=now)) for row in page.items
+        ]
     return ActionPage(items=items, next_cursor=paging.next_cursor(page.next_cursor))
 
 
-@router.get("/actions/{action_id}", responses=reads(NotFound))
-def show_action(call: CallDep, action_id: ActionIdPath) -> ActionShown:
-    """Show a quorum action and who signed it."""
+@router.get("/actions/{action_id}", responses=reads(NotFound, *CHAIN))
+def show_action(call: CallDep, action_id: ActionIdPath) -> ActionStatusShown:
+    """Show a quorum action, who signed it and how many must."""
     with call.read() as session:
-        return _shown(session, actions.get_action(session, action_id))
-
-
-def _shown(session: Session, row: QuorumAction) -> ActionShown:
-    signed = [found.officer_id for found in actions.action_signatures(session, row.id)]
-    return ActionShown.of(row, signed)
+        row = actions.get_action(session, action_id)
+        return ActionStatusShown.model_validate(action_status_view(call.application, session, row))
 
 
 @router.get("/actions/{action_id}/typed-data", responses=reads(NotFound, IntegrityError, *CHAIN))
@@ -79,12 +81,8 @@ def sign_action(action_id: ActionIdPath, given: SignatureGiven, command: Command
             actor=command.actor,
             officer_id=given.officer_id,
         )
-        shown = ActionStatusShown(
-            action_id=status.action.id,
-            state=status.action.state,
-            officers=list(status.officers),
-            quorum=status.quorum,
-        )
-        return Reply(shown, 201, {"Location": f"/v1/actions/{action_id}"})
+        shown = action_status_view(command.application, session, status.action)
+        headers = {"Location": f"/v1/actions/{action_id}"}
+        return Reply(ActionStatusShown.model_validate(shown), 201, headers)
 
     return command.run(work)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
@@ -14,7 +13,7 @@ from service.api.idempotency import CommandDep, Reply
 from service.api.pagination import PagingQuery
 from service.api.routes.officers import propose_action
 from service.api.schemas.actions import BatchCancellationGiven, CancellationShown
-from service.api.schemas.base import BATCH_ID, amounts
+from service.api.schemas.base import BATCH_ID
 from service.api.schemas.batches import (
     ApprovalShown,
     BatchGiven,
@@ -22,27 +21,21 @@ from service.api.schemas.batches import (
     BatchShown,
     BatchStatusShown,
     BuiltShown,
-    JournalShown,
     ReasonGiven,
     SignatureGiven,
-    SignatureShown,
     TypedDataShown,
-    batch_members,
 )
 from service.api.schemas.requests import ChainRequestShown, ChainRequestsShown
-from service.api.values import (
-    invalid,
-    known_import,
-    named_programme,
-    programme_number,
-    read_region,
-    unix_s,
+from service.api.values import known_import, named_programme, programme_number, read_region
+from service.application.approvals import (
+    action_status_view,
+    approval_view,
+    record_batch_signature,
 )
-from service.application.approvals import record_batch_signature
-from service.application.batches import refuse_unknown_batches
+from service.application.batches import batch_view, build, status_view
+from service.application.requests import request_view
 from service.approvals.models import ActionKind
-from service.approvals.service import signatures_of, typed_data
-from service.cases import CaseFilter
+from service.approvals.service import typed_data
 from service.clock import Clock
 from service.errors import (
     Conflict,
@@ -52,17 +45,13 @@ from service.errors import (
     LimitExceeded,
     NotFound,
 )
-from service.payouts import journal, service
-from service.payouts.directory import region_of
-from service.payouts.models import Batch, Programme
+from service.payouts import service
+from service.payouts.models import Batch
 from service.payouts.states import BatchState
 from service.payouts.streams import request_withdraw_all
-from service.regions import Region
-from service.units import format_amount
 
 router = APIRouter(tags=["batches"])
 
-DEFAULT_EXECUTION = timedelta(days=30)
 
 BatchIdPath = Annotated[
     str, Path(pattern=r"^0x[0-9a-f]{64}$", description="The batch's id.", examples=[BATCH_ID])
@@ -84,43 +73,25 @@ def build_batches(given: BatchGiven, command: CommandDep) -> Response:
     app = command.application
 
     def work(session: Session) -> Reply:
-        clock = app.chain_clock
-        programme = named_programme(session, given.programme)
-        before = given.execute_before or clock.now() + DEFAULT_EXECUTION
-        refuse_unknown_batches(session)
-        batches = service.build_batches(
+        built = build(
+            app,
             session,
-            programme=programme,
+            named_programme(session, given.programme),
             kind=given.kind,
-            region=_region(given, programme),
+            region=read_region(given.region) if given.region is not None else None,
             maker_officer_id=given.maker_officer_id,
-            execute_before_unix_s=unix_s(before),
-            expires_at_unix_s=unix_s(given.expires_at) if given.expires_at else None,
-            actor=command.actor,
+            execute_before=given.execute_before,
+            expires_at=given.expires_at,
             chunk_size=given.chunk_size,
             cliff_s=given.cliff_s,
             cadence_s=given.cadence_s,
-            case_filter=CaseFilter(import_id=known_import(session, given.import_id)),
-            manifests_dir=app.settings.resolved_manifests_dir,
-            clock=clock,
+            import_id=known_import(session, given.import_id),
+            actor=command.actor,
         )
-        total = sum(batch.total_base_units for batch in batches)
-        shown = BuiltShown(
-            batches=[BatchShown.of(batch) for batch in batches],
-            count=sum(batch.count for batch in batches),
-            **amounts(total=total),
-        )
-        return Reply(shown, 201, {"Location": f"/v1/batches/{batches[0].id}"})
+        shown = BuiltShown.model_validate(built)
+        return Reply(shown, 201, {"Location": f"/v1/batches/{shown.batches[0].id}"})
 
     return command.run(work)
-
-
-def _region(given: BatchGiven, programme: Programme) -> Region:
-    if given.region is not None:
-        return read_region(given.region)
-    if programme.region_digits == 0:
-        raise invalid("region", "the programme is for the whole country: say which region", "")
-    return region_of(programme.region_code, programme.region_digits)
 
 
 @router.get("/batches", responses=reads(NotFound))
@@ -142,7 +113,7 @@ def list_batches(
             limit=paging.limit,
             cursor=paging.key,
         )
-        items = [BatchShown.of(row) for row in page.items]
+        items = [BatchShown.model_validate(batch_view(row)) for row in page.items]
     return BatchPage(items=items, next_cursor=paging.next_cursor(page.next_cursor))
 
 
@@ -151,30 +122,8 @@ def show_batch(call: CallDep, batch_id: BatchIdPath) -> BatchStatusShown:
     """Show a batch: what of it is paid, sent, skipped or stuck, and why; who signed it."""
     clock: Clock = call.application.chain_clock
     with call.read() as session:
-        status = service.batch_status(session, batch_id, clock=clock)
-        return BatchStatusShown.model_validate(
-            batch_members(status.batch)
-            | {
-                "payouts": [
-                    {
-                        "state": state.value,
-                        "count": sums.count,
-                        "amount": format_amount(sums.amount_base_units),
-                        "amount_base_units": str(sums.amount_base_units),
-                    }
-                    for state, sums in status.payouts.items()
-                ],
-                "chunks": {state.value: count for state, count in status.chunks.items()},
-                "stuck": [
-                    {"code": stuck.code, "message": stuck.message, "count": stuck.count}
-                    for stuck in status.stuck
-                ],
-                "signatures": [SignatureShown.of(row) for row in signatures_of(session, batch_id)],
-                "journal": [
-                    JournalShown.of(row) for row in journal.history(session, "batch", batch_id)
-                ],
-            }
-        )
+        batch = service.get_batch(session, batch_id)
+        return BatchStatusShown.model_validate(status_view(session, batch, clock=clock))
 
 
 @router.get(
@@ -221,7 +170,8 @@ def sign_batch(batch_id: BatchIdPath, given: SignatureGiven, command: CommandDep
             actor=command.actor,
             officer_id=given.officer_id,
         )
-        return Reply(ApprovalShown.of(status), 201, {"Location": f"/v1/batches/{batch_id}"})
+        shown = ApprovalShown.model_validate(approval_view(status))
+        return Reply(shown, 201, {"Location": f"/v1/batches/{batch_id}"})
 
     return command.run(work)
 
@@ -237,28 +187,34 @@ def release_batch(batch_id: BatchIdPath, command: CommandDep) -> Response:
     )
 
 
-@router.post("/batches/{batch_id}/pause", response_model=BatchShown, responses=writes(*STEP))
+@router.post(
+    "/batches/{batch_id}/pause", response_model=BatchShown, responses=writes(*STEP, *CHAIN)
+)
 def pause_batch(batch_id: BatchIdPath, given: ReasonGiven, command: CommandDep) -> Response:
     """Stop sending for a batch. The chain knows nothing of it: a guardian pauses the vault."""
+    clock = command.application.chain_clock
     return command.run(
         lambda session: _batch(
-            service.pause(session, batch_id, actor=command.actor, reason=given.reason)
+            service.pause(session, batch_id, actor=command.actor, reason=given.reason, clock=clock)
         )
     )
 
 
-@router.post("/batches/{batch_id}/resume", response_model=BatchShown, responses=writes(*STEP))
+@router.post(
+    "/batches/{batch_id}/resume", response_model=BatchShown, responses=writes(*STEP, *CHAIN)
+)
 def resume_batch(batch_id: BatchIdPath, given: ReasonGiven, command: CommandDep) -> Response:
     """Go on with a paused batch."""
+    clock = command.application.chain_clock
     return command.run(
         lambda session: _batch(
-            service.resume(session, batch_id, actor=command.actor, reason=given.reason)
+            service.resume(session, batch_id, actor=command.actor, reason=given.reason, clock=clock)
         )
     )
 
 
 def _batch(batch: Batch) -> Reply:
-    return Reply(BatchShown.of(batch))
+    return Reply(BatchShown.model_validate(batch_view(batch)))
 
 
 @router.post(
@@ -271,21 +227,30 @@ def cancel_batch(
 ) -> Response:
     """Give up a batch that was not released, or propose to cancel one that is on chain.
 
-    On chain only a quorum of reviewers cancels: sign the action that `action_id` names. A batch of
-    which nothing is left to run is refused.
+    On chain only a quorum of reviewers cancels: sign the `action`. A batch of which nothing is left
+    to run is refused.
     """
 
     def work(session: Session) -> Reply:
         batch = service.get_batch(session, batch_id)
         if not service.cancelled_by_quorum(session, batch):
             batch = service.cancel_draft(
-                session, batch_id, actor=command.actor, reason=given.reason
+                session,
+                batch_id,
+                actor=command.actor,
+                reason=given.reason,
+                clock=command.application.chain_clock,
             )
-            return Reply(CancellationShown(batch_id=batch.id, state=batch.state, action_id=None))
+            shown = {"batch": batch_view(batch), "action": None}
+            return Reply(CancellationShown.model_validate(shown))
         message = {"batchId": batch.id}
         action = propose_action(command, session, ActionKind.BATCH_CANCELLATION, message, given)
-        shown = CancellationShown(batch_id=batch.id, state=batch.state, action_id=action.id)
-        return Reply(shown, headers={"Location": f"/v1/actions/{action.id}"})
+        shown = {
+            "batch": batch_view(batch),
+            "action": action_status_view(command.application, session, action),
+        }
+        headers = {"Location": f"/v1/actions/{action.id}"}
+        return Reply(CancellationShown.model_validate(shown), headers=headers)
 
     return command.run(work)
 
@@ -301,6 +266,7 @@ def withdraw_batch(batch_id: BatchIdPath, command: CommandDep) -> Response:
 
     def work(session: Session) -> Reply:
         asked = request_withdraw_all(session, batch_id, actor=command.actor)
-        return Reply(ChainRequestsShown(items=[ChainRequestShown.of(row) for row in asked]), 202)
+        items = [ChainRequestShown.model_validate(request_view(row)) for row in asked]
+        return Reply(ChainRequestsShown(items=items), 202)
 
     return command.run(work)

@@ -11,7 +11,7 @@ from service.api.answers import reads
 from service.api.calls import CallDep
 from service.api.pagination import PagingQuery
 from service.api.schemas.requests import ChainRequestPage, ChainRequestShown
-from service.application.requests import get_request
+from service.application.requests import get_request, request_view
 from service.errors import NotFound
 from service.payouts.models import ChainRequest
 from service.payouts.states import RequestState
@@ -37,7 +37,8 @@ def list_requests(
     page = found[: paging.limit]
     key = str(page[-1].id) if len(found) > paging.limit else None
     return ChainRequestPage(
-        items=[ChainRequestShown.of(row) for row in page], next_cursor=paging.next_cursor(key)
+        items=[ChainRequestShown.model_validate(request_view(row)) for row in page],
+        next_cursor=paging.next_cursor(key),
     )
 
 
@@ -47,4 +48,4 @@ def show_request(
 ) -> ChainRequestShown:
     """Show a request for a transaction."""
     with call.read() as session:
-        return ChainRequestShown.of(get_request(session, request_id))
+        return ChainRequestShown.model_validate(request_view(get_request(session, request_id)))

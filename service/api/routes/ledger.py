@@ -10,11 +10,11 @@ from sqlalchemy import select
 from service.api.answers import reads
 from service.api.calls import CallDep
 from service.api.pagination import PagingQuery
-from service.api.schemas.base import BATCH_ID, amounts
+from service.api.schemas.base import BATCH_ID
 from service.api.schemas.money import AccountShown, BalancesShown, EntryPage, EntryShown
-from service.ledger.models import LedgerAccount, LedgerEntry
+from service.application.ledger import account_views, entry_view
+from service.ledger.models import LedgerEntry
 from service.ledger.posting import check_account
-from service.ledger.reconcile import balances
 
 router = APIRouter(prefix="/ledger", tags=["ledger"])
 
@@ -23,11 +23,8 @@ router = APIRouter(prefix="/ledger", tags=["ledger"])
 def ledger_balances(call: CallDep) -> BalancesShown:
     """Show every account's balance, debits less credits; they sum to zero."""
     with call.read() as session:
-        held = balances(session)
-        codes = session.scalars(select(LedgerAccount.code).order_by(LedgerAccount.code)).all()
-    return BalancesShown(
-        items=[AccountShown(account=code, **amounts(balance=held.get(code, 0))) for code in codes]
-    )
+        items = account_views(session)
+    return BalancesShown(items=[AccountShown.model_validate(item) for item in items])
 
 
 @router.get("/entries", responses=reads())
@@ -53,5 +50,6 @@ def ledger_entries(
     page = found[: paging.limit]
     key = str(page[-1].id) if len(found) > paging.limit else None
     return EntryPage(
-        items=[EntryShown.of(row) for row in page], next_cursor=paging.next_cursor(key)
+        items=[EntryShown.model_validate(entry_view(row)) for row in page],
+        next_cursor=paging.next_cursor(key),
     )

@@ -13,7 +13,7 @@ from service.api.calls import CallDep
 from service.api.idempotency import Command, CommandDep, Reply
 from service.api.pagination import PagingQuery, by_number
 from service.api.schemas.actions import (
-    ActionShown,
+    ActionStatusShown,
     OfficerAdditionGiven,
     OfficerPage,
     OfficerRemovalGiven,
@@ -21,10 +21,15 @@ from service.api.schemas.actions import (
     Proposal,
 )
 from service.api.values import read_region, unix_s
-from service.application.approvals import parse_roles, propose
+from service.application.approvals import (
+    action_status_view,
+    officer_view,
+    parse_roles,
+    propose,
+)
 from service.approvals.models import SIGNER_EOA, ActionKind, QuorumAction
 from service.approvals.officers import get_officer, list_officers, signers_of
-from service.errors import NotFound
+from service.errors import AlreadyExists, NotFound
 
 router = APIRouter(tags=["officers"])
 
@@ -36,11 +41,19 @@ def list_all_officers(call: CallDep, paging: PagingQuery) -> OfficerPage:
     """List the officers as the registry has them, removed ones too, by number."""
     with call.read() as session:
         page, key = by_number(list_officers(session), lambda row: row.officer_id, paging)
-        items = [OfficerShown.of(row, signers_of(session, row.officer_id)) for row in page]
+        items = [
+            OfficerShown.model_validate(officer_view(row, signers_of(session, row.officer_id)))
+            for row in page
+        ]
     return OfficerPage(items=items, next_cursor=paging.next_cursor(key))
 
 
-@router.post("/officers", status_code=201, response_model=ActionShown, responses=writes(*CHAIN))
+@router.post(
+    "/officers",
+    status_code=201,
+    response_model=ActionStatusShown,
+    responses=writes(AlreadyExists, *CHAIN),
+)
 def add_officer(given: OfficerAdditionGiven, command: CommandDep) -> Response:
     """Propose an officer. Governors sign the action; two days after its block they may sign."""
     scope = read_region(given.region)
@@ -60,7 +73,7 @@ def add_officer(given: OfficerAdditionGiven, command: CommandDep) -> Response:
 @router.post(
     "/officers/{officer_id}/remove",
     status_code=201,
-    response_model=ActionShown,
+    response_model=ActionStatusShown,
     responses=writes(NotFound, *CHAIN),
 )
 def remove_officer(
@@ -87,7 +100,9 @@ def proposed(
 ) -> Reply:
     """Propose an action and return the reply that names it."""
     action = propose_action(command, session, kind, message, given)
-    return Reply(ActionShown.of(action, ()), 201, {"Location": f"/v1/actions/{action.id}"})
+    shown = action_status_view(command.application, session, action)
+    headers = {"Location": f"/v1/actions/{action.id}"}
+    return Reply(ActionStatusShown.model_validate(shown), 201, headers)
 
 
 def propose_action(

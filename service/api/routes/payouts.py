@@ -15,6 +15,8 @@ from service.api.schemas.base import BATCH_ID
 from service.api.schemas.money import PayoutPage, PayoutShown
 from service.api.schemas.requests import ChainRequestShown
 from service.api.values import programme_number
+from service.application.payouts import payout_view
+from service.application.requests import request_view
 from service.cases import get_case
 from service.errors import Conflict, NotFound
 from service.payouts.models import ChainRequest
@@ -58,7 +60,7 @@ def list_payouts(
             case_id=None if case_id is None else get_case(session, case_id).id,
         )
         page = find_payouts(session, wanted, limit=paging.limit, cursor=paging.key)
-        items = [PayoutShown.of(row) for row in page.items]
+        items = [PayoutShown.model_validate(payout_view(row)) for row in page.items]
     return PayoutPage(items=items, next_cursor=paging.next_cursor(page.next_cursor))
 
 
@@ -66,7 +68,7 @@ def list_payouts(
 def show_payout(call: CallDep, batch_id: BatchIdPath, index: IndexPath) -> PayoutShown:
     """Show a payout."""
     with call.read() as session:
-        return PayoutShown.of(find_payout(session, batch_id, index))
+        return PayoutShown.model_validate(payout_view(find_payout(session, batch_id, index)))
 
 
 @router.post(
@@ -88,4 +90,4 @@ def retry_payout(batch_id: BatchIdPath, index: IndexPath, command: CommandDep) -
 def accepted(request: ChainRequest) -> Reply:
     """Return the reply that names a request, which the worker sends."""
     headers = {"Location": f"/v1/requests/{request.id}"}
-    return Reply(ChainRequestShown.of(request), 202, headers)
+    return Reply(ChainRequestShown.model_validate(request_view(request)), 202, headers)

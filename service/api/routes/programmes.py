@@ -13,6 +13,7 @@ from service.api.idempotency import CommandDep, Reply
 from service.api.pagination import PagingQuery, by_number
 from service.api.schemas.programmes import ProgrammeGiven, ProgrammePage, ProgrammeShown
 from service.api.values import named_programme, read_region
+from service.application.programmes import programme_view
 from service.errors import AlreadyExists, NotFound
 from service.payouts.programmes import Tier, create_programme, list_programmes
 
@@ -46,7 +47,8 @@ def propose_programme(given: ProgrammeGiven, command: CommandDep) -> Response:
             programme_id=given.number,
             metadata_hash=given.metadata_hash,
         )
-        return Reply(ProgrammeShown.of(row), 201, {"Location": f"/v1/programmes/{row.id}"})
+        shown = ProgrammeShown.model_validate(programme_view(row))
+        return Reply(shown, 201, {"Location": f"/v1/programmes/{row.id}"})
 
     return command.run(work)
 
@@ -56,7 +58,7 @@ def list_all_programmes(call: CallDep, paging: PagingQuery) -> ProgrammePage:
     """List the programmes, by number."""
     with call.read() as session:
         page, key = by_number(list_programmes(session), lambda row: row.id, paging)
-        items = [ProgrammeShown.of(row) for row in page]
+        items = [ProgrammeShown.model_validate(programme_view(row)) for row in page]
     return ProgrammePage(items=items, next_cursor=paging.next_cursor(key))
 
 
@@ -69,4 +71,4 @@ def show_programme(
 ) -> ProgrammeShown:
     """Show a programme."""
     with call.read() as session:
-        return ProgrammeShown.of(named_programme(session, programme))
+        return ProgrammeShown.model_validate(programme_view(named_programme(session, programme)))

@@ -19,7 +19,7 @@ router = APIRouter(tags=["reserve"])
 @router.get("/reserve", responses=reads(*CHAIN))
 def show_reserve(call: CallDep) -> ReserveShown:
     """Show the attestation in force, what it carries and what may still be committed."""
-    return ReserveShown.of(reserve_view(call.application))
+    return ReserveShown.model_validate(reserve_view(call.application))
 
 
 @router.post(

@@ -14,11 +14,12 @@ from service.api.pagination import PagingQuery
 from service.api.routes.batches import BatchIdPath
 from service.api.routes.officers import proposed
 from service.api.routes.payouts import IndexPath, accepted
-from service.api.schemas.actions import ActionShown, StreamCancellationGiven
+from service.api.schemas.actions import ActionStatusShown, StreamCancellationGiven
 from service.api.schemas.base import BATCH_ID
 from service.api.schemas.money import StreamPage, StreamShown
 from service.api.schemas.requests import ChainRequestShown
 from service.api.values import programme_number
+from service.application.payouts import stream_view
 from service.approvals.models import ActionKind
 from service.errors import Conflict, NotFound
 from service.payouts import streams
@@ -51,7 +52,7 @@ def list_streams(
             cursor=paging.key,
             clock=clock,
         )
-        items = [StreamShown.of(view, clock.source) for view in page.items]
+        items = [StreamShown.model_validate(stream_view(view, clock.source)) for view in page.items]
     return StreamPage(items=items, next_cursor=paging.next_cursor(page.next_cursor))
 
 
@@ -61,7 +62,7 @@ def show_stream(call: CallDep, batch_id: BatchIdPath, index: IndexPath) -> Strea
     clock = call.application.chain_clock
     with call.read() as session:
         view = streams.get_stream(session, batch_id, index, clock=clock)
-        return StreamShown.of(view, clock.source)
+        return StreamShown.model_validate(stream_view(view, clock.source))
 
 
 @router.post(
@@ -83,7 +84,7 @@ def withdraw_stream(batch_id: BatchIdPath, index: IndexPath, command: CommandDep
 @router.post(
     "/streams/{batch_id}/{index}/cancel",
     status_code=201,
-    response_model=ActionShown,
+    response_model=ActionStatusShown,
     responses=writes(NotFound, Conflict, *CHAIN),
 )
 def cancel_stream(

@@ -33,7 +33,9 @@ def show_wallet(
 ) -> WalletShown:
     """Show a wallet: balance and streams by the chain now, payouts and history as read from it."""
     with call.read() as session:
-        return WalletShown.of(wallet_view(call.application, session, address, limit=history))
+        return WalletShown.model_validate(
+            wallet_view(call.application, session, address, limit=history)
+        )
 
 
 @router.get("/redemptions/typed-data", responses=reads(*CHAIN))

@@ -12,6 +12,7 @@ from service.api.schemas.base import (
     ACTION_ID,
     ADDRESS,
     BATCH_ID,
+    CONTRACT_ERROR,
     HASH,
     TIME,
     Address,
@@ -22,20 +23,13 @@ from service.api.schemas.base import (
     Time,
     example,
     given_example,
-    moment,
     page_example,
 )
-from service.approvals.models import Officer, OfficerSigner, QuorumAction, Role
-from service.payouts.directory import region_of
+from service.api.schemas.batches import BATCH, BatchShown
 
 RoleName = Literal["maker", "reviewer", "emergency", "governor"]
 
 _SIGNER: dict[str, Any] = {"signer": ADDRESS, "active_from": TIME, "removed": False}
-
-
-def role_names(bits: int) -> list[str]:
-    """Return the names of the roles that a bit field holds."""
-    return [role.name.lower() for role in Role(bits) if role.name]
 
 
 class SignerShown(Shown):
@@ -44,11 +38,6 @@ class SignerShown(Shown):
     signer: str
     active_from: datetime
     removed: bool
-
-    @classmethod
-    def of(cls, row: OfficerSigner) -> SignerShown:
-        """Return the document of a row."""
-        return cls(signer=row.signer, active_from=row.active_from, removed=row.removed)
 
 
 class OfficerShown(Shown):
@@ -73,19 +62,6 @@ class OfficerShown(Shown):
     active_from: datetime
     removed: bool
     signers: list[SignerShown]
-
-    @classmethod
-    def of(cls, row: Officer, signers: Sequence[OfficerSigner]) -> OfficerShown:
-        """Return the document of a row and its signers."""
-        return cls(
-            officer_id=row.officer_id,
-            display_name=row.display_name,
-            roles=role_names(row.roles),
-            region=str(region_of(row.region_code, row.region_digits)),
-            active_from=row.active_from,
-            removed=row.removed,
-            signers=[SignerShown.of(signer) for signer in signers],
-        )
 
 
 class OfficerPage(Page[OfficerShown]):
@@ -142,27 +118,29 @@ class StreamCancellationGiven(Proposal):
     model_config = given_example({"reason": "the household moved away"})
 
 
+_ACTION: dict[str, Any] = {
+    "id": ACTION_ID,
+    "kind": "batch_cancellation",
+    "state": "collecting",
+    "contract": "vault",
+    "roles": ["reviewer"],
+    "region": "51",
+    "deadline": TIME,
+    "digest": HASH,
+    "args": {"batch_id": BATCH_ID},
+    "officers": [2],
+    "reason": "the list was wrong",
+    "last_error": None,
+    "contract_error": None,
+    "created_by": "Chen Wei",
+    "created_at": TIME,
+}
+
+
 class ActionShown(Shown):
     """A quorum action: what several officers must sign before a contract does it."""
 
-    model_config = example(
-        {
-            "id": ACTION_ID,
-            "kind": "batch_cancellation",
-            "state": "collecting",
-            "contract": "vault",
-            "roles": ["reviewer"],
-            "region": "51",
-            "deadline": TIME,
-            "digest": HASH,
-            "message": {"batchId": BATCH_ID, "actionId": ACTION_ID, "deadline": 1793491200},
-            "officers": [2],
-            "reason": "the list was wrong",
-            "last_error": None,
-            "created_by": "Chen Wei",
-            "created_at": TIME,
-        }
-    )
+    model_config = example(_ACTION)
 
     id: str
     kind: str
@@ -172,34 +150,16 @@ class ActionShown(Shown):
     region: str = Field(description="The region each must cover; `0`: any officer's will do.")
     deadline: datetime
     digest: str
-    message: dict[str, Any]
-    officers: Sequence[int] = Field(description="Who has signed, by officer number.")
+    args: dict[str, Any] = Field(
+        description="What it does: the members of the typed data by our names, without the "
+        "action's id and deadline."
+    )
+    officers: Sequence[int] = Field(description="Who of those in force has signed, by number.")
     reason: str | None
     last_error: str | None
+    contract_error: str | None = Field(description=CONTRACT_ERROR)
     created_by: str
     created_at: datetime
-
-    @classmethod
-    def of(cls, row: QuorumAction, officers: Sequence[int]) -> ActionShown:
-        """Return the document of a row and those who signed."""
-        return cls.model_validate(
-            {
-                "id": row.id,
-                "kind": row.kind,
-                "state": row.state,
-                "contract": row.contract,
-                "roles": role_names(row.role),
-                "region": str(region_of(row.region_code, row.region_digits)),
-                "deadline": moment(row.deadline_unix_s),
-                "digest": row.digest,
-                "message": row.message,
-                "officers": list(officers),
-                "reason": row.reason,
-                "last_error": row.last_error,
-                "created_by": row.created_by,
-                "created_at": row.created_at,
-            }
-        )
 
 
 class ActionPage(Page[ActionShown]):
@@ -208,24 +168,18 @@ class ActionPage(Page[ActionShown]):
     model_config = page_example(ActionShown)
 
 
-class ActionStatusShown(Shown):
-    """How far an action has come."""
+class ActionStatusShown(ActionShown):
+    """A quorum action, and how many must sign it."""
 
-    model_config = example(
-        {"action_id": ACTION_ID, "state": "ready", "officers": [2, 3], "quorum": 2}
-    )
+    model_config = example({**_ACTION, "quorum": 2})
 
-    action_id: str
-    state: str
-    officers: Sequence[int]
     quorum: int
 
 
 class CancellationShown(Shown):
     """A batch that was cancelled here, or the action that asks officers to cancel it on chain."""
 
-    model_config = example({"batch_id": BATCH_ID, "state": "cancelled", "action_id": None})
+    model_config = example({"batch": {**BATCH, "state": "cancelled"}, "action": None})
 
-    batch_id: str
-    state: str
-    action_id: str | None = Field(description="The action to sign, for a batch on chain.")
+    batch: BatchShown
+    action: ActionStatusShown | None = Field(description="The action to sign, for one on chain.")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from eth_utils.address import is_checksum_address, to_checksum_address
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
-from service.units import MAX_TOTAL_BASE_UNITS, format_amount
+from service.units import MAX_TOTAL_BASE_UNITS
 
 BATCH_ID = "0x8f3e1c5ab0d94f27c61e0a9d3b7f45128f3e1c5ab0d94f27c61e0a9d3b7f4512"
 ACTION_ID = "0x51c0ffee51c0ffee51c0ffee51c0ffee51c0ffee51c0ffee51c0ffee51c0ffee"
@@ -18,6 +17,8 @@ ADDRESS = "0x52908400098527886E0F7030069857D2E4169EE7"
 SIGNATURE = "0x" + "1b" * 64 + "1c"
 UUID = "019fa1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b"
 TIME = "2026-11-01T00:00:00Z"
+
+CONTRACT_ERROR = "The contract's own words, where it was a contract that refused."
 
 _BASE_UNITS = re.compile(r"0|[1-9][0-9]{0,24}")
 
@@ -91,15 +92,6 @@ class Page(Shown, Generic[T]):
     )
 
 
-def amounts(**base_units: int | str) -> dict[str, str]:
-    """Return each amount twice: ``name`` for people, ``name_base_units`` to count with."""
-    shown: dict[str, str] = {}
-    for name, value in base_units.items():
-        shown[name] = format_amount(int(value))
-        shown[f"{name}_base_units"] = str(value)
-    return shown
-
-
 def example(document: dict[str, Any], base: type[BaseModel] = Shown) -> ConfigDict:
     """Return the configuration of a document with an example."""
     return ConfigDict({**base.model_config, "json_schema_extra": {"examples": [document]}})
@@ -115,8 +107,3 @@ def page_example(item: type[BaseModel]) -> ConfigDict:
     extra = item.model_config["json_schema_extra"]
     assert isinstance(extra, dict)
     return example({"items": extra["examples"], "next_cursor": None})
-
-
-def moment(unix_s: int | None) -> datetime | None:
-    """Return Unix seconds as a time in UTC; None and 0 as None."""
-    return datetime.fromtimestamp(unix_s, UTC) if unix_s else None

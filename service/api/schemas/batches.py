@@ -11,6 +11,7 @@ from pydantic import Field
 from service.api.schemas.base import (
     ADDRESS,
     BATCH_ID,
+    CONTRACT_ERROR,
     HASH,
     SIGNATURE,
     TIME,
@@ -20,18 +21,13 @@ from service.api.schemas.base import (
     Shown,
     SignatureText,
     Time,
-    amounts,
     example,
     given_example,
-    moment,
     page_example,
 )
-from service.approvals.models import ApprovalSignature, QuorumSignature
-from service.approvals.service import ApprovalStatus
-from service.payouts.directory import region_of
-from service.payouts.models import Batch, JournalEntry
+from service.units import amounts
 
-_BATCH: dict[str, Any] = {
+BATCH: dict[str, Any] = {
     "id": BATCH_ID,
     "state": "draft",
     "paused": False,
@@ -97,7 +93,7 @@ class BatchGiven(Given):
 class BatchShown(Shown):
     """A batch: what one quorum of officers signs."""
 
-    model_config = example(_BATCH)
+    model_config = example(BATCH)
 
     id: str
     state: str = Field(
@@ -128,11 +124,6 @@ class BatchShown(Shown):
     released_by: str | None
     released_at: datetime | None
 
-    @classmethod
-    def of(cls, row: Batch) -> BatchShown:
-        """Return the document of a row."""
-        return cls.model_validate(batch_members(row))
-
 
 class BatchPage(Page[BatchShown]):
     """A page of batches, oldest first."""
@@ -140,15 +131,34 @@ class BatchPage(Page[BatchShown]):
     model_config = page_example(BatchShown)
 
 
+class BudgetShown(Shown):
+    """What a programme's batches, drafts included, leave of its budget."""
+
+    programme: int
+    budget: str
+    budget_base_units: str
+    allocated: str
+    allocated_base_units: str
+    left: str
+    left_base_units: str
+
+
 class BuiltShown(Shown):
     """The drafts one call made."""
 
     model_config = example(
         {
-            "batches": [_BATCH],
+            "batches": [BATCH],
             "count": 2399,
-            "total": "1439400.00",
-            "total_base_units": "1439400000000",
+            **amounts(total=1_439_400_000_000),
+            "budget": {
+                "programme": 1,
+                **amounts(
+                    budget=5 * 10**12,
+                    allocated=1_439_400_000_000,
+                    left=3_560_600_000_000,
+                ),
+            },
         }
     )
 
@@ -156,6 +166,7 @@ class BuiltShown(Shown):
     count: int = Field(description="Payouts in all of them.")
     total: str
     total_base_units: str
+    budget: BudgetShown
 
 
 class StateSumShown(Shown):
@@ -172,7 +183,8 @@ class StuckShown(Shown):
 
     code: str
     message: str
-    count: int
+    count: int = Field(description="Payouts or chunks concerned; 0 for the whole batch.")
+    contract_error: str | None = Field(description=CONTRACT_ERROR)
 
 
 class JournalShown(Shown):
@@ -182,11 +194,6 @@ class JournalShown(Shown):
     actor: str
     action: str
     reason: str | None
-
-    @classmethod
-    def of(cls, row: JournalEntry) -> JournalShown:
-        """Return the document of a row."""
-        return cls(at=row.at, actor=row.actor, action=row.action, reason=row.reason)
 
 
 class SignatureShown(Shown):
@@ -198,18 +205,13 @@ class SignatureShown(Shown):
     signer: str
     created_at: datetime
 
-    @classmethod
-    def of(cls, row: ApprovalSignature | QuorumSignature) -> SignatureShown:
-        """Return the document of a row."""
-        return cls(officer_id=row.officer_id, signer=row.signer, created_at=row.created_at)
-
 
 class BatchStatusShown(BatchShown):
     """A batch with its payouts by state, its signatures, its journal, and what is stuck."""
 
     model_config = example(
         {
-            **_BATCH,
+            **BATCH,
             "payouts": [
                 {
                     "state": "draft",
@@ -232,37 +234,6 @@ class BatchStatusShown(BatchShown):
     journal: list[JournalShown]
 
 
-def batch_members(row: Batch) -> dict[str, Any]:
-    """Return the members of a batch's document."""
-    return {
-        "id": row.id,
-        "state": row.state,
-        "paused": row.paused,
-        "programme": row.programme_id,
-        "programme_version": row.programme_version,
-        "kind": row.kind,
-        "region": str(region_of(row.region_code, row.region_digits)),
-        "maker_officer_id": row.maker_officer_id,
-        "count": row.count,
-        **amounts(total=row.total_base_units),
-        "chunk_size": row.chunk_size,
-        "chunks_root": row.chunks_root,
-        "manifest_hash": row.manifest_hash,
-        "start_at": moment(row.start_unix_s),
-        "cliff_s": row.cliff_s,
-        "duration_s": row.duration_s,
-        "cadence_s": row.cadence_s,
-        "execute_before": moment(row.execute_before_unix_s),
-        "expires_at": moment(row.expires_at_unix_s),
-        "execute_from": moment(row.execute_from_unix_s),
-        "first_number": row.first_number,
-        "created_by": row.created_by,
-        "created_at": row.created_at,
-        "released_by": row.released_by,
-        "released_at": row.released_at,
-    }
-
-
 class ReasonGiven(Given):
     """Why."""
 
@@ -283,12 +254,17 @@ class SignatureGiven(Given):
 
 
 class ApprovalShown(Shown):
-    """How far a batch's approval has come."""
+    """What is approved, and how far its approval has come."""
 
     model_config = example(
         {
             "batch_id": BATCH_ID,
             "state": "approved",
+            "programme": 1,
+            "region": "51",
+            "kind": "one_off",
+            "count": 2399,
+            **amounts(total=1_439_400_000_000),
             "maker_officer_id": 1,
             "maker_signed": True,
             "reviewers": [2],
@@ -299,24 +275,17 @@ class ApprovalShown(Shown):
 
     batch_id: str
     state: str
+    programme: int
+    region: str
+    kind: str
+    count: int
+    total: str
+    total_base_units: str
     maker_officer_id: int | None
     maker_signed: bool
     reviewers: Sequence[int]
     required_reviewers: int
     approved: bool
-
-    @classmethod
-    def of(cls, status: ApprovalStatus) -> ApprovalShown:
-        """Return the document of a status."""
-        return cls(
-            batch_id=status.batch.id,
-            state=status.batch.state,
-            maker_officer_id=status.batch.maker_officer_id,
-            maker_signed=status.maker_signed,
-            reviewers=list(status.reviewers),
-            required_reviewers=status.required_reviewers,
-            approved=status.approved,
-        )
 
 
 class TypedDataShown(Shown):

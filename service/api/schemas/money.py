@@ -22,15 +22,11 @@ from service.api.schemas.base import (
     Shown,
     SignatureText,
     Time,
-    amounts,
     example,
     given_example,
-    moment,
     page_example,
 )
-from service.ledger.models import LedgerEntry
-from service.payouts.models import Payout
-from service.payouts.streams import StreamView
+from service.units import amounts
 
 _SUM = {"amount": "600.00", "amount_base_units": "600000000"}
 _PAYOUT: dict[str, Any] = {
@@ -103,28 +99,6 @@ class PayoutShown(Shown):
     block_number: int | None
     updated_at: datetime
 
-    @classmethod
-    def of(cls, row: Payout) -> PayoutShown:
-        """Return the document of a row."""
-        return cls(
-            id=f"{row.batch_id}:{row.index}",
-            batch_id=row.batch_id,
-            index=row.index,
-            number=row.number,
-            programme=row.programme_id,
-            kind=row.kind,
-            state=row.state,
-            skip_reason=row.skip_reason,
-            payee=row.payee,
-            **amounts(amount=row.amount_base_units),
-            case_id=row.case_id,
-            commitment="0x" + row.commitment,
-            chunk_index=row.chunk_index,
-            tx_hash=row.tx_hash,
-            block_number=row.included_block_number,
-            updated_at=row.updated_at,
-        )
-
 
 class PayoutPage(Page[PayoutShown]):
     """A page of payouts, by batch and index."""
@@ -164,37 +138,6 @@ class StreamShown(Shown):
     returned: str = Field(description="What went back to the budget when it was cut.")
     returned_base_units: str
 
-    @classmethod
-    def of(cls, view: StreamView, accrued_by: Literal["chain", "machine"]) -> StreamShown:
-        """Return the document of a stream as it stands."""
-        row, terms = view.stream, view.terms
-        cut = row.cancelled_cut_s
-        return cls.model_validate(
-            {
-                "id": f"{row.batch_id}:{row.index}",
-                "batch_id": row.batch_id,
-                "index": row.index,
-                "chunk_index": row.chunk_index,
-                "payee": row.payee,
-                "start_at": moment(terms.start_unix_s),
-                "cliff_s": terms.cliff_s,
-                "duration_s": terms.duration_s,
-                "cadence_s": terms.cadence_s,
-                "paid_through_s": row.paid_through_s,
-                "accrued_by": accrued_by,
-                "cancelled": cut is not None,
-                "cancelled_at": None if cut is None else moment(terms.start_unix_s + cut),
-                "as_of": moment(view.at_unix_s),
-                **amounts(
-                    total=row.total_base_units,
-                    accrued=view.accrued_base_units,
-                    withdrawn=view.withdrawn_base_units,
-                    withdrawable=view.withdrawable_base_units,
-                    returned=row.returned_base_units,
-                ),
-            }
-        )
-
 
 class StreamPage(Page[StreamShown]):
     """A page of streams, by batch and index."""
@@ -202,35 +145,24 @@ class StreamPage(Page[StreamShown]):
     model_config = page_example(StreamShown)
 
 
-class WalletPayoutShown(Shown):
-    """A one-off payout to a wallet."""
-
-    batch_id: str
-    index: int
-    state: str
-    amount: str
-    amount_base_units: str
-    skip_reason: str | None
-    tx_hash: str | None
-
-
 class WalletStreamShown(Shown):
     """A stream to a wallet, as the vault says now."""
 
+    id: str
     batch_id: str
     index: int
     chunk_index: int
     payee: str
-    total: str
-    accrued: str
-    withdrawn: str
-    withdrawable: str
-    total_base_units: str
-    accrued_base_units: str
-    withdrawn_base_units: str
-    withdrawable_base_units: str
     cancelled: bool
-    cancelled_at_s: int | None = Field(description="Seconds since its start.")
+    cancelled_at: datetime | None
+    total: str
+    total_base_units: str
+    accrued: str
+    accrued_base_units: str
+    withdrawn: str
+    withdrawn_base_units: str
+    withdrawable: str
+    withdrawable_base_units: str
 
 
 class MoveShown(Shown):
@@ -256,16 +188,7 @@ class WalletShown(Shown):
             "balance_base_units": "600000000",
             "frozen": False,
             "cases": ["SC-510722-000017"],
-            "payouts": [
-                {
-                    "batch_id": BATCH_ID,
-                    "index": 17,
-                    "state": "paid",
-                    **_SUM,
-                    "skip_reason": None,
-                    "tx_hash": HASH,
-                }
-            ],
+            "payouts": [_PAYOUT],
             "streams": [],
             "history": [
                 {
@@ -286,19 +209,9 @@ class WalletShown(Shown):
     balance_base_units: str
     frozen: bool
     cases: list[str]
-    payouts: list[WalletPayoutShown]
+    payouts: list[PayoutShown]
     streams: list[WalletStreamShown]
     history: list[MoveShown]
-
-    @classmethod
-    def of(cls, view: dict[str, Any]) -> WalletShown:
-        """Return the document of :func:`service.application.wallet.wallet_view`'s answer."""
-        moves = [
-            {**{name: value for name, value in move.items() if name != "at_unix_s"}}
-            | {"at": moment(move["at_unix_s"])}
-            for move in view["history"]
-        ]
-        return cls.model_validate(view | {"history": moves})
 
 
 class RedemptionGiven(Given):
@@ -365,19 +278,6 @@ class ReserveShown(Shown):
     cap_base_units: str
     free: str = Field(description="What may still be committed.")
     free_base_units: str
-
-    @classmethod
-    def of(cls, view: dict[str, Any]) -> ReserveShown:
-        """Return the document of :func:`service.application.reserve.reserve_view`'s answer."""
-        times = ("as_of_unix_s", "stale_after_unix_s")
-        members = {name: value for name, value in view.items() if name not in times}
-        return cls.model_validate(
-            members
-            | {
-                "as_of": moment(view["as_of_unix_s"]),
-                "stale_after": moment(view["stale_after_unix_s"]),
-            }
-        )
 
 
 class AttestationGiven(Given):
@@ -446,21 +346,6 @@ class EntryShown(Shown):
     batch_id: str | None
     block_number: int
     tx_hash: str
-
-    @classmethod
-    def of(cls, row: LedgerEntry) -> EntryShown:
-        """Return the document of a row."""
-        return cls(
-            id=row.id,
-            posting_id=row.posting_id,
-            account=row.account,
-            side=row.side,
-            **amounts(amount=row.amount),
-            event=row.event_name,
-            batch_id=row.batch_id,
-            block_number=row.block_number,
-            tx_hash=row.tx_hash,
-        )
 
 
 class EntryPage(Page[EntryShown]):

@@ -15,13 +15,10 @@ from service.api.schemas.base import (
     Hash32,
     Page,
     Shown,
-    amounts,
     example,
     given_example,
     page_example,
 )
-from service.payouts.directory import region_of
-from service.payouts.models import Programme
 
 _TIER = {"up_to_base_units": "1000000000000", "reviewers": 1, "challenge_delay_s": 0}
 
@@ -61,7 +58,7 @@ class ProgrammeGiven(Given):
     payout_cap_base_units: BaseUnitsText
     tiers: Annotated[list[TierGiven], Field(min_length=1, max_length=4)]
     number: int | None = Field(
-        None, ge=1, le=2**32 - 1, description="Number on chain; null takes the next one."
+        None, ge=1, le=2**31 - 1, description="Number on chain; null takes the next one."
     )
     metadata_hash: Hash32 | None = Field(None, description="Hash of the public description.")
 
@@ -113,33 +110,6 @@ class ProgrammeShown(Shown):
     active_from: datetime | None
     created_by: str
     created_at: datetime
-
-    @classmethod
-    def of(cls, row: Programme) -> ProgrammeShown:
-        """Return the document of a row."""
-        return cls.model_validate(
-            {
-                "number": row.id,
-                "code": row.code,
-                "name": row.name,
-                "state": row.state,
-                "region": str(region_of(row.region_code, row.region_digits)),
-                **amounts(budget=row.budget_base_units, payout_cap=row.payout_cap_base_units),
-                "tiers": [
-                    {
-                        **amounts(up_to=tier["up_to_base_units"]),
-                        "reviewers": tier["reviewers"],
-                        "challenge_delay_s": tier["challenge_delay_s"],
-                    }
-                    for tier in row.tiers
-                ],
-                "metadata_hash": row.metadata_hash,
-                "version": row.version,
-                "active_from": row.active_from,
-                "created_by": row.created_by,
-                "created_at": row.created_at,
-            }
-        )
 
 
 class ProgrammePage(Page[ProgrammeShown]):

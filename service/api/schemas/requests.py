@@ -7,17 +7,25 @@ from typing import Any
 
 from pydantic import Field
 
-from service.api.schemas.base import BATCH_ID, TIME, Page, Shown, example, page_example
-from service.payouts.models import ChainRequest
+from service.api.schemas.base import (
+    BATCH_ID,
+    CONTRACT_ERROR,
+    TIME,
+    Page,
+    Shown,
+    example,
+    page_example,
+)
 
 _REQUEST: dict[str, Any] = {
     "id": 7,
     "kind": "withdraw_stream",
     "state": "requested",
-    "args": {"batchId": BATCH_ID, "index": 17},
+    "args": {"batch_id": BATCH_ID, "index": 17},
     "actor": "Chen Wei",
     "reason": None,
     "last_error": None,
+    "contract_error": None,
     "created_at": TIME,
 }
 
@@ -30,25 +38,12 @@ class ChainRequestShown(Shown):
     id: int
     kind: str
     state: str = Field(description="`requested`, `planned`, `done` or `failed`.")
-    args: dict[str, Any] = Field(description="Arguments of the contract's function, by name.")
+    args: dict[str, Any] = Field(description="The function's arguments by our names.")
     actor: str
     reason: str | None
     last_error: str | None
+    contract_error: str | None = Field(description=CONTRACT_ERROR)
     created_at: datetime
-
-    @classmethod
-    def of(cls, row: ChainRequest) -> ChainRequestShown:
-        """Return the document of a row."""
-        return cls(
-            id=row.id,
-            kind=row.kind,
-            state=row.state,
-            args=row.args,
-            actor=row.actor,
-            reason=row.reason,
-            last_error=row.last_error,
-            created_at=row.created_at,
-        )
 
 
 class ChainRequestPage(Page[ChainRequestShown]):

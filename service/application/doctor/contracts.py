@@ -12,11 +12,12 @@ from eth_utils.crypto import keccak
 from service.application.context import Application
 from service.application.doctor.checks import Check, failed, passed, warned
 from service.errors import ConfigurationError
+from service.units import format_duration, format_unix_s
 
 ADMINISTRATOR = 0
 """Role that grants and revokes the others (OpenZeppelin's ``ADMIN_ROLE``)."""
 
-RESERVE_WARNING_DAYS = 28
+RESERVE_WARNING_S = 28 * 86_400
 """A week before an attestation is too old for new commitments (``RESERVE_MAX_AGE``: 35 days)."""
 
 _PUSH1, _PUSH32 = 0x60, 0x7F
@@ -161,10 +162,10 @@ def _reserve(app: Application) -> Check:
     if as_of == 0:
         return warned("contracts", "reserve", "nothing attested yet: `relief reserve attest`")
     header = rpc.header("latest") or {}
-    days = (int(header["timestamp"], 16) - as_of) / 86_400
-    detail = f"attested {days:.1f} days ago"
-    if days > RESERVE_WARNING_DAYS:
-        return warned("contracts", "reserve", f"{detail}; after 35 no batch can be approved")
+    age_s = int(header["timestamp"], 16) - as_of
+    detail = f"attested as of {format_unix_s(as_of)}, {format_duration(age_s)} ago"
+    if age_s > RESERVE_WARNING_S:
+        return warned("contracts", "reserve", f"{detail}; after 35 days no batch can be approved")
     return passed("contracts", "reserve", detail)
 
 

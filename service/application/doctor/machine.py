@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 from sqlalchemy import func, select, text
@@ -17,6 +18,7 @@ from service.confirmations.models import ChainAlarm, Cursor
 from service.payouts.manifests import file_hash, manifest_path
 from service.payouts.models import Batch
 from service.transactions.models import Lane, Transaction
+from service.units import format_duration, format_time
 
 CLOCK_TOLERANCE_S = 60
 """Blocks may be so far ahead of our clock."""
@@ -32,6 +34,9 @@ MAX_NAMED = 3
 
 LOW_TRANSACTIONS = 100
 """Gas money for fewer transactions of the largest size is a warning."""
+
+WEI_PER_COIN = 10**18
+"""Units of gas money that make one coin."""
 
 LARGEST_TRANSACTION_GAS = 2**24
 """No transaction may use more (EIP-7825)."""
@@ -91,11 +96,12 @@ def examine_clock(app: Application) -> Iterator[Check]:
     header = app.rpc.header("latest") or {}
     block_at = datetime.fromtimestamp(int(header["timestamp"], 16), UTC)
     ahead = (block_at - SYSTEM_CLOCK.now()).total_seconds()
-    shown = f"newest block {block_at.isoformat()}"
+    shown = f"newest block {format_time(block_at)}"
+    apart = format_duration(int(abs(ahead)))
     if ahead > CLOCK_TOLERANCE_S:
-        yield warned("clock", "block time", f"{shown}, {ahead:.0f} s ahead of this machine's clock")
+        yield warned("clock", "block time", f"{shown}, {apart} ahead of this machine's clock")
     elif ahead < -IDLE_CHAIN_S:
-        yield warned("clock", "block time", f"{shown}, {-ahead / 3600:.1f} h ago: is the chain on?")
+        yield warned("clock", "block time", f"{shown}, {apart} ago: is the chain on?")
     else:
         yield passed("clock", "block time", shown)
 
@@ -158,7 +164,10 @@ def _gas_money(app: Application, lane: Lane) -> Check:
     holds_role = lane.sender in role_holders
     largest_gas = LARGEST_ROLE_TRANSACTION_GAS if holds_role else LARGEST_TRANSACTION_GAS
     left = balance // (price * largest_gas or 1)
-    detail = f"{balance} wei, enough for {left} of the largest transactions it sends"
+    coins = Decimal(balance) / WEI_PER_COIN
+    detail = (
+        f"{coins:.6f} of the chain's coin, enough for {left} of the largest transactions it sends"
+    )
     if lane.out_of_funds or left == 0:
         return failed("worker", name, f"{detail}: send it gas money")
     if left < LOW_TRANSACTIONS:

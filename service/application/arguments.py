@@ -1,0 +1,85 @@
+"""Arguments of contract calls as people and programs read them: our names, amounts, times, regions.
+
+Rows keep them by the contract's own names, in base units and Unix seconds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from eth_utils.address import to_checksum_address
+
+from service.approvals.models import Role
+from service.payouts.directory import region_of
+from service.units import amounts, format_unix_s
+
+_AMOUNTS = {
+    "amount": "amount",
+    "budget": "budget",
+    "cap": "cap",
+    "payoutCap": "payout_cap",
+    "redemptionsIncluded": "redemptions_included",
+    "upTo": "up_to",
+    "value": "amount",
+}
+_TIMES = {
+    "asOf": "as_of",
+    "deadline": "deadline",
+    "validAfter": "valid_after",
+    "validBefore": "valid_before",
+}
+_NAMES = {
+    "challengeDelay": "challenge_delay_s",
+    "from": "holder",
+    "id": "programme",
+    "tiers_": "tiers",
+}
+_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
+_MASK_BITS = 256
+_ADDRESS_DIGITS = 40
+
+
+def arguments_view(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a contract call's arguments, or a signed message's members, for JSON."""
+    shown: dict[str, Any] = {}
+    for name, value in arguments.items():
+        if name in _AMOUNTS:
+            shown |= amounts(**{_AMOUNTS[name]: value})
+        elif name in _TIMES:
+            shown[_TIMES[name]] = format_unix_s(value)
+        elif name == "regionCode":
+            shown["region"] = str(region_of(value, arguments["regionDigits"]))
+        elif name == "maskLow":
+            shown["streams"] = _streams(int(value), int(arguments["maskHigh"]))
+        elif name not in ("regionDigits", "maskHigh"):
+            ours = _NAMES.get(name) or _CAPITAL.sub("_", name).lower()
+            shown[ours] = _READ[name](value) if name in _READ else value
+    return shown
+
+
+def role_names(bits: int) -> list[str]:
+    """Return the names of the roles that a bit field holds."""
+    return [role.name.lower() for role in Role(bits) if role.name]
+
+
+def signer_address(signer: str) -> str:
+    """Return a signer's bytes as people read them: an account's as an EIP-55 address."""
+    if len(signer) == len("0x") + _ADDRESS_DIGITS:
+        return to_checksum_address(signer)
+    return signer
+
+
+def _streams(low: int, high: int) -> list[int]:
+    """Return the positions in their chunk of the streams that a cancellation's masks name."""
+    bits = low | high << _MASK_BITS
+    return [position for position in range(2 * _MASK_BITS) if bits >> position & 1]
+
+
+_READ: dict[str, Callable[[Any], Any]] = {
+    "chunkIndex": int,
+    "roles": role_names,
+    "signer": signer_address,
+    "tiers_": lambda tiers: [arguments_view(tier) for tier in tiers],
+}

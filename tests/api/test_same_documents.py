@@ -1,0 +1,99 @@
+"""A thing has one shape: over HTTP, on the command line, in a list and alone."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from service.cli.main import app as command_line
+from tests.api.conftest import Office
+from tests.support.deployed import account
+
+WALLET = account("one-off 0").address
+
+
+class Both:
+    """The same question asked of the API and of the command line."""
+
+    def __init__(self, office: Office, capsys: pytest.CaptureFixture[str]) -> None:
+        import typer.main
+
+        self._office = office
+        self._capsys = capsys
+        self._root = typer.main.get_command(command_line)
+
+    def api(self, path: str) -> Any:
+        return self._office.api.ok("GET", f"/v1/{path}")
+
+    def cli(self, *args: str) -> Any:
+        self._capsys.readouterr()
+        code = self._root.main(
+            [*args, "--json"], standalone_mode=False, obj=self._office.api.application
+        )
+        out, err = self._capsys.readouterr()
+        assert not code, err
+        return json.loads(out)
+
+
+@pytest.fixture
+def both(office: Office, capsys: pytest.CaptureFixture[str]) -> Both:
+    return Both(office, capsys)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_api_and_command_line_give_the_same(office: Office, both: Both) -> None:
+    batch_id = office.pay()
+    streams = office.pay("stream")
+    action = office.api.ok(
+        "POST", f"/v1/batches/{streams}/cancel", json={"reason": "the list was wrong"}
+    )["action"]["id"]
+    asked = office.api.ok("POST", f"/v1/batches/{streams}/withdraw")["items"]
+    assert both.cli("stream", "withdraw", streams, "--all")["items"] == asked
+
+    for path, command in {
+        "programmes": "programme list",
+        "batches": "batch list",
+        "actions": "action list",
+        "payouts": "payout list",
+        "cases": "cases list",
+        "officers": "officer list",
+    }.items():
+        assert both.api(path)["items"] == both.cli(*command.split())["items"], path
+    for path, command in {
+        "cases/A-0": "cases show A-0",
+        f"batches/{batch_id}": f"batch show {batch_id}",
+        f"actions/{action}": f"action show {action}",
+        f"payouts/{batch_id}/0": f"payout show {batch_id}:0",
+        f"wallets/{WALLET}": f"wallet show {WALLET}",
+        "reserve": "reserve show",
+    }.items():
+        assert both.api(path) == both.cli(*command.split()), path
+    for path, command in {
+        "programmes/1": "programme show 1",
+        f"streams/{streams}/0": f"stream show {streams}:0",
+    }.items():
+        shown = both.cli(*command.split())
+        assert shown.pop("chain")["block_number" if path == "programmes/1" else "id"]
+        assert {**both.api(path), "as_of": None} == {**shown, "as_of": None}, path
+    ledger = both.cli("ledger", "show", "--entries", "500")
+    assert both.api("ledger/balances")["items"] == ledger["accounts"]
+    assert both.api("ledger/entries?limit=500")["items"] == ledger["entries"][::-1]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_lists_item_is_part_of_what_is_shown(office: Office, both: Both) -> None:
+    batch_id = office.pay("stream")
+    office.api.ok("POST", f"/v1/batches/{batch_id}/cancel", json={"reason": "wrong"})
+    office.api.ok("POST", f"/v1/batches/{batch_id}/withdraw")
+    for path, key in {
+        "programmes": "number",
+        "batches": "id",
+        "actions": "id",
+        "requests": "id",
+        "cases": "id",
+    }.items():
+        for item in both.api(path)["items"]:
+            shown = both.api(f"{path}/{item[key]}")
+            assert item.items() <= shown.items(), path
