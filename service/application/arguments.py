@@ -53,7 +53,7 @@ def arguments_view(arguments: Mapping[str, Any]) -> dict[str, Any]:
             shown["region"] = str(region_of(value, arguments["regionDigits"]))
         elif name == "maskLow":
             shown["streams"] = _streams(int(value), int(arguments["maskHigh"]))
-        elif name not in ("regionDigits", "maskHigh"):
+        elif name not in ("regionDigits", "maskHigh", "signerType"):
             ours = _NAMES.get(name) or _CAPITAL.sub("_", name).lower()
             shown[ours] = _READ[name](value) if name in _READ else value
     return shown

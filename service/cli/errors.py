@@ -13,7 +13,8 @@ from sqlalchemy import exc
 from typer.core import TyperGroup
 
 from service.application.database import database_error
-from service.cli.run import Run, cell
+from service.cli.run import Run
+from service.cli.tables import cell
 from service.errors import (
     ChainUnavailable,
     ConfigurationError,
@@ -54,8 +55,10 @@ def report(run: Run, error: ReliefError) -> None:
     if run.as_json and not run.printed:
         run.json(error_document(error))
     run.stderr.print(Text(f"{error.title}: {error.detail}", style="bold red"))
-    if error.problems:
-        print_problems(run, error.problems)
+    # A contract's own words are for JSON: the sentence above says what they mean.
+    problems = [problem for problem in error.problems if problem.code != "contract_error"]
+    if problems:
+        print_problems(run, problems)
 
 
 def print_problems(run: Run, problems: Sequence[Problem]) -> None:

@@ -36,7 +36,8 @@ INTRODUCTION = """\
   `relief worker run` sends what was asked for.
 - **Settings** are environment variables, see [configuration.md](configuration.md).
 - **Ids.** A batch or an action is named by its id or by so much of the beginning as is unique:
-  `0x1a2b3c4d`. A payout or stream is `BATCH:INDEX`; a payout also `PROGRAMME#NUMBER`.
+  `0x1a2b3c4d`; tables show twelve characters of it. A payout or stream is `BATCH:INDEX`; a payout
+  also `PROGRAMME#NUMBER`.
 - **Times** are ISO 8601 with their offset (`2026-11-01T00:00:00+08:00`), or from now (`+30d`);
   durations are `90` (seconds), `15m`, `2h`, `30d`, `1w`. They are shown in UTC, with `Z`.
 - **Refusals of a contract** are told in a sentence; JSON has the contract's own words beside it, as

@@ -7,7 +7,6 @@ errors go to stderr, so that a pipe gets data and nothing else.
 from __future__ import annotations
 
 import getpass
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,12 +15,12 @@ from functools import cached_property
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from rich.text import Text
 
 from service.application.context import Application
+from service.cli.tables import cell, names_and_values, table_of
 from service.config import Settings
 from service.terminal import console, write_json
 
@@ -31,10 +30,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print the whole result as on
 Limit = Annotated[int, typer.Option(help="How many on the page, 1 to 500.")]
 Cursor = Annotated[str | None, typer.Option(help="Where the page before ended (its next_cursor).")]
 """Options of every command that lists a page."""
-
-_NUMBER = re.compile(r"|-?[0-9]+(\.[0-9]+)?")
-_WHOLE = re.compile(r"|-?[0-9]+(\.[0-9]+)?|[0-9-]{10}T[0-9:]{8}Z")
-"""What a table must not fold: numbers, amounts, times."""
 
 Step = Callable[[int], None]
 """Tells a progress bar how many are done."""
@@ -55,7 +50,7 @@ class Run:
     quiet
         Whether notes and progress are left out.
     printed
-        Whether the JSON document was printed.
+        Whether the JSON document, or a table, was printed.
     """
 
     actor: str
@@ -111,21 +106,7 @@ class Run:
         if self.as_json:
             self.json({"items": items} if data is None else data)
             return
-        table = Table(title=title, title_justify="left", header_style="bold")
-        for key, heading in columns.items():
-            cells = [cell(item.get(key)) for item in items]
-            number = any(cells) and all(_NUMBER.fullmatch(text) for text in cells)
-            # What would be misread in two parts keeps its width; the other columns give way.
-            whole = any(cells) and all(_WHOLE.fullmatch(text) for text in cells)
-            table.add_column(
-                heading.replace(" ", "\n") if whole else heading,
-                justify="right" if number else "left",
-                overflow="fold",
-                no_wrap=whole,
-            )
-        for item in items:
-            table.add_row(*(cell(item.get(key)) for key in columns))
-        self.stdout.print(table)
+        self._show(table_of(items, columns, width=self.stdout.width, title=title))
         if not items:
             self.note("none")
 
@@ -154,18 +135,24 @@ class Run:
         if self.as_json:
             self.json(data)
             return
-        table = Table(title=title, title_justify="left", show_header=False, box=None)
-        table.add_column(style="bold")
-        table.add_column(overflow="fold")
-        for name, value in _for_people(data).items():
-            if not isinstance(value, (list, dict)):
-                table.add_row(name.replace("_", " "), cell(value))
-        self.stdout.print(table)
+        plain = (
+            (name.replace("_", " "), cell(value))
+            for name, value in _for_people(data).items()
+            if not isinstance(value, (list, dict))
+        )
+        self._show(names_and_values(plain, title=title))
         for name, value in data.items():
             if isinstance(value, dict):
                 self.record(value, title=name.replace("_", " "))
             elif isinstance(value, list) and value:
                 self._list(name, value)
+
+    def _show(self, table: RenderableType) -> None:
+        """Print a table, with an empty line after the one before."""
+        if self.printed:
+            self.stdout.print()
+        self.printed = True
+        self.stdout.print(table)
 
     def _list(self, name: str, value: list[Any]) -> None:
         title = name.replace("_", " ")
@@ -218,15 +205,6 @@ def _for_people(data: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in data.items()
         if not name.endswith("_base_units") and name != "contract_error"
     }
-
-
-def cell(value: Any) -> str:
-    """Write one value for a table."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(value)
 
 
 def start(ctx: typer.Context, as_json: bool) -> Run:  # noqa: FBT001  # every command calls it so
