@@ -14,6 +14,7 @@ add it once (the address of a node may hold a secret, so it stays in ``.home/``)
 two test runs never share a chain and none ever meets a chain that somebody works on.
 """
 
+import fcntl
 import os
 import shutil
 import socket
@@ -133,8 +134,22 @@ def forget_local_deployments() -> None:
     shutil.rmtree(PROJECT_ROOT / "build" / "deployments" / LOCAL_CHAIN_ID, ignore_errors=True)
 
 
+def wait_for_other_scripts() -> None:
+    """Wait until no other Brownie script of this project runs, and keep others waiting.
+
+    They share the record of deployments: what one writes while another starts, that one looks for
+    on its own chain. The lock outlives this process's program and ends with the process.
+    """
+    lock = os.open(BROWNIE_HOME / "script.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    os.set_inheritable(lock, True)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+
+
 def main(arguments: list[str]) -> None:
     """Become Brownie with `arguments`; does not return."""
+    BROWNIE_HOME.mkdir(exist_ok=True)
+    if arguments[:1] == ["run"]:
+        wait_for_other_scripts()
     forget_local_deployments()
     if not (BROWNIE_HOME / ".brownie" / "network-config.yaml").exists():
         write_network_config(BROWNIE_HOME, DEVELOPMENT_PORT)

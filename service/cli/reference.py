@@ -103,9 +103,9 @@ relief worker run &                                    # sends, reads events, po
 
 # 4. A programme, and the reserve that backs it
 relief programme create flood-2026 --name "2026 flood relief" --region 51 \\
-    --budget 5000000 --payout-cap 20000 --tier 1000000:1 --tier 5000000:2:24h --wait 60
+    --budget 5000000 --payout-cap 20000 --tier 1000000:1 --tier 5000000:2:24h --wait 120
 echo "Held for the benefit token: 5,000,000.00" > "$RELIEF_DATA_DIR/statement.txt"
-relief reserve attest 5000000 --document "$RELIEF_DATA_DIR/statement.txt" --wait 60
+relief reserve attest 5000000 --document "$RELIEF_DATA_DIR/statement.txt" --wait 120
 relief doctor                                          # is everything as it should be?
 sleep 2d                                               # the contract puts a programme in force then
 

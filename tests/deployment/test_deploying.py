@@ -30,9 +30,7 @@ class Deployer:
     folder: Path
     keystore: KeystoreInfo
 
-    def run(
-        self, network: str = "relief-local", **settings: str
-    ) -> subprocess.CompletedProcess[str]:
+    def begin(self, **settings: str) -> subprocess.Popen[str]:
         """Deploy as docs/deployment.md says, from the folder; relative paths mean it."""
         environment = {
             "RELIEF_RPC_URL": self.node.rpc_url,
@@ -41,17 +39,23 @@ class Deployer:
             "RELIEF_DEPLOY_CONFIG": "config.json",
             "RELIEF_DEPLOYMENT_FILE": "deployment.json",
         }
-        return subprocess.run(
+        return subprocess.Popen(
             [
                 *(sys.executable, str(PROJECT_ROOT / "scripts" / "brownie.py")),
-                *("run", "deploy", "--network", network),
+                *("run", "deploy", "--network", "relief-local"),
             ],
             cwd=self.folder,
             env=os.environ | environment | settings,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
-            check=False,
         )
+
+    def run(self, **settings: str) -> tuple[int, str]:
+        """Deploy; returns the exit code and all that was said."""
+        with self.begin(**settings) as process:
+            said, _ = process.communicate()
+        return process.returncode, said
 
     def configure(self, config: dict[str, Any]) -> None:
         (self.folder / "config.json").write_text(json.dumps(config))
@@ -64,16 +68,21 @@ class Deployer:
         self.node.rpc("anvil_setBalance", self.keystore.address, hex(wei))
 
 
-@pytest.fixture
-def deployer(costly_chain: DevNode, tmp_path: Path) -> Deployer:
-    passphrase = tmp_path / "passphrase"
+def deployer_on(node: DevNode, folder: Path) -> Deployer:
+    """All that a deployment needs, in a folder."""
+    folder.mkdir(exist_ok=True)
+    passphrase = folder / "passphrase"
     passphrase.write_text(PASSPHRASE)
     passphrase.chmod(0o600)
-    keystore = create_keystore(tmp_path, "deployer", PASSPHRASE, scrypt_cost=2)
-    made = Deployer(costly_chain, tmp_path, keystore)
+    made = Deployer(node, folder, create_keystore(folder, "deployer", PASSPHRASE, scrypt_cost=2))
     made.fund(ONE_ETHER)
     made.configure(good())
     return made
+
+
+@pytest.fixture
+def deployer(costly_chain: DevNode, tmp_path: Path) -> Deployer:
+    return deployer_on(costly_chain, tmp_path)
 
 
 def test_a_bad_configuration_spends_nothing_and_tells_every_problem(deployer: Deployer) -> None:
@@ -83,13 +92,13 @@ def test_a_bad_configuration_spends_nothing_and_tells_every_problem(deployer: De
     config["quorum"] = 3
     deployer.configure(config)
 
-    ran = deployer.run()
+    exit_code, said = deployer.run()
 
-    assert ran.returncode == 1
-    assert "Nothing was deployed" in ran.stderr
-    assert "roles.programme_manager: is missing" in ran.stderr
-    assert 'officers[1].signer: "0x12" is no address' in ran.stderr
-    assert "quorum: 3, but governors are only 2" in ran.stderr
+    assert exit_code == 1
+    assert "Nothing was deployed" in said
+    assert "roles.programme_manager: is missing" in said
+    assert 'officers[1].signer: "0x12" is no address' in said
+    assert "quorum: 3, but governors are only 2" in said
     assert deployer.nonce() == 0
     assert not (deployer.folder / "deployment.json").exists()
 
@@ -108,44 +117,37 @@ def test_a_bad_configuration_spends_nothing_and_tells_every_problem(deployer: De
 def test_wrong_settings_spend_nothing(
     deployer: Deployer, settings: dict[str, str], words: str
 ) -> None:
-    ran = deployer.run(**settings)
-    assert ran.returncode == 1
-    assert words in ran.stderr
+    exit_code, said = deployer.run(**settings)
+    assert exit_code == 1
+    assert words in said
     assert deployer.nonce() == 0
 
 
 @pytest.mark.chain
 def test_a_node_on_another_chain_than_the_networks_is_refused(tmp_path: Path) -> None:
     with start_anvil(chain_id=20260) as node:
-        passphrase = tmp_path / "passphrase"
-        passphrase.write_text(PASSPHRASE)
-        passphrase.chmod(0o600)
-        keystore = create_keystore(tmp_path, "deployer", PASSPHRASE, scrypt_cost=2)
-        elsewhere = Deployer(node, tmp_path, keystore)
-        elsewhere.fund(ONE_ETHER)
-        elsewhere.configure(good())
+        elsewhere = deployer_on(node, tmp_path)
+        exit_code, said = elsewhere.run()
 
-        ran = elsewhere.run()
-
-        assert ran.returncode == 1
-        assert "the node is on chain 20260, the network relief-local is chain 31337" in ran.stderr
+        assert exit_code == 1
+        assert "the node is on chain 20260, the network relief-local is chain 31337" in said
         assert elsewhere.nonce() == 0
 
 
 def test_a_deployer_without_enough_gas_money_begins_nothing(deployer: Deployer) -> None:
     deployer.fund(ONE_ETHER // 100)
-    ran = deployer.run()
-    assert ran.returncode == 1
-    assert "send it gas money" in ran.stderr
+    exit_code, said = deployer.run()
+    assert exit_code == 1
+    assert "send it gas money" in said
     assert deployer.nonce() == 0
 
 
 def test_a_good_configuration_is_deployed_from_a_keystore_within_the_gas_foretold(
     deployer: Deployer,
 ) -> None:
-    ran = deployer.run()
+    exit_code, said = deployer.run()
 
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert exit_code == 0, said
     deployment = load_deployment(deployer.folder / "deployment.json")
     assert deployment.roles == {role: tuple(held) for role, held in good()["roles"].items()}
     blocks = range(deployment.deployment_block, int(deployer.node.rpc("eth_blockNumber"), 16) + 1)
@@ -155,3 +157,18 @@ def test_a_good_configuration_is_deployed_from_a_keystore_within_the_gas_foretol
     )
     # As docs/deployment.md foretells for two officers and six holders of roles.
     assert 12_400_000 < spent < 12_644_000
+
+
+@pytest.mark.chain
+def test_a_deployment_that_starts_during_another_does_not_meet_it(
+    deployer: Deployer, tmp_path: Path
+) -> None:
+    with start_anvil() as node, deployer.begin() as first:
+        assert first.stdout is not None
+        for line in first.stdout:
+            if "RoleManager deployed" in line:
+                break
+        exit_code, said = deployer_on(node, tmp_path / "second").run()
+        rest, _ = first.communicate()
+    assert first.returncode == 0, rest
+    assert exit_code == 0, said
