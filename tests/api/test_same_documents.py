@@ -46,9 +46,8 @@ def both(office: Office, capsys: pytest.CaptureFixture[str]) -> Both:
 def test_api_and_command_line_give_the_same(office: Office, both: Both) -> None:
     batch_id = office.pay()
     streams = office.pay("stream")
-    action = office.api.ok(
-        "POST", f"/v1/batches/{streams}/cancel", json={"reason": "the list was wrong"}
-    )["action"]["id"]
+    proposal = {"reason": "the household moved away"}
+    action = office.api.ok("POST", f"/v1/streams/{streams}/1/cancel", json=proposal)["id"]
     asked = office.api.ok("POST", f"/v1/batches/{streams}/withdraw")["items"]
     assert both.cli("stream", "withdraw", streams, "--all")["items"] == asked
 
@@ -85,7 +84,7 @@ def test_api_and_command_line_give_the_same(office: Office, both: Both) -> None:
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_lists_item_is_part_of_what_is_shown(office: Office, both: Both) -> None:
     batch_id = office.pay("stream")
-    office.api.ok("POST", f"/v1/batches/{batch_id}/cancel", json={"reason": "wrong"})
+    office.api.ok("POST", f"/v1/streams/{batch_id}/1/cancel", json={"reason": "moved away"})
     office.api.ok("POST", f"/v1/batches/{batch_id}/withdraw")
     for path, key in {
         "programmes": "number",
