@@ -74,6 +74,8 @@ SENTENCES: dict[str, str] = {
     "takes: build the batch again",
     "InvalidTimes": "the batch would expire at {expiresAt:time}, earlier than the contract takes "
     "({expiresAtLeast:time}): build it again",
+    "NeverOpen": "the challenge delay would last until {executeFrom:time}, and chunks run before "
+    "{executeBefore:time} only: build the batch again with a later --execute-before",
     "BatchExists": "the batch is on chain already",
     "ApprovalExpired": "the time to approve the batch was over at {executeBefore:time}: build it "
     "again",
@@ -124,14 +126,17 @@ SENTENCES: dict[str, str] = {
     "CallerNotPayee": "only the receiver {payee} may hand in this signature",
     "WrongSigner": "signed by {signer}, not by {expected}, or over something else",
     "NotMinter": "{caller} may not commit money: it is no minter of the token",
-    "MinterExists": "{minter} is a minter, or was one",
-    "MinterNotDue": "{minter} is not due to become a minter: it was not planned, or its delay is "
-    "not over",
+    "MinterIsRemoved": "{minter} was a minter and was removed: it never commits again",
+    "MinterNotDue": "nothing of {minter} is due: to become a minter, or a higher cap, was not "
+    "planned, or the delay is not over",
     "MinterCapExceeded": "the vault would have committed {requested:amount}, more than its cap of "
     "{cap:amount}",
     "CapExceeded": "supply and commitments would be {requested:amount}, more than the token's cap "
     "of {cap:amount}",
     "CapNotLower": "the cap {requested:amount} is not lower than the present {cap:amount}",
+    "CapNotHigher": "the cap {requested:amount} is not higher than the present {cap:amount}",
+    "CapIncreaseNotDue": "no higher cap of the token is due: it was not planned, or its delay is "
+    "not over",
     "ZeroCap": "a cap of zero is none",
     "ReserveExceeded": "supply and commitments would be {requested:amount}, more than the reserve "
     "of {reserve:amount}: attest a higher reserve first",
@@ -217,7 +222,7 @@ def explain(words: str) -> str | None:
         return None
     try:
         return _WRITER.vformat(sentence, (), dict(_ARGUMENT.findall(match["args"])))
-    except (KeyError, ValueError, OverflowError):  # older rows, or other arguments than today's
+    except (KeyError, ValueError):  # older rows, or other arguments than today's
         return None
 
 
@@ -225,9 +230,16 @@ def _bits(names: dict[int, str], bits: int) -> str:
     return " and ".join(name for bit, name in names.items() if bits & bit) or str(bits)
 
 
+def _time(unix_s: int) -> str:
+    try:
+        return format_unix_s(unix_s)
+    except (ValueError, OverflowError, OSError):  # after the year 9999
+        return f"second {unix_s} since 1970"
+
+
 _WRITERS: dict[str, Callable[[int], str]] = {
     "amount": format_amount,
-    "time": format_unix_s,
+    "time": _time,
     "duration": format_duration,
     "unpayable": lambda reason: _UNPAYABLE.get(reason, f"refused for reason {reason}"),
     "operations": lambda bits: _bits(_OPERATIONS, bits),

@@ -93,9 +93,10 @@ class StepReport:
     def left(self) -> str:
         """What is left to do, for people."""
         if not self.caught_up:
-            return f"not all blocks are read yet, up to {self.head} they are"
+            return f"blocks after {self.head} are not read yet"
         if self.pending:
-            return f"{self.pending} transactions are due or not mined yet"
+            some = "1 transaction is" if self.pending == 1 else f"{self.pending} transactions are"
+            return f"{some} due or not mined yet"
         return "the last round still found something to do"
 
 

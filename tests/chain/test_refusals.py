@@ -11,6 +11,9 @@ from service.chain.contracts import ARTIFACTS, LIBRARY_ARTIFACTS, load_abi
 from service.chain.refusals import SENTENCES, explain
 from service.config import PROJECT_ROOT
 
+WITHDRAWALS_REST = (
+    "withdrawals were paused lately and can be again only after second 999999999999 since 1970"
+)
 FROM_THE_LANGUAGE = {"Revert", "Panic", "Unknown"}
 EXAMPLES = {"address": "0x52908400098527886E0F7030069857D2E4169EE7", "bytes": "0x12", "string": "x"}
 
@@ -69,6 +72,7 @@ def test_every_error_is_told_in_a_sentence() -> None:
         ("OperationPaused(operation=2)", "a guardian paused running chunks: a quorum can lift it"),
         ("OfficerLacksRole(officerId=3, role=2)", "officer 3 is no reviewer"),
         ("Revert(message=no, x=1)", "the contract refuses: no"),
+        ("PauseCoolingDown(until=999999999999)", WITHDRAWALS_REST),
     ],
 )
 def test_a_sentence_says_amounts_and_times_as_people_do(words: str, sentence: str) -> None:
@@ -80,7 +84,6 @@ def test_a_sentence_says_amounts_and_times_as_people_do(words: str, sentence: st
     [
         "this worker has no key of a programme manager",
         "Unpayable(reason)",
-        "ReserveStale(asOf=99999999999999999999, maxAge=1)",
         "Other(x=1)",
     ],
 )

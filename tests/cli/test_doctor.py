@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from service.application.doctor.contracts import same_code
 from tests.cli.conftest import Cli, keep
 from tests.support.deployed import Deployed, account
+from tests.support.documents import check_document
 
 
 def _by_name(document: Any) -> dict[str, dict[str, str]]:
@@ -31,6 +33,9 @@ def test_everything_in_order_is_healthy(chain_cli: Cli) -> None:
     checks = _by_name(ran.json)
     assert checks["administrator"]["detail"] == "the registry alone; the deployer has none"
     assert checks["code of vault"]["status"] == "ok"
+    found = re.fullmatch(r"newest block (.{20})(, .* clock)?", checks["block time"]["detail"])
+    assert found is not None
+    check_document(found[1])
 
 
 def test_other_code_than_deployed_fails(chain_cli: Cli, deployed: Deployed) -> None:
@@ -100,7 +105,10 @@ def test_gas_money_is_measured_by_what_a_lane_sends(chain_cli: Cli, deployed: De
 
     statuses = {address: checks[f"lane {address}"]["status"] for address in (attestor, manager)}
     assert statuses == {attestor: "ok", manager: "warning"}
-    assert checks[f"lane {relayer.address}"]["status"] == "ok"
+    lane = checks[f"lane {relayer.address}"]
+    assert lane["status"] == "ok"
+    assert "of the chain's coin, enough for 100 of the largest" in lane["detail"]
+    assert "wei" not in lane["detail"]
 
 
 def test_without_a_node_the_other_checks_are_still_made(cli: Cli, tmp_path: Path) -> None:

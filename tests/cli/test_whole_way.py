@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from service.application.requests import request_view
+from service.application.worker import worker_signers
 from service.approvals.models import Officer, Role
 from service.cli.waiting import refuse_failed
 from service.clock import SystemClock
 from service.errors import ChainRefused
+from service.ledger.worker import Worker
 from service.payouts.models import Batch, ChainRequest
 from tests.cli.conftest import Cli, keep
 from tests.support.deployed import TWO_DAYS_S, Deployed, account
@@ -358,3 +360,18 @@ def test_a_failed_request_leaves_one_document_on_stdout(ready: Cli) -> None:
     ran = ready("payout", "retry", "--skipped-of", batch_id, "--json")
     assert ran.code == 0, "a failed request may be asked for again"
     assert ran.json["items"][0]["id"] != asked["items"][0]["id"]
+
+
+def test_a_worker_that_runs_out_of_time_says_what_is_left(ready: Cli) -> None:
+    built = ready.ok("batch", "build", "flood", "--kind", "one_off", "--maker", "1")
+    batch_id = built["batches"][0]["id"]
+    ready.ok("batch", "approve", batch_id, "-k", "officer-1", "-k", "officer-2")
+    ready.ok("batch", "release", batch_id)
+    with (
+        Worker(ready.app.settings, worker_signers(ready.app)) as worker,
+        pytest.raises(TimeoutError) as late,
+    ):
+        worker.run_until_idle(0)
+    assert str(late.value) == (
+        "still at work after 0 seconds: the last round still found something to do"
+    )
