@@ -14,6 +14,7 @@ from service.payouts.models import Payout
 from service.payouts.streams import StreamView
 from service.units import amounts, format_time, format_unix_s
 
+_NUMBERED = re.compile(r"(?P<programme>[^#]+)#(?P<number>[0-9]{1,18})")
 _NAME = re.compile(r"(?P<batch>0x[0-9a-fA-F]{4,64})[:/](?P<index>[0-9]{1,6})")
 
 
@@ -43,14 +44,14 @@ def find_payout(session: Session, text: str) -> Payout:
     NotFound, Conflict
         When there is none, or the beginning of the batch's id fits several.
     """
-    programme, hash_sign, number = text.partition("#")
-    if hash_sign and number.isdigit():
+    numbered = _NUMBERED.fullmatch(text)
+    if numbered is not None:
         from service.application.programmes import find_programme
 
         found = session.scalar(
             select(Payout).where(
-                Payout.programme_id == find_programme(session, programme).id,
-                Payout.number == int(number),
+                Payout.programme_id == find_programme(session, numbered["programme"]).id,
+                Payout.number == int(numbered["number"]),
             )
         )
     else:

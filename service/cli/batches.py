@@ -19,7 +19,7 @@ from service.cli.actions import (
 )
 from service.cli.keys import PassphraseFile
 from service.cli.run import Cursor, Json, Limit, Run, start
-from service.cli.values import read_duration, read_kind, read_region, read_time
+from service.cli.values import MAX_OFFICER_NUMBER, read_duration, read_kind, read_region, read_time
 from service.cli.waiting import Wait
 from service.errors import InvalidInput
 from service.units import format_duration
@@ -40,7 +40,12 @@ def build(
     programme: Annotated[str, typer.Argument(help="Code or number of the programme.")],
     *,
     kind: Annotated[str, typer.Option(help="one_off or stream.")],
-    maker: Annotated[int, typer.Option(min=1, help="Number of the officer who makes the batch.")],
+    maker: Annotated[
+        int,
+        typer.Option(
+            min=1, max=MAX_OFFICER_NUMBER, help="Number of the officer who makes the batch."
+        ),
+    ],
     region: Annotated[
         str | None,
         typer.Option(help="Cases of this region and those inside it; default: the programme's."),
@@ -228,7 +233,12 @@ def approve(
         typer.Option(help="A signature from an officer's wallet, 65 bytes hex; repeatable."),
     ] = None,
     officer: Annotated[
-        int | None, typer.Option(min=1, help="Number of the officer who is said to have signed.")
+        int | None,
+        typer.Option(
+            min=1,
+            max=MAX_OFFICER_NUMBER,
+            help="Number of the officer who is said to have signed.",
+        ),
     ] = None,
     passphrase_file: PassphraseFile = None,
     as_json: Json = False,

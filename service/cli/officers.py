@@ -18,7 +18,7 @@ from service.cli.actions import (
 )
 from service.cli.keys import PassphraseFile
 from service.cli.run import Json, Run, start
-from service.cli.values import read_address, read_region
+from service.cli.values import MAX_OFFICER_NUMBER, read_address, read_region
 from service.cli.waiting import Wait
 
 if TYPE_CHECKING:
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Officers: add, remove, list, their signers.")
 
-Number = Annotated[int, typer.Argument(min=1, help="Number of the officer; never used again.")]
+Number = Annotated[
+    int,
+    typer.Argument(min=1, max=MAX_OFFICER_NUMBER, help="Number of the officer; never used again."),
+]
 Signer = Annotated[str, typer.Argument(help="Address (EIP-55) of the account that signs.")]
 
 

@@ -14,6 +14,9 @@ from service.intake.rows import Kind
 from service.regions import WHOLE_COUNTRY, Region, existing_region, full_name, parse_region
 from service.units import BASE_UNITS_PER_TOKEN, MAX_TOTAL_BASE_UNITS, TOKEN_DECIMALS
 
+MAX_OFFICER_NUMBER = 2**32 - 1
+"""The registry counts officers in 32 bits."""
+
 _DURATION = re.compile(r"(?P<count>[0-9]+)(?P<unit>[smhdw]?)")
 _SECONDS: dict[str, int] = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _HASH = re.compile(r"0x[0-9a-fA-F]{64}")

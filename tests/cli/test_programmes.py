@@ -35,6 +35,21 @@ def test_a_code_is_used_once(cli: Cli) -> None:
     assert cli("programme", "create", "flood-2026", *OPTIONS).code == 1
 
 
+def test_a_number_that_nothing_can_have_is_no_traceback(cli: Cli) -> None:
+    cli.ok("programme", "create", "flood-2026", *OPTIONS)
+    huge = "9" * 25
+    assert cli("programme", "show", huge).code == 1
+    assert cli("programme", "create", "drought", *OPTIONS, "--number", 2**31).code == 2
+    assert cli("payout", "show", f"flood-2026#{huge}").code == 2
+
+
+def test_a_code_that_is_a_number_or_the_chains_is_refused(cli: Cli) -> None:
+    for code in ("2026", "chain-7"):
+        ran = cli("programme", "create", code, *OPTIONS)
+        assert ran.code == 2
+        assert code in ran.err
+
+
 def test_a_malformed_tier_is_invalid_input(cli: Cli) -> None:
     ran = cli("programme", "create", "flood-2026", *OPTIONS[:-1], "5000000")
     assert ran.code == 2
