@@ -17,7 +17,7 @@ from pathlib import Path
 
 from service.config import PROJECT_ROOT
 
-LIMIT_S = 600
+LIMIT_S = 1200
 GAS_MONEY = re.compile(r"^# .*[Ss]end gas money to (?P<names>.+)$", re.MULTILINE)
 
 HABITS = """\
