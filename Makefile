@@ -30,10 +30,10 @@ export UV_PREVIEW_FEATURES := package-conflicts
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME UV_PROJECT_ENVIRONMENT
 
 .PHONY: help setup compile demo up test test-fast test-contracts test-forge test-service prove \
-        lint format clean distclean FORCE
+        bench-gas bench-gas-snapshot lint format clean distclean FORCE
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
 # ---- Setting up: each step has a stamp, so that a second run does nothing --------------------
 # What stands after `|` must be there first but, when it changes, repeats nothing.
@@ -62,6 +62,14 @@ setup: .stamps/service .stamps/contracts .stamps/brownie .stamps/node  ## instal
 .stamps/node: package.json package-lock.json .npmrc | .stamps/service
 	@echo "[setup] node_modules, the compiler, the development chain and the contract libraries"
 	@.venv/bin/npm ci --ignore-scripts --no-progress --loglevel=error > /dev/null
+	@touch $@
+
+# Not part of `setup`: only bench-gas needs them, and one of them is 150 MB.
+.stamps/gas-peers: tests/gas/peers/package.json tests/gas/peers/package-lock.json .npmrc \
+    | .stamps/service
+	@echo "[setup] tests/gas/peers, the contracts that gas is measured beside"
+	@cd tests/gas/peers && ../../../.venv/bin/npm ci --ignore-scripts --no-progress \
+	    --loglevel=error > /dev/null
 	@touch $@
 
 .stamps/brownie: scripts/brownie.py | .stamps/service .stamps/contracts
@@ -122,6 +130,13 @@ test-service: .stamps/compile  ## run the tests on a real chain, SQLite and Post
 	@echo "[test-service] tests, on anvil, SQLite and PostgreSQL"
 	@$(PYTEST) -m 'chain or postgres or browser' $(PYTEST_ARGS)
 
+bench-gas: .stamps/compile .stamps/gas-peers  ## measure the contracts' gas beside every peer's: a minute
+	@echo "[bench-gas] tests/gas, on anvil"
+	@$(RUN) -m tests.gas.bench
+
+bench-gas-snapshot: .stamps/compile  ## agree to the contracts' gas as it is now: tests/gas/snapshot.json
+	@$(RUN) -m tests.gas.bench --snapshot
+
 lint: .stamps/service  ## check style, types and the direction of imports
 	@echo "[lint] ruff"
 	@$(RUN) -m ruff check --quiet .
@@ -145,4 +160,4 @@ clean:  ## remove what compiling and testing made; the record of deployments sta
 	    -not -path './.uv/*' -prune -exec rm -rf {} +
 
 distclean: clean  ## remove the installed environments too; accounts and networks in .home stay
-	@rm -rf .venv .venv-contracts .uv .stamps node_modules .home/test-runs
+	@rm -rf .venv .venv-contracts .uv .stamps node_modules tests/gas/peers/node_modules .home/test-runs

@@ -7,27 +7,6 @@ import pytest
 from clock import DAY, advance, ask_node
 from deployment import RESERVE, Relief, deploy
 
-GAS_REPORT = pytest.StashKey[list[tuple[str, float, int]]]()
-
-
-def pytest_configure(config):
-    config.stash[GAS_REPORT] = []
-
-
-def pytest_terminal_summary(terminalreporter, config):
-    """Print what was measured: operation, gas, what the design aims at."""
-    if config.stash[GAS_REPORT]:
-        terminalreporter.section("gas")
-    for name, gas, aim in config.stash[GAS_REPORT]:
-        missed = " missed" if gas > aim else ""
-        terminalreporter.write_line(f"{name:<40} {gas:>9,.0f}  (aim {aim:,}{missed})")
-
-
-@pytest.fixture
-def gas_report(request):
-    """The rows that the run prints at its end."""
-    return request.config.stash[GAS_REPORT]
-
 
 def spare_brownie_its_waits(provider):
     """Wrap how Brownie asks the node, where it would wait for nothing.
