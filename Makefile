@@ -30,7 +30,7 @@ export UV_PREVIEW_FEATURES := package-conflicts
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME UV_PROJECT_ENVIRONMENT
 
 .PHONY: help setup compile demo up test test-fast test-contracts test-forge test-service prove \
-        bench-gas bench-gas-snapshot lint format clean distclean FORCE
+        bench-gas bench-gas-snapshot lint slither format clean distclean FORCE
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,12 @@ setup: .stamps/service .stamps/contracts .stamps/brownie .stamps/node  ## instal
 	@echo "[setup] .venv-contracts, Brownie"
 	@UV_PROJECT_ENVIRONMENT=.venv-contracts \
 	    $(UV) sync --locked --quiet --only-group contracts --python $(CONTRACTS_PYTHON)
+	@touch $@
+
+.stamps/slither: .stamps/uv uv.lock
+	@echo "[setup] .venv-slither, Slither"
+	@UV_PROJECT_ENVIRONMENT=.venv-slither \
+	    $(UV) sync --locked --quiet --only-group slither --python $(PYTHON)
 	@touch $@
 
 .stamps/node: package.json package-lock.json .npmrc | .stamps/service
@@ -146,6 +152,19 @@ lint: .stamps/service  ## check style, types and the direction of imports
 	@echo "[lint] imports"
 	@.venv/bin/lint-imports
 
+# Made anew each time: Slither reads every build that it finds in the folder.
+.stamps/slither-build: $(SOURCES) foundry.toml .stamps/sources .stamps/node
+	@echo "[slither] compiling"
+	@rm -rf build/slither
+	@FOUNDRY_OUT=build/slither/out FOUNDRY_CACHE_PATH=build/slither/cache \
+	    $(FORGE) build --build-info --skip './tests/forge/**' > .stamps/slither-build.log 2>&1 \
+	    || { cat .stamps/slither-build.log; exit 1; }
+	@touch $@
+
+slither: .stamps/slither .stamps/slither-build  ## look for known weaknesses in the contracts
+	@echo "[slither] contracts"
+	@$(RUN) scripts/slither.py
+
 format: .stamps/service  ## rewrite the Python files in the house style
 	@$(RUN) -m ruff check --quiet --fix-only .
 	@$(RUN) -m ruff format .
@@ -155,9 +174,10 @@ format: .stamps/service  ## rewrite the Python files in the house style
 clean:  ## remove what compiling and testing made; the record of deployments stays
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist
 	@rm -f .stamps/compile .stamps/compile.log .stamps/sources
+	@rm -f .stamps/slither-build .stamps/slither-build.log
 	@if [ -d build ]; then find build -mindepth 1 -maxdepth 1 ! -name deployments -exec rm -rf {} +; fi
 	@find . -name __pycache__ -not -path './.venv*' -not -path './node_modules/*' \
 	    -not -path './.uv/*' -prune -exec rm -rf {} +
 
 distclean: clean  ## remove the installed environments too; accounts and networks in .home stay
-	@rm -rf .venv .venv-contracts .uv .stamps node_modules tests/gas/peers/node_modules .home/test-runs
+	@rm -rf .venv .venv-contracts .venv-slither .uv .stamps node_modules tests/gas/peers/node_modules .home/test-runs
