@@ -16,7 +16,8 @@ from tests.gas.tokens import schedule_floor
 @pytest.mark.chain
 def test_no_operation_got_dearer_by_more_than_half_a_percent() -> None:
     measured, agreed = measure_relief(), read_snapshot()
-    assert dearer(measured, agreed) == [], "if it is meant, run `make bench-gas-snapshot`"
+    lines = dearer(measured, agreed)
+    assert not lines, "\n".join([*lines, "if it is meant, run `make bench-gas-snapshot`"])
     assert measured.keys() == agreed.keys(), "run `make bench-gas-snapshot`"
 
 
