@@ -67,6 +67,9 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
         uint40 activeFrom;
     }
 
+    /// @inheritdoc IBenefitToken
+    address public immutable emergencyLane;
+
     IOfficerRegistry private immutable _registry;
 
     Totals private _totals;
@@ -86,17 +89,28 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
 
     /// @param manager The access manager of the housekeeping roles.
     /// @param registry Whose quorum decides on minters and unpausing.
-    /// @param firstMinter The vault, set once here; its address is known before it is deployed.
+    /// @param vault The first minter, whose cap is the token's own.
+    /// @param lane The emergency lane, the other one. Both are set once here; their addresses are known before they are
+    /// deployed.
     /// @param cap_ Most supply and commitments may ever be together, base units.
-    constructor(address manager, IOfficerRegistry registry, address firstMinter, uint80 cap_)
-        AccessManaged(manager)
-        EIP712("Relief Benefit Token", "1")
-    {
-        require(cap_ != 0, ZeroCap());
+    /// @param laneCap Most the emergency lane may ever mint, base units.
+    constructor(
+        address manager,
+        IOfficerRegistry registry,
+        address vault,
+        address lane,
+        uint80 cap_,
+        uint80 laneCap
+    ) AccessManaged(manager) EIP712("Relief Benefit Token", "1") {
+        require(cap_ != 0 && laneCap != 0, ZeroCap());
+        require(lane != vault, MinterExists(lane));
         _registry = registry;
+        emergencyLane = lane;
         _totals.cap = cap_;
-        _minters[firstMinter] = Minter(cap_, 0, 0, true);
-        emit MinterActivated(firstMinter, cap_);
+        _minters[vault] = Minter(cap_, 0, 0, true);
+        emit MinterActivated(vault, cap_);
+        _minters[lane] = Minter(laneCap, 0, 0, true);
+        emit MinterActivated(lane, laneCap);
     }
 
     // ------------------------------------------------------------------------------------------------- ERC-20
@@ -300,7 +314,11 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
         uint256 all = uint256(totals.supply) + totals.committed + amount;
         require(all <= totals.cap, CapExceeded(all, totals.cap));
         uint256 asOf = _attestation.asOf;
-        require(block.timestamp <= asOf + RESERVE_MAX_AGE, ReserveStale(asOf, RESERVE_MAX_AGE));
+        // A disaster does not wait for the attestor: the lane goes on, within its caps and the reserve last attested.
+        require(
+            block.timestamp <= asOf + RESERVE_MAX_AGE || msg.sender == emergencyLane,
+            ReserveStale(asOf, RESERVE_MAX_AGE)
+        );
         uint256 inForce = reserve();
         require(all <= inForce, ReserveExceeded(all, inForce));
 

@@ -98,6 +98,20 @@ contract OfficerRegistry is IOfficerRegistry, EIP712 {
     }
 
     /// @inheritdoc IOfficerRegistry
+    function requireOne(
+        bytes32 digest,
+        uint16 role,
+        uint24 regionCode,
+        uint8 regionDigits,
+        bytes calldata signatures
+    ) external view returns (uint32 officerId) {
+        (OfficerSignatures.Record memory record, uint256 next) = signatures.read(0);
+        officerId = record.officerId;
+        require(next == signatures.length, MoreThanOneOfficer(officerId));
+        _requireSigned(digest, record, role, regionCode, regionDigits);
+    }
+
+    /// @inheritdoc IOfficerRegistry
     function consumeQuorum(
         bytes32 digest,
         bytes32 actionId,

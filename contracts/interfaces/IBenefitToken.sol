@@ -158,7 +158,7 @@ interface IBenefitToken {
     ) external;
 
     /// @notice Sets `amount` aside for the calling minter's payouts. Reverts past the reserve in force, the cap, or the
-    /// minter's own cap, or when the attestation is stale.
+    /// minter's own cap, or, but for the emergency lane, when the attestation is stale.
     function commit(uint256 amount) external;
 
     /// @notice Gives back what the calling minter had set aside.
@@ -188,6 +188,8 @@ interface IBenefitToken {
     /// @notice A planned higher cap and when it may be applied; zeros if there is none.
     function pendingCap() external view returns (uint80 cap, uint40 appliesFrom);
     function transfersPaused() external view returns (bool);
+    /// @notice The one minter whose commitments a stale attestation does not stop; for good, since deployment.
+    function emergencyLane() external view returns (address);
     function minter(address account) external view returns (Minter memory);
     function pendingMinter(address account) external view returns (uint80 cap, uint40 activeFrom);
     function attestation() external view returns (Attestation memory);

@@ -94,6 +94,8 @@ interface IOfficerRegistry {
     error MakerSignatureMissing(uint32 maker);
     error NotEnoughReviewers(uint256 required, uint256 given);
     error NotEnoughOfficers(uint256 required, uint256 given);
+    /// @notice One officer's signature was asked for, and others follow it.
+    error MoreThanOneOfficer(uint32 officerId);
     error ActionExpired(bytes32 actionId, uint256 deadline);
     error ActionUsed(address consumer, bytes32 actionId);
     error ManagerCallFailed(bytes reason);
@@ -128,6 +130,18 @@ interface IOfficerRegistry {
         uint8 regionDigits,
         bytes calldata signatures
     ) external view;
+
+    /// @notice Reverts unless exactly one officer signed `digest`, in force, in `role`, and for a region that covers the
+    /// given one; returns who.
+    /// @param regionDigits With 0 any officer's region will do.
+    /// @param signatures One packed record, see {OfficerSignatures}.
+    function requireOne(
+        bytes32 digest,
+        uint16 role,
+        uint24 regionCode,
+        uint8 regionDigits,
+        bytes calldata signatures
+    ) external view returns (uint32 officerId);
 
     /// @notice Reverts unless a quorum of officers with `role` signed `digest`, then uses up the caller's `actionId`.
     /// @dev Action ids are kept per caller, so nobody else can use one up.

@@ -37,6 +37,40 @@ BATCH_APPROVAL = [
 ]
 """Members of the signed struct, in the order of its type."""
 
+EMERGENCY_GRANT = [
+    ("grantId", "bytes32"),
+    ("officer", "uint32"),
+    ("payee", "address"),
+    ("amount", "uint64"),
+    ("regionCode", "uint24"),
+    ("regionDigits", "uint8"),
+    ("caseCommitment", "bytes32"),
+    ("validUntil", "uint40"),
+]
+"""Members of the grant an emergency officer signs, in the order of its type."""
+
+GRANT_COUNTERSIGNATURE = [
+    ("grantId", "bytes32"),
+    ("payee", "address"),
+    ("amount", "uint64"),
+    ("deadline", "uint40"),
+]
+
+LIMITS = [
+    ("perGrant", "uint64"),
+    ("perOfficer", "uint80"),
+    ("outstanding", "uint80"),
+    ("countersignWindow", "uint32"),
+    ("perCounty", "uint80"),
+    ("perCity", "uint80"),
+    ("perProvince", "uint80"),
+    ("country", "uint80"),
+    ("countyOverdue", "uint80"),
+    ("cityOverdue", "uint80"),
+    ("provinceOverdue", "uint80"),
+]
+"""Members of the emergency lane's limits, in their order."""
+
 _ACTION = [("actionId", "bytes32"), ("deadline", "uint40")]
 ACTIONS: dict[str, tuple[str, list[tuple[str, str]]]] = {
     "BatchCancellation": ("Relief AllowanceVault", [("batchId", "bytes32"), *_ACTION]),
@@ -80,6 +114,13 @@ ACTIONS: dict[str, tuple[str, list[tuple[str, str]]]] = {
         [("signerType", "uint8"), ("signer", "bytes"), *_ACTION],
     ),
     "ManagerCall": ("Relief OfficerRegistry", [("data", "bytes"), *_ACTION]),
+    "GrantWriteOff": ("Relief EmergencyLane", [("grantId", "bytes32"), *_ACTION]),
+    "LimitsRaise": ("Relief EmergencyLane", [*LIMITS, *_ACTION]),
+    "RegionCapRaise": (
+        "Relief EmergencyLane",
+        [("regionCode", "uint24"), ("regionDigits", "uint8"), ("cap", "uint80"), *_ACTION],
+    ),
+    "UnpauseGrants": ("Relief EmergencyLane", _ACTION),
 }
 """Each quorum action: the name of the EIP-712 domain it is signed in, and its members."""
 
@@ -174,6 +215,31 @@ def sign_batch(
         )
         for officer in officers
     )
+
+
+def sign_for_lane(
+    lane: Any,
+    primary_type: str,
+    message: Mapping[str, Any],
+    officer: Officer,
+    *,
+    chain_id: int | None = None,
+) -> bytes:
+    """One record over an ``EmergencyGrant`` or a ``GrantCountersignature``."""
+    members = {
+        "EmergencyGrant": EMERGENCY_GRANT,
+        "GrantCountersignature": GRANT_COUNTERSIGNATURE,
+    }[primary_type]
+    signature = sign_typed(
+        officer.key,
+        lane,
+        message,
+        domain_name="Relief EmergencyLane",
+        primary_type=primary_type,
+        members=members,
+        chain_id=chain_id,
+    )
+    return record(officer.officer_id, officer.key.address, signature)
 
 
 def sign_action(

@@ -38,13 +38,14 @@ def spare_brownie_its_waits(provider):
 
 
 @pytest.fixture(scope="session")
-def deployed(RoleManager, OfficerRegistry, BenefitToken, AllowanceVault):  # noqa: N803 - Brownie's names
+def deployed(RoleManager, OfficerRegistry, BenefitToken, AllowanceVault, EmergencyLane):  # noqa: N803 - Brownie's names
     """The contracts with two programmes in force and a fresh attestation of the reserve."""
     contracts = {
         "RoleManager": RoleManager,
         "OfficerRegistry": OfficerRegistry,
         "BenefitToken": BenefitToken,
         "AllowanceVault": AllowanceVault,
+        "EmergencyLane": EmergencyLane,
     }
     spare_brownie_its_waits(brownie.web3.provider)
     relief = deploy(contracts, brownie.accounts)
@@ -82,6 +83,12 @@ def token(relief):
 def vault(relief):
     """The vault."""
     return relief.vault
+
+
+@pytest.fixture
+def lane(relief):
+    """The emergency lane."""
+    return relief.lane
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import brownie
 import pytest
 from approvals import Officer, account_named, sign_action
 from clock import HOUR, next_transaction_at, now
-from deployment import Relief
+from deployment import LIMITS, Relief
 from outcomes import emitted, refused, refused_as
 
 GOVERNORS, REVIEWERS = (6, 7), (2, 3)
@@ -121,6 +121,27 @@ def _manager_call(relief):
     return Action(relief.registry, relief.registry.callManager, "ManagerCall", message, (data,))
 
 
+def _grant_write_off(relief):
+    grant_id = relief.grant(relief.payees(1)[0], 10)["grantId"]
+    send = relief.lane.writeOff
+    return Action(relief.lane, send, "GrantWriteOff", {"grantId": grant_id}, (grant_id,))
+
+
+def _limits_raise(relief):
+    send, arguments = relief.lane.scheduleLimits, (tuple(LIMITS.values()),)
+    return Action(relief.lane, send, "LimitsRaise", dict(LIMITS), arguments)
+
+
+def _region_cap_raise(relief):
+    message = {"regionCode": 51, "regionDigits": 2, "cap": 10**12}
+    send, arguments = relief.lane.scheduleRegionCap, tuple(message.values())
+    return Action(relief.lane, send, "RegionCapRaise", message, arguments)
+
+
+def _unpause_grants(relief):
+    return Action(relief.lane, relief.lane.unpause, "UnpauseGrants", {}, ())
+
+
 ACTIONS = [
     _batch_cancellation,
     _stream_cancellation,
@@ -134,6 +155,10 @@ ACTIONS = [
     _signer_addition,
     _signer_removal,
     _manager_call,
+    _grant_write_off,
+    _limits_raise,
+    _region_cap_raise,
+    _unpause_grants,
 ]
 
 
@@ -184,6 +209,7 @@ def test_an_action_id_serves_once_whatever_it_was_used_for(relief, action):
         relief.vault: _unpause,
         relief.token: _unpause_transfers,
         relief.registry: _manager_call,
+        relief.lane: _unpause_grants,
     }[action.contract]
     other(relief).run(relief, action_id=action_id)
     with refused("ActionUsed", action.contract, action_id):
@@ -218,7 +244,9 @@ def test_action_id_and_deadline_are_signed(relief, action, member):
 
 @pytest.mark.parametrize(
     "build",
-    [build for build in ACTIONS if build is not _unpause_transfers],  # which has no members
+    [
+        build for build in ACTIONS if build not in {_unpause_transfers, _unpause_grants}
+    ],  # no members
     ids=lambda build: build.__name__.strip("_"),
 )
 def test_what_is_done_is_signed(relief, build):

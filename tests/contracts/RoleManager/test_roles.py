@@ -1,6 +1,7 @@
 """Housekeeping roles: who may do what, and that none of them can pay, mint or approve."""
 
 import pytest
+from deployment import LIMITS
 from outcomes import refused, unauthorized
 
 ROLES = {1: "guardian", 2: "freezer", 3: "attestor", 4: "treasurer", 5: "planner"}
@@ -8,15 +9,20 @@ ROLES = {1: "guardian", 2: "freezer", 3: "attestor", 4: "treasurer", 5: "planner
 FUNCTIONS = [
     ("vault", "pause", [1], 1),
     ("token", "pauseTransfers", [], 1),
+    ("lane", "pause", [], 1),
     ("token", "freeze", ["anyone"], 2),
     ("token", "unfreeze", ["anyone"], 2),
     ("token", "attestReserve", [1, 0, 1, bytes(32)], 3),
     ("token", "lowerCap", [1], 4),
+    ("lane", "lowerLimits", [tuple(LIMITS.values())], 4),
+    ("lane", "lowerRegionCap", [51, 2, 1], 4),
     ("vault", "createProgramme", [9, 0, 0, 1, 1, [(1, 1, 0)], bytes(32)], 5),
     ("vault", "scheduleBudgetIncrease", [1, 2**79], 5),
     ("vault", "decreaseBudget", [1, 1], 5),
 ]
-each_function = pytest.mark.parametrize("row", FUNCTIONS, ids=[row[1] for row in FUNCTIONS])
+each_function = pytest.mark.parametrize(
+    "row", FUNCTIONS, ids=[f"{row[0]}.{row[1]}" for row in FUNCTIONS]
+)
 
 
 @each_function
