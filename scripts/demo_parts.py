@@ -30,6 +30,22 @@ SUPERVISOR_PAUSE_S = 0.2
 SEED = "relief-demo"
 """Of the case files and of the wallets in them."""
 
+TOKEN = 10**6
+EMERGENCY_LIMITS = {
+    "per_grant_base_units": str(2_000 * TOKEN),
+    "per_officer_base_units": str(20_000 * TOKEN),
+    "outstanding_base_units": str(100_000 * TOKEN),
+    "countersign_window_s": 5 * 86_400,
+    "per_county_base_units": str(50_000 * TOKEN),
+    "per_city_base_units": str(100_000 * TOKEN),
+    "per_province_base_units": str(200_000 * TOKEN),
+    "country_base_units": str(300_000 * TOKEN),
+    "county_overdue_base_units": str(5_000 * TOKEN),
+    "city_overdue_base_units": str(10_000 * TOKEN),
+    "province_overdue_base_units": str(20_000 * TOKEN),
+}
+"""What the emergency lane may do, amounts in base units."""
+
 ROLE_KEYS = {
     "guardian": "guardian",
     "freezer": "guardian",
@@ -88,7 +104,8 @@ class DemoChain:
         """Deploy the contracts with Brownie; officers 1 and 2 of Sichuan, each role its key."""
         config = {
             "quorum": 2,
-            "token_cap_base_units": str(10**9 * 10**6),
+            "token_cap_base_units": str(10**9 * TOKEN),
+            "emergency": {"cap_base_units": str(1_000_000 * TOKEN), "limits": EMERGENCY_LIMITS},
             "finality_depth_blocks": FINALITY_DEPTH_BLOCKS,
             "officers": [
                 {

@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 from brownie import (  # type: ignore[import-not-found]
     AllowanceVault,
     BenefitToken,
+    EmergencyLane,
     OfficerRegistry,
     RoleManager,
     accounts,
@@ -27,7 +28,13 @@ from brownie import (  # type: ignore[import-not-found]
 )
 from brownie._config import CONFIG  # type: ignore[import-not-found]
 
-from scripts.deploy_config import HOUSEKEEPING_ROLES, OFFICER_ROLES, BadConfig, read_config
+from scripts.deploy_config import (
+    EMERGENCY_LIMITS,
+    HOUSEKEEPING_ROLES,
+    OFFICER_ROLES,
+    BadConfig,
+    read_config,
+)
 from service.chain.signers import read_passphrase
 from service.errors import ReliefError
 
@@ -43,10 +50,14 @@ EOA_SIGNER = 1
 
 # The functions that each housekeeping role may call: (contract key, function name, argument types).
 HOUSEKEEPING = {
-    "guardian": [("vault", "pause(uint8)"), ("token", "pauseTransfers()")],
+    "guardian": [("vault", "pause(uint8)"), ("token", "pauseTransfers()"), ("lane", "pause()")],
     "freezer": [("token", "freeze(address)"), ("token", "unfreeze(address)")],
     "attestor": [("token", "attestReserve(uint80,uint80,uint40,bytes32)")],
-    "treasurer": [("token", "lowerCap(uint80)")],
+    "treasurer": [
+        ("token", "lowerCap(uint80)"),
+        ("lane", "lowerLimits((uint64,uint80,uint80,uint32" + ",uint80" * 7 + "))"),
+        ("lane", "lowerRegionCap(uint24,uint8,uint80)"),
+    ],
     "programme_manager": [
         (
             "vault",
@@ -73,16 +84,27 @@ def main() -> None:
     manager = RoleManager.deploy(deployer, sender)
     officers = [_new_officer(officer) for officer in plan["officers"]]
     registry = OfficerRegistry.deploy(manager, plan["quorum"], officers, sender)
-    # The token names its first minter for good at birth, so the vault's address is worked out from
-    # the deployer's nonce: the token takes the next one, the vault the one after.
-    vault_address = deployer.get_deployment_address(deployer.nonce + 1)
-    cap = int(plan["token_cap_base_units"])
-    token = BenefitToken.deploy(manager, registry, vault_address, cap, sender)
+    # The token names its two minters for good at birth, so their addresses are worked out from the
+    # deployer's nonce: the token takes the next one, the vault the one after, then the lane.
+    minters = [deployer.get_deployment_address(deployer.nonce + i) for i in (1, 2)]
+    emergency = plan["emergency"]
+    caps = int(plan["token_cap_base_units"]), int(emergency["cap_base_units"])
+    token = BenefitToken.deploy(manager, registry, *minters, *caps, sender)
     vault = AllowanceVault.deploy(manager, token, registry, sender)
-    if vault.address != vault_address:
-        raise RuntimeError(f"the vault stands at {vault.address}, not at {vault_address}")
+    limits = tuple(int(emergency["limits"][name]) for name in EMERGENCY_LIMITS)
+    lane = EmergencyLane.deploy(manager, token, registry, limits, sender)
+    if [vault.address, lane.address] != minters:
+        raise RuntimeError(
+            f"vault and lane stand at {vault.address} and {lane.address}, not at {minters}"
+        )
 
-    contracts = {"vault": vault, "token": token, "registry": registry, "manager": manager}
+    contracts = {
+        "vault": vault,
+        "token": token,
+        "registry": registry,
+        "manager": manager,
+        "lane": lane,
+    }
     roles = _hand_over_roles(contracts, plan["roles"], deployer, sender)
     deployment = {
         "chain_id": chain.id,

@@ -29,6 +29,24 @@ HOUSEKEEPING_ROLES = {
 }
 """Roles of accounts, by their numbers in the role manager; none of them can pay."""
 
+EMERGENCY_LIMITS = (
+    "per_grant_base_units",
+    "per_officer_base_units",
+    "outstanding_base_units",
+    "countersign_window_s",
+    "per_county_base_units",
+    "per_city_base_units",
+    "per_province_base_units",
+    "country_base_units",
+    "county_overdue_base_units",
+    "city_overdue_base_units",
+    "province_overdue_base_units",
+)
+"""Limits of the emergency lane, in the contract's order."""
+
+COUNTERSIGN_WINDOW_S = (86_400, 14 * 86_400)
+"""Shortest and longest time for countersigning (``MIN_``, ``MAX_COUNTERSIGN_WINDOW``)."""
+
 MAX_OFFICERS = 100
 """At deployment: their data lies in the registry's creation code, which has room for about 128
 (EIP-3860). The governors add more."""
@@ -38,9 +56,20 @@ MAX_OFFICER_ID = 2**32 - 1
 MAX_AMOUNT_BASE_UNITS = 2**80 - 1
 """The token keeps its totals in 80 bits."""
 
+MAX_GRANT_BASE_UNITS = 2**64 - 1
+"""An entry's amount has 8 bytes."""
+
 _AMOUNT = re.compile("[0-9]{1,25}")
 _ZERO = "0x" + "00" * 20
-_CONFIG = ("quorum", "token_cap_base_units", "finality_depth_blocks", "officers", "roles")
+_CONFIG = (
+    "quorum",
+    "token_cap_base_units",
+    "emergency",
+    "finality_depth_blocks",
+    "officers",
+    "roles",
+)
+_EMERGENCY = ("cap_base_units", "limits")
 _OFFICER = ("officer_id", "roles", "region_code", "region_digits", "signer")
 
 
@@ -104,6 +133,8 @@ def problems_of(config: Any, *, deployer: str) -> list[str]:
         check.whole_number(members["quorum"], "quorum", MIN_QUORUM, MAX_OFFICER_ID)
     if "token_cap_base_units" in members:
         check.amount(members["token_cap_base_units"], "token_cap_base_units")
+    if "emergency" in members:
+        _check_emergency(check, members["emergency"])
     if "finality_depth_blocks" in members:
         check.whole_number(members["finality_depth_blocks"], "finality_depth_blocks", 0, None)
     if "officers" in members:
@@ -116,6 +147,25 @@ def problems_of(config: Any, *, deployer: str) -> list[str]:
                 for path, account in check.items(accounts, f"roles.{role}")
             )
     return check.problems
+
+
+def _check_emergency(check: _Check, emergency: Any) -> None:
+    members = check.members(emergency, "emergency", _EMERGENCY)
+    if "cap_base_units" in members:
+        check.amount(members["cap_base_units"], "emergency.cap_base_units")
+    if "limits" not in members:
+        return
+    limits = check.members(members["limits"], "emergency.limits", EMERGENCY_LIMITS)
+    for name, value in limits.items():
+        path = f"emergency.limits.{name}"
+        if name == "countersign_window_s":
+            check.whole_number(value, path, *COUNTERSIGN_WINDOW_S)
+        else:
+            check.amount(
+                value,
+                path,
+                MAX_GRANT_BASE_UNITS if name == "per_grant_base_units" else MAX_AMOUNT_BASE_UNITS,
+            )
 
 
 def _check_officers(check: _Check, officers: Any, quorum: Any) -> None:
@@ -207,11 +257,11 @@ class _Check:
             return value
         return None
 
-    def amount(self, value: Any, path: str) -> None:
+    def amount(self, value: Any, path: str, most: int = MAX_AMOUNT_BASE_UNITS) -> None:
         if not (isinstance(value, str) and _AMOUNT.fullmatch(value)):
             self.add(path, f'{_shown(value)} is no amount: base units as digits, "1000000"')
-        elif not 1 <= int(value) <= MAX_AMOUNT_BASE_UNITS:
-            self.add(path, f"{value} is not " + _range(1, MAX_AMOUNT_BASE_UNITS))
+        elif not 1 <= int(value) <= most:
+            self.add(path, f"{value} is not " + _range(1, most))
 
     def one_of(self, value: Any, path: str, known: Collection[str]) -> str | None:
         if isinstance(value, str) and value in known:

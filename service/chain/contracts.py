@@ -27,9 +27,17 @@ ARTIFACTS = {
     "token": "BenefitToken",
     "registry": "OfficerRegistry",
     "manager": "RoleManager",
+    "lane": "EmergencyLane",
 }
 
-LIBRARY_ARTIFACTS = ("Entries", "OfficerSignatures", "Regions", "RollingSum", "ECDSA")
+LIBRARY_ARTIFACTS = (
+    "Entries",
+    "OfficerSignatures",
+    "OverdueDays",
+    "Regions",
+    "RollingSum",
+    "ECDSA",
+)
 """Libraries whose errors a contract's own ABI may leave out."""
 
 ERROR_STRING = bytes.fromhex("08c379a0")
@@ -88,7 +96,7 @@ class DecodedEvent:
     Attributes
     ----------
     contract
-        Key of the contract: ``vault``, ``token``, ``registry``, ``manager``.
+        Key of the contract: ``vault``, ``token``, ``registry``, ``manager``, ``lane``.
     args
         Arguments by name.
     inputs
@@ -110,7 +118,7 @@ class DecodedEvent:
 
 
 class Contracts:
-    """The four contracts of a deployment.
+    """The five contracts of a deployment.
 
     Parameters
     ----------
@@ -151,7 +159,7 @@ class Contracts:
 
     @property
     def addresses(self) -> list[str]:
-        """Addresses of all four."""
+        """Addresses of all five."""
         return [self.deployment.contracts[key].address for key in CONTRACT_KEYS]
 
     def address(self, key: str) -> str:

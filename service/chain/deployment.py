@@ -13,7 +13,7 @@ from eth_utils.crypto import keccak
 from service.chain.rpc import Rpc
 from service.errors import ConfigurationError
 
-CONTRACT_KEYS = ("vault", "token", "registry", "manager")
+CONTRACT_KEYS = ("vault", "token", "registry", "manager", "lane")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Deployment:
     finality_depth_blocks
         Blocks after which inclusion is final; 0 on a chain with instant finality.
     contracts
-        By key: ``vault``, ``token``, ``registry``, ``manager``.
+        By key: ``vault``, ``token``, ``registry``, ``manager``, ``lane``.
     roles
         Accounts of each housekeeping role, by name (``attestor``, …).
     """
@@ -76,6 +76,11 @@ class Deployment:
     def manager(self) -> str:
         """Address of the RoleManager."""
         return self.contracts["manager"].address
+
+    @property
+    def lane(self) -> str:
+        """Address of the EmergencyLane."""
+        return self.contracts["lane"].address
 
 
 def load_deployment(path: Path, *, finality_depth_blocks: int | None = None) -> Deployment:

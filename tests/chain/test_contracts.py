@@ -23,7 +23,7 @@ def address(number: int) -> str:
 
 @pytest.fixture(scope="module")
 def contracts() -> Contracts:
-    keys = ("vault", "token", "registry", "manager")
+    keys = ("vault", "token", "registry", "manager", "lane")
     deployment = parse_deployment(
         {
             "chain_id": 1,

@@ -22,7 +22,9 @@ def content() -> dict[str, Any]:
         "chain_id": 31337,
         "deployment_block": 3,
         "finality_depth_blocks": 12,
-        "contracts": {key: dict(contract) for key in ("vault", "token", "registry", "manager")},
+        "contracts": {
+            key: dict(contract) for key in ("vault", "token", "registry", "manager", "lane")
+        },
         "roles": {"attestor": {"id": 3, "accounts": [contract["address"].lower()]}},
     }
 

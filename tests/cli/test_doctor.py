@@ -79,6 +79,30 @@ def test_a_second_administrator_fails(chain_cli: Cli, deployed: Deployed) -> Non
     assert deployed.deployer.address in check["detail"]
 
 
+def test_it_says_what_the_emergency_lane_may_still_grant(chain_cli: Cli) -> None:
+    check = _by_name(chain_cli("doctor", "--json").json)["emergency lane"]
+    assert check["status"] == "ok"
+    assert check["detail"].startswith("1000000.00 of 1000000.00 left to grant, 0.00 not")
+
+
+def test_a_paused_lane_is_a_warning(chain_cli: Cli, deployed: Deployed) -> None:
+    deployed.send(deployed.roles["guardian"], "lane", "pause")
+    check = _by_name(chain_cli("doctor", "--json").json)["running"]
+    assert (check["status"], check["detail"]) == ("warning", "paused: emergency grants")
+
+
+def test_a_lane_that_is_no_minter_any_more_fails(chain_cli: Cli, deployed: Deployed) -> None:
+    action, deadline = bytes(31) + b"\x01", deployed.now() + 3_600
+    members = [("minter", "address"), ("actionId", "bytes32"), ("deadline", "uint40")]
+    message = {"minter": deployed.lane, "actionId": action, "deadline": deadline}
+    signed = deployed.sign_action("token", "MinterRemoval", members, message, [1, 2])
+    sender = deployed.roles["guardian"]
+    deployed.send(sender, "token", "removeMinter", deployed.lane, action, deadline, signed)
+    ran = chain_cli("doctor", "--json")
+    assert ran.code == 1
+    assert _by_name(ran.json)["joined"]["detail"] == "the lane is no minter of the token"
+
+
 def test_a_key_open_to_others_fails(chain_cli: Cli) -> None:
     (chain_cli.app.settings.resolved_keys_dir / "attestor.json").chmod(0o644)
     ran = chain_cli("doctor", "--json")

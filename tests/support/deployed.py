@@ -72,7 +72,7 @@ def default_officers() -> dict[int, tuple[int, int, int]]:
 
 @dataclass
 class Deployed:
-    """The four contracts on a development chain, with the keys of everybody concerned.
+    """The five contracts on a development chain, with the keys of everybody concerned.
 
     Attributes
     ----------
@@ -101,6 +101,10 @@ class Deployed:
     @property
     def registry(self) -> str:
         return self.deployment.registry
+
+    @property
+    def lane(self) -> str:
+        return self.deployment.lane
 
     def write(self, path: Path) -> Path:
         """Write the deployment file as scripts/deploy.py does."""
@@ -194,6 +198,7 @@ class Deployed:
             "vault": "Relief AllowanceVault",
             "token": "Relief Benefit Token",
             "registry": "Relief OfficerRegistry",
+            "lane": "Relief EmergencyLane",
         }
         return {
             "name": names[key],
@@ -308,10 +313,13 @@ def mined(ask: Callable[..., Any], tx_hash: str) -> dict[str, Any]:
 
 
 HOUSEKEEPING = {
-    "guardian": (1, [("vault", "pause"), ("token", "pauseTransfers")]),
+    "guardian": (1, [("vault", "pause"), ("token", "pauseTransfers"), ("lane", "pause")]),
     "freezer": (2, [("token", "freeze"), ("token", "unfreeze")]),
     "attestor": (3, [("token", "attestReserve")]),
-    "treasurer": (4, [("token", "lowerCap")]),
+    "treasurer": (
+        4,
+        [("token", "lowerCap"), ("lane", "lowerLimits"), ("lane", "lowerRegionCap")],
+    ),
     "programme_manager": (
         5,
         [
@@ -323,15 +331,33 @@ HOUSEKEEPING = {
 }
 
 
+TOKENS = 10**6
+EMERGENCY_LIMITS = {
+    "perGrant": 1_000 * TOKENS,
+    "perOfficer": 10_000 * TOKENS,
+    "outstanding": 20_000 * TOKENS,
+    "countersignWindow": 5 * 86_400,
+    "perCounty": 10_000 * TOKENS,
+    "perCity": 20_000 * TOKENS,
+    "perProvince": 30_000 * TOKENS,
+    "country": 40_000 * TOKENS,
+    "countyOverdue": 1_500 * TOKENS,
+    "cityOverdue": 3_000 * TOKENS,
+    "provinceOverdue": 6_000 * TOKENS,
+}
+"""Of the emergency lane, in the contract's order."""
+
+
 def deploy(
     node: DevNode,
     *,
     officers: Mapping[int, tuple[int, int, int]] | None = None,
     quorum: int = 2,
     token_cap: int = 2**79,
+    lane_cap: int = 10**6 * TOKENS,
     finality_depth_blocks: int = 0,
 ) -> Deployed:
-    """Deploy the four contracts, grant the housekeeping roles, and give up administration."""
+    """Deploy the five contracts, grant the housekeeping roles, and give up administration."""
     rpc = Rpc(node.rpc_url)
     deployer = account("deployer")
     keys = {number: account(f"officer {number}") for number in (officers or default_officers())}
@@ -361,22 +387,34 @@ def deploy(
     )
     nonce = int(rpc.call("eth_getTransactionCount", deployer.address, "latest"), 16)
     vault_address = contract_address(deployer.address, nonce + 1)
+    lane_address = contract_address(deployer.address, nonce + 2)
     token = create(
         "BenefitToken",
-        ["address", "address", "address", "uint80"],
+        ["address", "address", "address", "address", "uint80", "uint80"],
         manager,
         registry,
         vault_address,
+        lane_address,
         token_cap,
+        lane_cap,
     )
     vault = create("AllowanceVault", ["address", "address", "address"], manager, token, registry)
-    assert vault == vault_address
+    lane = create(
+        "EmergencyLane",
+        ["address", "address", "address", "(uint64,uint80,uint80,uint32" + ",uint80" * 7 + ")"],
+        manager,
+        token,
+        registry,
+        tuple(EMERGENCY_LIMITS.values()),
+    )
+    assert (vault, lane) == (vault_address, lane_address)
 
     names = {
         "vault": ("AllowanceVault", vault),
         "token": ("BenefitToken", token),
         "registry": ("OfficerRegistry", registry),
         "manager": ("RoleManager", manager),
+        "lane": ("EmergencyLane", lane),
     }
     content: dict[str, Any] = {
         "chain_id": node.chain_id,
@@ -425,7 +463,7 @@ def deploy(
 
 def selector(key: str, function: str) -> bytes:
     """Selector of a function, from its artifact."""
-    name = {"vault": "AllowanceVault", "token": "BenefitToken"}[key]
+    name = {"vault": "AllowanceVault", "token": "BenefitToken", "lane": "EmergencyLane"}[key]
     (entry,) = [
         item
         for item in load_abi(ARTIFACTS_DIR, name)

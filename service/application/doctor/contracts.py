@@ -12,7 +12,7 @@ from eth_utils.crypto import keccak
 from service.application.context import Application
 from service.application.doctor.checks import Check, failed, passed, warned
 from service.errors import ConfigurationError
-from service.units import format_duration, format_unix_s
+from service.units import format_amount, format_duration, format_unix_s
 
 ADMINISTRATOR = 0
 """Role that grants and revokes the others (OpenZeppelin's ``ADMIN_ROLE``)."""
@@ -20,15 +20,25 @@ ADMINISTRATOR = 0
 RESERVE_WARNING_S = 28 * 86_400
 """A week before an attestation is too old for new commitments (``RESERVE_MAX_AGE``: 35 days)."""
 
+LANE_WARNING_SHARE = 0.2
+"""Part of the lane's cap in the token below which governors should plan a higher one."""
+
 _PUSH1, _PUSH32 = 0x60, 0x7F
 _WORD = 32
 _OPERATIONS = {1: "approvals", 2: "execution", 4: "withdrawals"}
 
 HOUSEKEEPING = {
-    "guardian": (("vault", "pause(uint8)"), ("token", "pauseTransfers()")),
+    "guardian": (("vault", "pause(uint8)"), ("token", "pauseTransfers()"), ("lane", "pause()")),
     "freezer": (("token", "freeze(address)"), ("token", "unfreeze(address)")),
     "attestor": (("token", "attestReserve(uint80,uint80,uint40,bytes32)"),),
-    "treasurer": (("token", "lowerCap(uint80)"),),
+    "treasurer": (
+        ("token", "lowerCap(uint80)"),
+        (
+            "lane",
+            "lowerLimits((uint64,uint80,uint80,uint32" + ",uint80" * 7 + "))",
+        ),
+        ("lane", "lowerRegionCap(uint24,uint8,uint80)"),
+    ),
     "programme_manager": (
         (
             "vault",
@@ -133,27 +143,38 @@ def examine_wiring(app: Application) -> Iterator[Check]:
         ("vault", "token"): deployment.token,
         ("vault", "registry"): deployment.registry,
         ("registry", "manager"): deployment.manager,
+        ("token", "emergencyLane"): deployment.lane,
+        ("lane", "token"): deployment.token,
+        ("lane", "registry"): deployment.registry,
     }
     wrong = [
         f"{key}.{function}() is {found}, not {address}"
         for (key, function), address in expected.items()
         if (found := contracts.read(rpc, key, function)) != address
     ]
-    if not contracts.read(rpc, "token", "minter", deployment.vault)["active"]:
-        wrong.append("the vault is no minter of the token")
+    wrong += [
+        f"the {key} is no minter of the token"
+        for key in ("vault", "lane")
+        if not contracts.read(rpc, "token", "minter", deployment.contracts[key].address)["active"]
+    ]
     if wrong:
         yield failed("contracts", "joined", "; ".join(wrong))
     else:
-        yield passed("contracts", "joined", "vault, token, registry and manager know each other")
+        yield passed(
+            "contracts", "joined", "vault, token, registry, manager and lane know each other"
+        )
     bits = contracts.read(rpc, "vault", "pausedOperations")
     paused = [name for bit, name in _OPERATIONS.items() if bits & bit]
     if contracts.read(rpc, "token", "transfersPaused"):
         paused.append("transfers")
+    if contracts.read(rpc, "lane", "paused"):
+        paused.append("emergency grants")
     if paused:
         yield warned("contracts", "running", f"paused: {', '.join(paused)}")
     else:
         yield passed("contracts", "running", "nothing is paused")
     yield _reserve(app)
+    yield _lane_room(app)
 
 
 def _reserve(app: Application) -> Check:
@@ -167,6 +188,21 @@ def _reserve(app: Application) -> Check:
     if age_s > RESERVE_WARNING_S:
         return warned("contracts", "reserve", f"{detail}; after 35 days no batch can be approved")
     return passed("contracts", "reserve", detail)
+
+
+def _lane_room(app: Application) -> Check:
+    """What the emergency lane may still mint: its cap counts all it ever minted."""
+    contracts, rpc = app.contracts, app.rpc
+    minter = contracts.read(rpc, "token", "minter", app.deployment.lane)
+    left = minter["cap"] - minter["committed"] - minter["minted"]
+    outstanding = contracts.read(rpc, "lane", "outstanding")
+    detail = (
+        f"{format_amount(left)} of {format_amount(minter['cap'])} left to grant, "
+        f"{format_amount(outstanding)} not countersigned"
+    )
+    if left < LANE_WARNING_SHARE * minter["cap"]:
+        return warned("contracts", "emergency lane", f"{detail}; a higher cap takes 14 days")
+    return passed("contracts", "emergency lane", detail)
 
 
 def examine_roles(app: Application) -> Iterator[Check]:

@@ -6,9 +6,10 @@ import {IAccessManager} from "@openzeppelin/contracts/access/manager/IAccessMana
 import {IAllowanceVault} from "../../../contracts/interfaces/IAllowanceVault.sol";
 import {IBenefitToken} from "../../../contracts/interfaces/IBenefitToken.sol";
 import {IOfficerRegistry} from "../../../contracts/interfaces/IOfficerRegistry.sol";
+import {IEmergencyLane} from "../../../contracts/interfaces/IEmergencyLane.sol";
 import {Cheats} from "../Vm.sol";
 
-/// @title The four contracts deployed as scripts/deploy.py does it, and officers who can sign
+/// @title The five contracts deployed as scripts/deploy.py does it, and officers who can sign
 /// @notice Type strings, record format and chunk tree are written here from docs/contracts.md, not taken from the
 /// contracts. The contracts come from their own artifacts, so a change of a test does not compile them again.
 contract Relief is Cheats {
@@ -24,6 +25,8 @@ contract Relief is Cheats {
     uint80 public constant WIDE_TIER = 600_000e6;
     uint32 public constant CHALLENGE_DELAY = 1 days;
 
+    uint80 public constant LANE_CAP = 50_000e6;
+
     address public constant GUARDIAN = address(0xA001);
     address public constant FREEZER = address(0xA002);
     address public constant ATTESTOR = address(0xA003);
@@ -35,6 +38,7 @@ contract Relief is Cheats {
     IOfficerRegistry public immutable registry;
     IBenefitToken public immutable token;
     IAllowanceVault public immutable vault;
+    IEmergencyLane public immutable lane;
 
     constructor() {
         vm.warp(1_800_000_000);
@@ -42,11 +46,19 @@ contract Relief is Cheats {
         registry =
             IOfficerRegistry(_deploy("OfficerRegistry.sol:OfficerRegistry", abi.encode(manager, 2, _firstOfficers())));
         address vaultAddress = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 1);
+        address laneAddress = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 2);
         token = IBenefitToken(
-            _deploy("BenefitToken.sol:BenefitToken", abi.encode(manager, registry, vaultAddress, uint80(1e16)))
+            _deploy(
+                "BenefitToken.sol:BenefitToken",
+                abi.encode(manager, registry, vaultAddress, laneAddress, uint80(1e16), LANE_CAP)
+            )
         );
         vault = IAllowanceVault(_deploy("AllowanceVault.sol:AllowanceVault", abi.encode(manager, token, registry)));
+        lane = IEmergencyLane(
+            _deploy("EmergencyLane.sol:EmergencyLane", abi.encode(manager, token, registry, laneLimits()))
+        );
         vm.assertEq(address(vault), vaultAddress);
+        vm.assertEq(address(lane), laneAddress);
 
         _grant(1, GUARDIAN, address(vault), IAllowanceVault.pause.selector);
         _grant(1, GUARDIAN, address(token), IBenefitToken.pauseTransfers.selector);
@@ -80,6 +92,23 @@ contract Relief is Cheats {
         selectors[0] = selector;
         manager.setTargetFunctionRole(target, selectors, role);
         manager.grantRole(role, holder, 0);
+    }
+
+    /// @notice The lane's limits: near enough to be met by a sequence of grants of up to 1,000 tokens.
+    function laneLimits() public pure returns (IEmergencyLane.Limits memory) {
+        return IEmergencyLane.Limits({
+            perGrant: 1_000e6,
+            perOfficer: 4_000e6,
+            outstanding: 5_000e6,
+            countersignWindow: 3 days,
+            perCounty: 5_000e6,
+            perCity: 6_000e6,
+            perProvince: 7_000e6,
+            country: 8_000e6,
+            countyOverdue: 500e6,
+            cityOverdue: 1_000e6,
+            provinceOverdue: 1_500e6
+        });
     }
 
     // --------------------------------------------------------------------------------------------------- officers
