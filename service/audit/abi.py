@@ -20,16 +20,24 @@ STRUCTS = {
         uint24 regionCode, uint8 regionDigits, uint16 chunkSize, bytes32 chunksRoot,
         bytes32 manifestHash, uint32 count, uint80 total, uint40 start, uint32 cliff,
         uint32 duration, uint32 cadence, uint40 executeBefore, uint40 expiresAt""",
+    "EmergencyGrant": """
+        bytes32 grantId, uint32 officer, address payee, uint64 amount, uint24 regionCode,
+        uint8 regionDigits, bytes32 caseCommitment, uint40 validUntil""",
+    "Limits": """
+        uint64 perGrant, uint80 perOfficer, uint80 outstanding, uint32 countersignWindow,
+        uint80 perCounty, uint80 perCity, uint80 perProvince, uint80 country,
+        uint80 countyOverdue, uint80 cityOverdue, uint80 provinceOverdue""",
 }
 
 
 class Contract(StrEnum):
-    """The four contracts of a deployment."""
+    """The five contracts of a deployment."""
 
     VAULT = "vault"
     TOKEN = "token"  # noqa: S105  # no password
     REGISTRY = "registry"
     MANAGER = "manager"
+    LANE = "lane"
 
 
 DECLARATIONS = {
@@ -116,6 +124,24 @@ event RoleRevoked(uint64 indexed roleId, address indexed account);
 event TargetAdminDelayUpdated(address indexed target, uint32 delay, uint48 since);
 event TargetClosed(address indexed target, bool closed);
 event TargetFunctionRoleUpdated(address indexed target, bytes4 selector, uint64 indexed roleId);
+""",
+    Contract.LANE: """
+event AuthorityUpdated(address authority);
+event EIP712DomainChanged();
+event GrantMade(bytes32 indexed grantId, uint32 indexed officer, address indexed payee,
+    EmergencyGrant grant, uint40 overdueFrom, uint256 outstanding, bytes signatures, uint64 seq);
+event GrantCountersigned(bytes32 indexed grantId, uint32 indexed officer, uint40 deadline, uint256
+    outstanding, bytes signatures, uint64 seq);
+event GrantWrittenOff(bytes32 indexed grantId, uint256 outstanding, bytes32 actionId, bytes
+    signatures, uint64 seq);
+event LimitsRaiseScheduled(Limits limits, uint40 appliesFrom, bytes32 actionId, bytes signatures,
+    uint64 seq);
+event LimitsChanged(Limits limits, uint64 seq);
+event RegionCapRaiseScheduled(uint24 indexed regionCode, uint8 regionDigits, uint80 cap, uint40
+    appliesFrom, bytes32 actionId, bytes signatures, uint64 seq);
+event RegionCapChanged(uint24 indexed regionCode, uint8 regionDigits, uint80 cap, uint64 seq);
+event GrantsPaused(uint64 seq);
+event GrantsUnpaused(bytes32 actionId, bytes signatures, uint64 seq);
 """,
 }
 

@@ -19,7 +19,8 @@ ALONE = 1 << 31
 MAX_DURATION_S = 2**31 - 2
 TREE_DEPTH = 8
 MAX_CHUNKS = 256
-BUCKET_S = 6 * 86_400
+DAY_S = 86_400
+BUCKET_S = 6 * DAY_S
 BUCKETS = 6
 BASE_UNITS_PER_TOKEN = 10**6
 
@@ -180,6 +181,11 @@ def region_covers(outer: tuple[int, int], inner: tuple[int, int]) -> bool:
     """Whether a region (code, digits) is another or stands above it."""
     (outer_code, outer_digits), (code, digits) = outer, inner
     return outer_digits <= digits and outer_code == code // 10 ** (digits - outer_digits)
+
+
+def midnight_at_or_after(time: int) -> int:
+    """Return the first midnight UTC at or after a Unix time."""
+    return -(-time // DAY_S) * DAY_S
 
 
 def ancestors(code: int, digits: int) -> Iterator[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""The four contracts that belong together, found from the vault's address alone."""
+"""The five contracts that belong together, found from the vault's address alone."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Deployment:
 
 
 def discover(node: Node, vault: bytes, block: int) -> Deployment:
-    """Ask the vault for its token and registry, and the registry for its manager.
+    """Ask the vault for its token and registry, these for emergency lane and manager.
 
     Raises
     ------
@@ -75,6 +75,7 @@ def discover(node: Node, vault: bytes, block: int) -> Deployment:
         Contract.TOKEN: token,
         Contract.REGISTRY: registry,
         Contract.MANAGER: as_address(ask(registry, "manager")),
+        Contract.LANE: as_address(ask(token, "emergencyLane")),
     }
     codes = node.batch(
         "eth_getCode", [(hex_text(address), hex(block)) for address in addresses.values()]

@@ -76,6 +76,14 @@ class Code(StrEnum):
     STREAM_MISMATCH = "stream_mismatch"
     CANCEL_MISMATCH = "cancel_mismatch"
     PAUSE_IGNORED = "pause_ignored"
+    # What the emergency lane granted.
+    GRANT_REPEATED = "grant_repeated"
+    GRANT_UNKNOWN = "grant_unknown"
+    GRANT_RULE_BROKEN = "grant_rule_broken"
+    GRANT_ABOVE_CAP = "grant_above_cap"
+    GRANT_WHILE_CLOSED = "grant_while_closed"
+    GRANT_SUM_MISMATCH = "grant_sum_mismatch"
+    LIMITS_RULE_BROKEN = "limits_rule_broken"
     # The token.
     BALANCE_IMPOSSIBLE = "balance_impossible"
     FREEZE_IGNORED = "freeze_ignored"
@@ -116,6 +124,8 @@ class Place:
         The payout's index in the batch.
     number
         The payout's number in the programme.
+    grant
+        Id of an emergency grant, 0x-hex.
     """
 
     block: int | None = None
@@ -123,6 +133,7 @@ class Place:
     batch: str | None = None
     index: int | None = None
     number: int | None = None
+    grant: str | None = None
 
 
 NOWHERE = Place()

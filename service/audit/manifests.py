@@ -68,7 +68,7 @@ class ManifestCheck:
     findings: Findings
     checked: int = 0
     lines: dict[bytes, list[Line]] = field(default_factory=dict)
-    _paid: dict[str, tuple[bytes, int]] = field(default_factory=dict)
+    _paid: dict[str, str] = field(default_factory=dict)
 
     def run(self, time: int, progress: Progress) -> None:
         """Check the manifest of every approved batch.
@@ -78,6 +78,8 @@ class ManifestCheck:
         time
             Unix time of the last block: what can no longer be paid then does not count twice.
         """
+        for case, grant in self.state.lane.cases.items():
+            self._paid[case.hex()] = f"grant {hex_text(grant)} of the emergency lane"
         batches = sorted(self.state.batches.values(), key=lambda b: (b.block, b.first_number))
         for done, batch in enumerate(batches, 1):
             self._check(batch, time)
@@ -185,12 +187,12 @@ class ManifestCheck:
         for line, payout in zip(lines, self.state.payouts(batch), strict=False):
             if not _counts(batch, payout.status, time):
                 continue
-            first = self._paid.setdefault(line.commitment, (batch.id, line.index))
-            if first != (batch.id, line.index):
+            name = f"payout {line.index} of batch {hex_text(batch.id)}"
+            first = self._paid.setdefault(line.commitment, name)
+            if first != name:
                 self.findings.error(
                     Code.COMMITMENT_REPEATED,
-                    f"case {line.commitment} has payout {line.index} of batch "
-                    f"{hex_text(batch.id)} and payout {first[1]} of batch {hex_text(first[0])}",
+                    f"case {line.commitment} has {name} and {first}",
                     batch.place(None, line.index),
                     expected="one payout",
                     found=line.commitment,

@@ -26,7 +26,7 @@ from service.audit.signatures import (
 )
 from service.audit.state import Officer, Registry, Signer
 
-MAKER, REVIEWER, GOVERNOR = 1, 2, 8
+MAKER, REVIEWER, EMERGENCY, GOVERNOR = 1, 2, 4, 8
 ALL_ROLES = 15
 ADDITION_DELAY_S = 2 * 86_400
 WHOLE_COUNTRY = (0, 0)
@@ -304,6 +304,24 @@ class Officers:
                 expected=reviewers,
                 found=len(others),
             )
+
+    def prove_one(
+        self, event: Event, digest: bytes, role: int, region: tuple[int, int], place: Place
+    ) -> int | None:
+        """Check that exactly one officer signed (``requireOne``); return who, None if not one."""
+        given = self._signed_by(digest, event.args["signatures"], event.timestamp, place)
+        for record in given:
+            self._require(record, role, region, place)
+        if len(given) == 1:
+            return given[0].officer_id
+        self.findings.error(
+            Code.GRANT_RULE_BROKEN,
+            f"{event.name} was signed by {len(given)} officers",
+            place,
+            expected=1,
+            found=len(given),
+        )
+        return None
 
     def _signed_by(self, digest: bytes, blob: bytes, time: int, place: Place) -> list[Record]:
         """Return the records, each recovered and of a signer in force; name those that are not."""

@@ -14,6 +14,7 @@ from service.audit.database import Snapshot
 from service.audit.decode import Event, address_text, hex_text
 from service.audit.deployment import Deployment, discover
 from service.audit.findings import Code, Findings, Place
+from service.audit.lane import LaneReplay
 from service.audit.manifests import ManifestCheck
 from service.audit.officers import Officers
 from service.audit.programmes import ProgrammeReplay
@@ -83,7 +84,9 @@ class Replayer:
             self.call_of,
         )
         vault, token = addresses[Contract.VAULT], addresses[Contract.TOKEN]
-        self.token = TokenReplay(self.state, self.findings, self.officers, vault)
+        lane = addresses[Contract.LANE]
+        self.token = TokenReplay(self.state, self.findings, self.officers, vault, lane)
+        self.lane = LaneReplay(self.state, self.findings, self.officers, self.token, lane, token)
         self.vault = VaultReplay(self.state, self.findings, self.officers, self.token, vault, token)
         streams = StreamReplay(self.vault, self.findings)
         programmes = ProgrammeReplay(self.state, self.findings, self.token)
@@ -107,6 +110,8 @@ class Replayer:
             handler = self._vault_handlers.get(event.name)
             if handler is not None:
                 handler(event)
+        elif event.contract is Contract.LANE:
+            self.lane.apply(event)
         elif event.contract is Contract.REGISTRY:
             self.officers.apply(event)
             if event.name == "ManagerCalled":
@@ -132,8 +137,7 @@ class Replayer:
         seq = event.args.get("seq")
         if seq is None:
             return
-        registry = self.state.registry
-        before = self.state.vault_seq if event.contract is Contract.VAULT else registry.seq
+        before = self._counted(event.contract)
         if seq != before + 1:
             self.begun_late |= before == 0
             self.findings.error(
@@ -148,8 +152,16 @@ class Replayer:
             )
         if event.contract is Contract.VAULT:
             self.state.vault_seq = seq
+        elif event.contract is Contract.LANE:
+            self.state.lane.seq = seq
         else:
-            registry.seq = seq
+            self.state.registry.seq = seq
+
+    def _counted(self, contract: Contract) -> int:
+        """Return the last count of a contract that counts its events."""
+        if contract is Contract.VAULT:
+            return self.state.vault_seq
+        return self.state.lane.seq if contract is Contract.LANE else self.state.registry.seq
 
     def _apply_manager(self, event: Event) -> None:
         if self._handed_over and event.name in POWERS:
@@ -180,6 +192,7 @@ class Replayer:
         committed = minter.committed if minter else 0
         if owed != committed:
             self._unequal("what is approved and unpaid is not what is committed", owed, committed)
+        self._check_lane()
         if self._administrators() != {self._registry}:
             admins = sorted(address_text(admin) for admin in self._administrators())
             self.findings.error(
@@ -196,6 +209,19 @@ class Replayer:
                 found=self.deployment.quorum,
             )
         self.vault.prove_chunks(self.call_of)
+
+    def _check_lane(self) -> None:
+        """The lane has nothing committed, and minted what it granted."""
+        minter = self.state.token.minters.get(self.deployment.addresses[Contract.LANE])
+        if minter is None:
+            return
+        if minter.committed:
+            self._unequal("the emergency lane has money committed", 0, minter.committed)
+        granted = sum(grant.amount for grant in self.state.lane.grants.values())
+        if granted != minter.minted:
+            self._unequal(
+                "the emergency lane minted another sum than it granted", granted, minter.minted
+            )
 
     def _unequal(self, message: str, expected: int, found: int) -> None:
         self.findings.error(Code.ACCOUNTING_MISMATCH, message, expected=expected, found=found)
@@ -305,7 +331,8 @@ def _replay(
         to_block=last,
         to_block_hash=header["hash"],
         events={name.value: counted for name, counted in replayer.counts.items()},
-        totals=totals(state),
+        timestamp=time,
+        totals=totals(state, time),
         evidence=reader.evidence,
         views=views,
         manifests_checked=None if manifests is None else manifests.checked,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -10,7 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from service.audit.blocks import Evidence
+from service.audit.decode import address_text, hex_text
 from service.audit.findings import Finding, Severity
+from service.audit.lane_state import Grant, GrantState
 from service.audit.state import PayoutStatus, State
 from service.units import format_amount
 
@@ -33,6 +36,10 @@ class Totals:
     streams_opened: int
     streams_cancelled: int
     withdrawals: int
+    grants: int
+    grants_outstanding: int
+    grants_overdue: int
+    grants_written_off: int
     redemptions: int
     wallets: int
     supply_base_units: int
@@ -40,10 +47,13 @@ class Totals:
     minted_base_units: int
     redeemed_base_units: int
     reserve_base_units: int
+    granted_base_units: int
+    uncountersigned_base_units: int
+    overdue_base_units: int
 
 
-def totals(state: State) -> Totals:
-    """Count and sum a state."""
+def totals(state: State, time: int) -> Totals:
+    """Count and sum a state as of a Unix time."""
     counts = dict.fromkeys(PayoutStatus, 0)
     approved = [0, 0]
     cut = 0
@@ -52,7 +62,10 @@ def totals(state: State) -> Totals:
         for payout in state.payouts(batch):
             counts[payout.status] += 1
             cut += payout.cut is not None
-    token = state.token
+    token, lane = state.token, state.lane
+    grants = dict.fromkeys(GrantState, 0)
+    for grant in lane.grants.values():
+        grants[grant.state(time)] += 1
     return Totals(
         officers=sum(not officer.removed for officer in state.registry.officers.values()),
         programmes=len(state.programmes),
@@ -65,6 +78,10 @@ def totals(state: State) -> Totals:
         streams_opened=counts[PayoutStatus.OPENED],
         streams_cancelled=cut,
         withdrawals=state.withdrawals,
+        grants=len(lane.grants),
+        grants_outstanding=grants[GrantState.OUTSTANDING],
+        grants_overdue=grants[GrantState.OVERDUE],
+        grants_written_off=grants[GrantState.WRITTEN_OFF],
         redemptions=token.redemptions,
         wallets=sum(bool(balance) for balance in token.balances.values()),
         supply_base_units=token.supply,
@@ -72,6 +89,9 @@ def totals(state: State) -> Totals:
         minted_base_units=token.supply + token.redeemed,
         redeemed_base_units=token.redeemed,
         reserve_base_units=token.reserve,
+        granted_base_units=sum(grant.amount for grant in lane.grants.values()),
+        uncountersigned_base_units=lane.outstanding,
+        overdue_base_units=sum(grant.amount for grant in lane.overdue(time)),
     )
 
 
@@ -85,9 +105,11 @@ class ReplayReport:
     Attributes
     ----------
     addresses, code_hashes
-        Of the four contracts; the hash of a contract's code tells whether it is the one built.
+        Of the five contracts; the hash of a contract's code tells whether it is the one built.
     events
         How many of each contract and name.
+    timestamp
+        Of the last block, Unix seconds.
     evidence
         How strongly the blocks are bound together.
     views
@@ -107,6 +129,7 @@ class ReplayReport:
     to_block: int
     to_block_hash: str
     events: dict[str, dict[str, int]]
+    timestamp: int
     totals: Totals
     evidence: Evidence
     views: int
@@ -157,6 +180,17 @@ class ReplayReport:
             "events": self.event_count,
             "events_by_contract": self.events,
             "totals": {**counted, "events": self.event_count},
+            "grants": [self._grant(grant) for grant in self.state.lane.grants.values()],
+            "overdue_base_units_by_officer": {
+                str(officer): str(late)
+                for officer in sorted(self.state.lane.officer_sums)
+                if (late := self.state.lane.overdue_by(officer, self.timestamp))
+            },
+            "overdue_base_units_by_region": {
+                str(region[0]): str(late)
+                for region in sorted(self.state.lane.region_sums)
+                if region[1] and (late := self.state.lane.overdue_in(region, self.timestamp))
+            },
             "evidence": asdict(self.evidence),
             "views_compared": self.views,
             "manifests_checked": self.manifests_checked,
@@ -167,9 +201,26 @@ class ReplayReport:
             "notes": self.notes,
         }
 
+    def _grant(self, grant: Grant) -> dict[str, Any]:
+        return {
+            "grant_id": hex_text(grant.id),
+            "state": grant.state(self.timestamp).value,
+            "officer_id": grant.officer,
+            "countersigned_by_officer_id": grant.countersigned_by,
+            "payee": address_text(grant.given["payee"]),
+            "amount_base_units": str(grant.amount),
+            "region_code": grant.region[0],
+            "commitment": grant.given["caseCommitment"].hex(),
+            "overdue_from_unix_s": grant.overdue_from,
+            "block": grant.block,
+            "tx": hex_text(grant.tx),
+        }
+
     def render(self) -> RenderableType:
         """Return it for a terminal."""
         parts: list[RenderableType] = [self._summary(), self._counts()]
+        if self.state.lane.uncountersigned:
+            parts.append(self._uncountersigned())
         if self.findings:
             parts.append(self._findings())
         parts += [Text(f"note: {note}", style="dim") for note in self.notes]
@@ -192,6 +243,7 @@ class ReplayReport:
             ("vault", self.vault),
             ("token", self.addresses["token"]),
             ("registry", self.addresses["registry"]),
+            ("lane", self.addresses["lane"]),
             ("blocks", f"{self.from_block} to {self.to_block} ({self.to_block_hash})"),
             ("proven", proven),
             ("events", ", ".join(f"{name} {sum(n.values())}" for name, n in self.events.items())),
@@ -210,6 +262,25 @@ class ReplayReport:
             table.add_row(name.removesuffix(AMOUNT).replace("_", " "), shown)
         return table
 
+    def _uncountersigned(self) -> Table:
+        table = Table(title="Grants not countersigned", title_justify="left", header_style="bold")
+        for heading in ("state", "overdue from", "grant", "officer", "region", "amount"):
+            table.add_column(heading, overflow="fold")
+        waiting = sorted(self.state.lane.uncountersigned.values(), key=lambda g: g.overdue_from)
+        for grant in waiting[:MAX_SHOWN]:
+            table.add_row(
+                grant.state(self.timestamp).value,
+                f"{datetime.fromtimestamp(grant.overdue_from, UTC):%Y-%m-%d} 00:00 UTC",
+                hex_text(grant.id),
+                str(grant.officer),
+                str(grant.region[0]),
+                format_amount(grant.amount),
+            )
+        left = len(waiting) - MAX_SHOWN
+        if left > 0:
+            table.caption = f"and {left} more; --json lists all"
+        return table
+
     def _findings(self) -> Table:
         table = Table(title="Findings", title_justify="left", header_style="bold")
         for heading in ("severity", "code", "block", "payout", "what"):
@@ -219,6 +290,8 @@ class ReplayReport:
             payout = "" if place.number is None else str(place.number)
             if place.index is not None:
                 payout = f"{payout} (index {place.index})".strip()
+            if place.grant is not None:
+                payout = f"grant {place.grant}"
             values = []
             if finding.expected is not None:
                 values.append(f"expected {finding.expected}")

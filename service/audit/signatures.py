@@ -30,6 +30,7 @@ DOMAIN_NAMES = {
     Contract.VAULT: "Relief AllowanceVault",
     Contract.TOKEN: "Relief Benefit Token",
     Contract.REGISTRY: "Relief OfficerRegistry",
+    Contract.LANE: "Relief EmergencyLane",
 }
 TYPES = {
     "BatchApproval": "uint32 programme,uint32 programmeVersion,bytes32 batchId,uint32 maker,"
@@ -51,6 +52,16 @@ TYPES = {
     "CapIncrease": "uint80 cap,bytes32 actionId,uint40 deadline",
     "MinterAddition": "address minter,uint80 cap,bytes32 actionId,uint40 deadline",
     "MinterRemoval": "address minter,bytes32 actionId,uint40 deadline",
+    "EmergencyGrant": "bytes32 grantId,uint32 officer,address payee,uint64 amount,"
+    "uint24 regionCode,uint8 regionDigits,bytes32 caseCommitment,uint40 validUntil",
+    "GrantCountersignature": "bytes32 grantId,address payee,uint64 amount,uint40 deadline",
+    "GrantWriteOff": "bytes32 grantId,bytes32 actionId,uint40 deadline",
+    "LimitsRaise": "uint64 perGrant,uint80 perOfficer,uint80 outstanding,uint32 countersignWindow,"
+    "uint80 perCounty,uint80 perCity,uint80 perProvince,uint80 country,uint80 countyOverdue,"
+    "uint80 cityOverdue,uint80 provinceOverdue,bytes32 actionId,uint40 deadline",
+    "RegionCapRaise": "uint24 regionCode,uint8 regionDigits,uint80 cap,bytes32 actionId,"
+    "uint40 deadline",
+    "UnpauseGrants": "bytes32 actionId,uint40 deadline",
 }
 TYPEHASHES = {name: keccak(f"{name}({members})".encode()) for name, members in TYPES.items()}
 APPROVAL_MEMBERS = tuple(

@@ -25,8 +25,9 @@ from service.audit.arithmetic import (
 )
 from service.audit.decode import Event, hex_text
 from service.audit.findings import Place
+from service.audit.lane_state import Grant, Lane
 
-DIGEST_FORMAT = b"relief-audit-state-1\n"
+DIGEST_FORMAT = b"relief-audit-state-2\n"
 ONE_OFF, STREAM = 0, 1
 
 
@@ -312,7 +313,7 @@ class Posting:
     ----------
     source, target
         ``funding``, ``budget:<programme>``, ``committed:<programme>``, ``circulating``,
-        ``redeemed``.
+        ``redeemed``, ``emergency``.
     first_index, payouts
         The payouts concerned, where there are such.
     """
@@ -356,6 +357,7 @@ class State:
     programmes: dict[int, Programme] = field(default_factory=dict)
     rolling: dict[tuple[int, int, int], RollingSum] = field(default_factory=dict)
     batches: dict[bytes, Batch] = field(default_factory=dict)
+    lane: Lane = field(default_factory=Lane)
     roles: dict[int, dict[bytes, int]] = field(default_factory=dict)
     stream_payments: int = 0
     withdrawals: int = 0
@@ -405,6 +407,7 @@ class State:
             yield _line("rolling", key=list(key), bucket=rolling.bucket, sums=list(rolling.sums))
         for _, batch in sorted(self.batches.items()):
             yield from _batch_lines(batch)
+        yield from self._lane_lines()
 
     def _registry_lines(self) -> Iterator[bytes]:
         registry = self.registry
@@ -417,6 +420,21 @@ class State:
             yield _line("action", consumer=consumer, action=action, digest=digest)
         for role, members in sorted(self.roles.items()):
             yield _line("role", id=role, members=sorted(members.items()))
+
+    def _lane_lines(self) -> Iterator[bytes]:
+        lane = self.lane
+        yield _line("lane", seq=lane.seq, paused=lane.paused)
+        yield _line("limits", in_force=lane.limits, pending=lane.pending_limits)
+        for region, cap in sorted(lane.region_caps.items()):
+            yield _line("region_cap", region=region, cap=cap)
+        for region, pending in sorted(lane.pending_region_caps.items()):
+            yield _line("pending_region_cap", region=region, facts=pending)
+        for officer, rolling in sorted(lane.officer_sums.items()):
+            yield _line("granted_by", id=officer, bucket=rolling.bucket, sums=rolling.sums)
+        for region, rolling in sorted(lane.region_sums.items()):
+            yield _line("granted_in", region=region, bucket=rolling.bucket, sums=rolling.sums)
+        for _, grant in sorted(lane.grants.items()):
+            yield _grant_line(grant)
 
     def digest(self) -> str:
         """Keccak-256 of the canonical state, 0x-hex: equal states, equal digests."""
@@ -483,6 +501,18 @@ def _batch_lines(batch: Batch) -> Iterator[bytes]:
             own=sorted(chunk.own.items()),
             cancelled=sorted(chunk.cancelled.items()),
         )
+
+
+def _grant_line(grant: Grant) -> bytes:
+    return _line(
+        "grant",
+        given=grant.given,
+        overdue_from=grant.overdue_from,
+        made_in=[grant.block, grant.block_hash, grant.tx],
+        ended=None if grant.ended is None else grant.ended.value,
+        ended_in=grant.ended_block,
+        countersigned_by=grant.countersigned_by,
+    )
 
 
 def _line(kind: str, **facts: Any) -> bytes:

@@ -113,7 +113,9 @@ class StreamReplay:
             due = dues[position]
             if not due:
                 continue
-            if self.vault.token.unpayable_reason(payee, self.vault.token_address):
+            if self.vault.token.unpayable_reason(
+                payee, self.vault.token_address, self.vault.address
+            ):
                 unpayable.add(position)
             if position not in skipped:
                 owed.append((first + position, payee, due))

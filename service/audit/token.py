@@ -27,21 +27,24 @@ class TokenReplay:
 
     Attributes
     ----------
-    vault
-        Its address: the one minter whose mints the vault's events explain.
+    vault, lane
+        Their addresses: the two minters whose events explain every mint.
     mints, burns, commitments, releases
-        Of the present transaction, until another event explains them.
+        Of the present transaction, until another event explains them; commitments with who made
+        each.
     """
 
     state: State
     findings: Findings
     officers: Officers
     vault: bytes
+    lane: bytes
     mints: list[tuple[bytes, int]] = field(default_factory=list)
     burns: list[tuple[bytes, int]] = field(default_factory=list)
-    commitments: list[int] = field(default_factory=list)
+    commitments: list[tuple[bytes, int]] = field(default_factory=list)
     releases: list[int] = field(default_factory=list)
     _last: Event | None = None
+    _created_in: bytes | None = None
 
     def apply(self, event: Event) -> None:
         """Apply one event of the token."""
@@ -86,10 +89,10 @@ class TokenReplay:
                 f"{amount} base units of {address_text(holder)} were burned without a redemption",
                 _place(event),
             )
-        for amount in self.commitments:
+        for _, amount in self.commitments:
             self.findings.error(
                 Code.COMMITMENT_MISMATCH,
-                f"{amount} base units were committed and no batch approved",
+                f"{amount} base units were committed and neither batch approved nor grant made",
                 _place(event),
             )
         for amount in self.releases:
@@ -142,7 +145,10 @@ class TokenReplay:
         token.balances[payee] = token.balances.get(payee, 0) + amount
         token.supply += amount
         token.committed -= amount
-        minter = token.minters.get(self.vault)
+        # What the lane commits it mints in the same call: while it has something committed, a mint
+        # is its own.
+        lane = token.minters.get(self.lane)
+        minter = lane if lane and lane.committed else token.minters.get(self.vault)
         if minter is not None:
             minter.committed -= amount
             minter.minted += amount
@@ -206,14 +212,15 @@ class TokenReplay:
             self._limit(event, Code.CAP_EXCEEDED, token.cap, "the token's cap")
         if outstanding > token.reserve:
             self._limit(event, Code.RESERVE_EXCEEDED, token.reserve, "the attested reserve")
-        if event.timestamp > token.attested_as_of + RESERVE_MAX_AGE_S:
+        stale = event.timestamp > token.attested_as_of + RESERVE_MAX_AGE_S
+        if stale and args["minter"] != self.lane:
             self.findings.error(
                 Code.RESERVE_STALE,
                 "money was committed on an attestation older than 35 days",
                 _place(event),
             )
-        if args["minter"] == self.vault:
-            self.commitments.append(amount)
+        if args["minter"] in {self.vault, self.lane}:
+            self.commitments.append((args["minter"], amount))
 
     def _released(self, event: Event) -> None:
         args, token = event.args, self.state.token
@@ -313,9 +320,13 @@ class TokenReplay:
     def _minter_activated(self, event: Event) -> None:
         args, token = event.args, self.state.token
         account, cap = args["minter"], args["cap"]
+        # Vault and lane are set once by the constructor, the vault with the token's own cap.
         if not token.minters and account == self.vault:
-            token.cap = cap  # the vault, set once by the constructor with the token's own cap
-        else:
+            token.cap, self._created_in = cap, event.tx
+        elif set(token.minters) != {self.vault} or (account, event.tx) != (
+            self.lane,
+            self._created_in,
+        ):
             planned = token.pending_minters.pop(account, None)
             if planned is None or planned[0] != cap or event.timestamp < planned[1]:
                 self._minter_broken(event, f"{address_text(account)} became a minter unplanned")
@@ -336,7 +347,7 @@ class TokenReplay:
     def _minter_broken(self, event: Event, message: str) -> None:
         self.findings.error(Code.MINTER_RULE_BROKEN, message, _place(event))
 
-    # ---- for the vault ---------------------------------------------------------------------------
+    # ---- for the minters -------------------------------------------------------------------------
 
     def post(
         self,
@@ -366,13 +377,13 @@ class TokenReplay:
                 )
             )
 
-    def unpayable_reason(self, payee: bytes, token: bytes) -> int:
-        """Why a payee cannot be minted to by the vault (``unpayableReason``), 0 if it can."""
+    def unpayable_reason(self, payee: bytes, token: bytes, minter: bytes) -> int:
+        """Why a payee cannot be minted to by a minter (``unpayableReason``), 0 if it can."""
         if payee == ZERO_ADDRESS:
             return 1
         if payee == token:
             return 2
-        if payee == self.vault:
+        if payee == minter:
             return 3
         return 4 if payee in self.state.token.frozen else 0
 

@@ -161,13 +161,13 @@ class VaultReplay:
     def _consume_commitment(self, event: Event, total: int, place: Place) -> None:
         commitments = self.token.commitments
         given, commitments[:] = list(commitments), []
-        if given != [total]:
+        if given != [(self.address, total)]:
             self.findings.error(
                 Code.COMMITMENT_MISMATCH,
                 f"the token committed other money than {event.name} says",
                 place,
                 expected=total,
-                found=given,
+                found=[amount for _, amount in given],
             )
 
     def _limit(self, code: Code, place: Place, limit: int, found: int) -> None:
@@ -350,7 +350,11 @@ class VaultReplay:
         skipped = set(bits(args["skippedLow"], args["skippedHigh"]))
         owed: list[tuple[int, bytes, int]] = []
         for position, (payee, amount) in enumerate(unpack(chunk.entries)):
-            reason = self.token.unpayable_reason(payee, self.token_address) if amount else 0
+            reason = (
+                self.token.unpayable_reason(payee, self.token_address, self.address)
+                if amount
+                else 0
+            )
             self._check_skip(event, batch, first + position, int(position in skipped), reason)
             if position in skipped:
                 chunk.skipped[position] = reason
@@ -465,7 +469,7 @@ class VaultReplay:
 
     def require_payable(self, payee: bytes, place: Place) -> None:
         """Name a payment alone to a payee that cannot be paid."""
-        reason = self.token.unpayable_reason(payee, self.token_address)
+        reason = self.token.unpayable_reason(payee, self.token_address, self.address)
         if reason:
             self.findings.error(
                 Code.SKIP_MISMATCH,

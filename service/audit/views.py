@@ -17,6 +17,7 @@ from service.audit.arithmetic import due_through, entry_at, vested
 from service.audit.blocks import Progress
 from service.audit.decode import address_text, hex_text
 from service.audit.findings import NOWHERE, Code, Findings, Place
+from service.audit.lane_state import Grant, GrantState
 from service.audit.rpc import Node, NodeRefused
 from service.audit.signatures import word
 from service.audit.state import Batch, Chunk, State
@@ -24,6 +25,14 @@ from service.audit.state import Batch, Chunk, State
 CALLS_A_TIME = 1_000
 REVERTED = 3
 """JSON-RPC error code of a call that reverted."""
+
+STATES = {
+    GrantState.OUTSTANDING: 1,
+    GrantState.OVERDUE: 2,
+    GrantState.COUNTERSIGNED: 3,
+    GrantState.WRITTEN_OFF: 4,
+}
+"""Numbers of the contract's ``GrantState``."""
 
 Value = int | bytes
 T = TypeVar("T")
@@ -148,6 +157,7 @@ class ViewCheck:
         yield from self._registry()
         yield from self._roles()
         yield from self._vault()
+        yield from self._lane()
         for _, batch in sorted(self.state.batches.items()):
             yield from self._batch(batch)
             for _, chunk in sorted(batch.chunks.items()):
@@ -275,6 +285,68 @@ class ViewCheck:
                 (("sum", rolling.at(self.timestamp)),),
                 f"programme {number} in region {code}",
             )
+
+    def _lane(self) -> Iterator[View]:
+        lane, time = self.state.lane, self.timestamp
+        for name, value in (
+            ("seq", lane.seq),
+            ("paused", int(lane.paused)),
+            ("outstanding", lane.outstanding),
+        ):
+            yield View(Contract.LANE, f"{name}()", (), ((name, value),))
+        yield View(Contract.LANE, "limits()", (), tuple(lane.limits.items()))
+        planned, since = lane.pending_limits or (dict.fromkeys(lane.limits, 0), 0)
+        pending = (*planned.items(), ("appliesFrom", since))
+        yield View(Contract.LANE, "pendingLimits()", (), pending)
+        for region, cap in sorted(lane.region_caps.items()):
+            about = f"region {region[0]}"
+            yield View(Contract.LANE, "regionCap(uint24,uint8)", region, (("cap", cap),), about)
+        for region in sorted({*lane.region_caps, *lane.pending_region_caps}):
+            cap, since = lane.pending_region_caps.get(region, (0, 0))
+            yield View(
+                Contract.LANE,
+                "pendingRegionCap(uint24,uint8)",
+                region,
+                (("cap", cap), ("appliesFrom", since)),
+                f"region {region[0]}",
+            )
+        for officer, rolling in sorted(lane.officer_sums.items()):
+            about = f"officer {officer}"
+            granted = (("sum", rolling.at(time)),)
+            overdue = (("overdue", lane.overdue_by(officer, time)),)
+            yield View(Contract.LANE, "grantedBy(uint32)", (officer,), granted, about)
+            yield View(Contract.LANE, "overdueBy(uint32)", (officer,), overdue, about)
+        for region, rolling in sorted(lane.region_sums.items()):
+            about = f"region {region[0]}"
+            granted = (("sum", rolling.at(time)),)
+            yield View(Contract.LANE, "grantedIn(uint24,uint8)", region, granted, about)
+            if region[1]:
+                overdue = (("overdue", lane.overdue_in(region, time)),)
+                yield View(Contract.LANE, "overdueIn(uint24,uint8)", region, overdue, about)
+        for grant in lane.grants.values():
+            yield self._grant(grant)
+        for case in sorted(lane.cases):
+            about = f"case {hex_text(case)}"
+            members = (("granted", 1),)
+            yield View(Contract.LANE, "caseGranted(bytes32)", (case,), members, about)
+
+    def _grant(self, grant: Grant) -> View:
+        return View(
+            Contract.LANE,
+            "grantOf(bytes32)",
+            (grant.id,),
+            (
+                ("payee", grant.given["payee"]),
+                ("amount", grant.amount),
+                ("officer", grant.officer),
+                ("region", grant.region[0]),
+                ("region digits", grant.region[1]),
+                ("overdueFrom", grant.overdue_from),
+                ("state", STATES[grant.state(self.timestamp)]),
+            ),
+            f"grant {hex_text(grant.id)}",
+            grant.place(),
+        )
 
     def _batch(self, batch: Batch) -> Iterator[View]:
         signed = batch.approval

@@ -11,7 +11,7 @@ from service.transactions.models import RowId
 
 class LedgerAccount(Base):
     """An account: ``funding``, ``budget:<programme>``, ``committed:<programme>``, ``circulating``,
-    ``redeemed``.
+    ``redeemed``, ``emergency``.
 
     Attributes
     ----------

@@ -10,10 +10,12 @@ ChunkPaid, PayoutRetried, StreamWithdrawn,    committed → circulating
 StreamsWithdrawn
 BatchCancelled, StreamsCancelled              committed → budget
 Redeemed                                      circulating → redeemed
+GrantMade                                     emergency → circulating
 ============================================  ==================================
 
 The account the money leaves is credited, the one it goes to debited; `funding` is where all of it
-comes from, so its balance is negative and all balances sum to zero.
+comes from, so its balance is negative and all balances sum to zero. `emergency` is the same for
+what the emergency lane granted, beside every programme.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from service.ledger.models import LedgerAccount, LedgerEntry
 
 LEDGER_CURSOR = "ledger"
 FUNDING, CIRCULATING, REDEEMED = "funding", "circulating", "redeemed"
+EMERGENCY = "emergency"
 
 PAYING = {
     "ChunkPaid": "paid",
@@ -42,7 +45,8 @@ PAYING = {
 
 RETURNING = ("BatchCancelled", "StreamsCancelled")
 BUDGETS = ("ProgrammeCreated", "BudgetChanged")
-POSTED = (*BUDGETS, "BatchApproved", *PAYING, *RETURNING, "Redeemed")
+OUTSIDE_PROGRAMMES = ("Redeemed", "GrantMade")
+POSTED = (*BUDGETS, "BatchApproved", *PAYING, *RETURNING, *OUTSIDE_PROGRAMMES)
 
 
 def budget_account(programme: int) -> str:
@@ -101,8 +105,7 @@ def post_final(session: Session, chain_id: int) -> int:
     ).all()
     programmes: dict[str, int] = {}
     entries = []
-    accounts = {FUNDING: None, CIRCULATING: None, REDEEMED: None}
-    known: dict[str, int | None] = dict(accounts)
+    known: dict[str, int | None] = dict.fromkeys((FUNDING, CIRCULATING, REDEEMED, EMERGENCY))
     for event in events:
         posting = _posting(session, event, programmes, known)
         if posting is not None and posting.amount:
@@ -120,8 +123,8 @@ def _posting(
     programmes: dict[str, int],
     accounts: dict[str, int | None],
 ) -> _Posting | None:
-    if event.name == "Redeemed":
-        return _Posting(CIRCULATING, REDEEMED, int(event.args["amount"]))
+    if event.name in OUTSIDE_PROGRAMMES:
+        return _outside_programmes(event)
     programme = _programme(session, event, programmes)
     budget, committed = budget_account(programme), committed_account(programme)
     accounts[budget] = accounts[committed] = programme
@@ -135,6 +138,12 @@ def _posting(
     if event.name in RETURNING:
         return _Posting(committed, budget, int(event.args["returned"]))
     return _Posting(committed, CIRCULATING, int(event.args[PAYING[event.name]]))
+
+
+def _outside_programmes(event: Event) -> _Posting:
+    if event.name == "Redeemed":
+        return _Posting(CIRCULATING, REDEEMED, int(event.args["amount"]))
+    return _Posting(EMERGENCY, CIRCULATING, int(event.args["grant"]["amount"]))
 
 
 def _programme(session: Session, event: Event, programmes: dict[str, int]) -> int:

@@ -14,6 +14,7 @@ from service.confirmations.models import Cursor
 from service.ledger.models import LedgerAccount, LedgerEntry
 from service.ledger.posting import (
     CIRCULATING,
+    EMERGENCY,
     FUNDING,
     LEDGER_CURSOR,
     REDEEMED,
@@ -82,10 +83,12 @@ def reconcile(session: Session, rpc: Rpc, contracts: Contracts) -> list[Differen
     def view(contract: str, function: str) -> int:
         return int(contracts.read(rpc, contract, function, block=block))
 
+    lane = contracts.read(rpc, "token", "minter", contracts.deployment.lane, block=block)
     pairs = [
         ("circulating", held[CIRCULATING], view("token", "totalSupply")),
         ("redeemed", held[REDEEMED], view("token", "redeemedTotal")),
         ("committed", committed, view("token", "committed")),
+        (EMERGENCY, -held[EMERGENCY], lane["minted"]),
         ("sum of all accounts", sum(held.values()), 0),
     ]
     funded = 0

@@ -17,8 +17,16 @@ from tests.audit.scenario import Scenario, live
 from tests.support.deployed import deploy
 from tests.support.world import World
 
-OFFICERS = {1: (1 | 8, 0, 0), 2: (2 | 8, 0, 0), 3: (2 | 8, 0, 0), 4: (2 | 8, 51, 2)}
-"""Officer → roles and region: 1 makes, 2 and 3 review anywhere, 4 (who leaves) in one province."""
+OFFICERS = {
+    1: (1 | 8, 0, 0),
+    2: (2 | 8, 0, 0),
+    3: (2 | 8, 0, 0),
+    4: (2 | 8, 51, 2),
+    5: (4, 0, 0),
+    6: (4, 5107, 4),
+}
+"""Officer → roles and region: 1 makes, 2 and 3 review anywhere, 4 (who leaves) in one province;
+5 and 6 grant in an emergency."""
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,8 @@
 
 One-off batches (one payee frozen, skipped, retried; one still skipped; one cancelled), streams
 (a range withdrawal past a frozen one, own withdrawals, a cut), redemptions, an officer who leaves
-and one who comes, pauses, budgets. All of it is sent by hand, but for one batch whose chunk the
+and one who comes, pauses, budgets, emergency grants (countersigned, written off, overdue,
+outstanding) and the lane's limits. All of it is sent by hand, but for one batch whose chunk the
 worker runs.
 """
 
@@ -31,7 +32,7 @@ from service.payouts.manifests import (
     manifest_path,
 )
 from service.payouts.models import Batch, Chunk, Payout
-from tests.support.deployed import BATCH_APPROVAL_TYPE, Deployed, account
+from tests.support.deployed import BATCH_APPROVAL_TYPE, EMERGENCY_LIMITS, Deployed, account
 from tests.support.rows import NOW, add_officers, add_programme
 from tests.support.world import World
 
@@ -284,6 +285,7 @@ def live(deployed: Deployed, world: World, folder: Path) -> Scenario:
         _one_off(scenario, session)
         _streams(scenario, session)
     _housekeeping(scenario)
+    _emergency(scenario)
     relayer = LocalSigner(account("relayer"))
     deployed.fund(relayer.address)
     world.run(signers=[relayer])
@@ -456,3 +458,47 @@ def _housekeeping(scenario: Scenario) -> None:
     scenario.send("token", "scheduleMinter", payee(50).address, UNIT, *minter)
     stopped = scenario.quorum("token", "MinterRemoval", members[:1], {"minter": payee(50).address})
     scenario.send("token", "removeMinter", payee(50).address, *stopped)
+
+
+LIMIT_KINDS = ["uint64", "uint80", "uint80", "uint32", *["uint80"] * 7]
+REGION_CAP = [("regionCode", "uint24"), ("regionDigits", "uint8"), ("cap", "uint80")]
+
+
+def _emergency(scenario: Scenario) -> None:
+    deployed = scenario.deployed
+    treasurer, guardian = deployed.roles["treasurer"], deployed.roles["guardian"]
+    limits = EMERGENCY_LIMITS | {"countersignWindow": DAY_S}
+    deployed.send(treasurer, "lane", "lowerLimits", tuple(limits.values()))
+    members = list(zip(limits, LIMIT_KINDS, strict=True))
+    raised = limits | {"perGrant": 2 * limits["perGrant"]}
+    raising = scenario.quorum("lane", "LimitsRaise", members, raised)
+    scenario.send("lane", "scheduleLimits", tuple(raised.values()), *raising)
+    county = {"regionCode": 510722, "regionDigits": 6, "cap": 20_000 * UNIT}
+    widening = scenario.quorum("lane", "RegionCapRaise", REGION_CAP, county)
+    scenario.send("lane", "scheduleRegionCap", *county.values(), *widening)
+
+    seen = deployed.grant("seen", payee(60).address, 100 * UNIT)
+    spoilt = deployed.grant(
+        "spoilt", payee(61).address, 200 * UNIT + 1, regionCode=5107, regionDigits=4
+    )
+    deployed.grant("forgotten", payee(62).address, 300 * UNIT, officer=6)
+    deployed.countersign(seen, officer=2)
+    deployed.advance(2 * DAY_S)
+    scenario.send("lane", "applyLimits")
+    scenario.send("lane", "applyRegionCap", 510722, 6)
+    # What is overdue closes officer 5 until governors write it off; 6 stays closed.
+    members = [("grantId", "bytes32")]
+    writing_off = scenario.quorum("lane", "GrantWriteOff", members, {"grantId": spoilt["grantId"]})
+    scenario.send("lane", "writeOff", spoilt["grantId"], *writing_off)
+    deployed.grant("fresh", payee(63).address, 1_500 * UNIT)
+
+    deployed.send(treasurer, "lane", "lowerRegionCap", 51, 2, 25_000 * UNIT)
+    other = {"regionCode": 33, "regionDigits": 2, "cap": 50_000 * UNIT}
+    widening = scenario.quorum("lane", "RegionCapRaise", REGION_CAP, other)
+    scenario.send("lane", "scheduleRegionCap", *other.values(), *widening)
+    later = raised | {"country": 2 * raised["country"]}
+    members = list(zip(limits, LIMIT_KINDS, strict=True))
+    raising = scenario.quorum("lane", "LimitsRaise", members, later)
+    scenario.send("lane", "scheduleLimits", tuple(later.values()), *raising)
+    deployed.send(guardian, "lane", "pause")
+    scenario.send("lane", "unpause", *scenario.quorum("lane", "UnpauseGrants", [], {}))

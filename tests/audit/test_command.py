@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_utils.crypto import keccak
 from typer.testing import CliRunner, Result
 
 from service.audit.command import audit_app
@@ -93,6 +94,43 @@ def test_for_people_it_prints_counts_notes_and_a_verdict(relief: Relief) -> None
     words = [line.split() for line in done.stdout.splitlines()]
     assert ["payouts", "paid", "9"] in words
     assert ["redeemed", "100.00"] in words, words
+
+
+def test_it_shows_every_grant_and_what_is_overdue(relief: Relief) -> None:
+    report = json.loads(relief("--json").stdout)
+    grants = {grant["grant_id"]: grant for grant in report["grants"]}
+    by_name = {
+        name: grants["0x" + keccak(text=f"grant {name}").hex()]
+        for name in ("seen", "spoilt", "forgotten", "fresh")
+    }
+    assert {name: grant["state"] for name, grant in by_name.items()} == {
+        "seen": "countersigned",
+        "spoilt": "written_off",
+        "forgotten": "overdue",
+        "fresh": "outstanding",
+    }
+    assert by_name["seen"]["countersigned_by_officer_id"] == 2
+    assert by_name["forgotten"]["amount_base_units"] == "300000000"
+    assert report["overdue_base_units_by_officer"] == {"6": "300000000"}
+    regions = ("51", "5107", "510722")
+    assert report["overdue_base_units_by_region"] == dict.fromkeys(regions, "300000000")
+    totals = report["totals"]
+    assert {name: totals[name] for name in totals if name.startswith("grant")} == {
+        "grants": 4,
+        "grants_outstanding": 1,
+        "grants_overdue": 1,
+        "grants_written_off": 1,
+        "granted_base_units": "2100000001",
+    }
+    assert totals["uncountersigned_base_units"] == "1800000000"
+    assert totals["overdue_base_units"] == "300000000"
+
+
+def test_for_people_it_lists_what_nobody_countersigned(relief: Relief) -> None:
+    lines = [line.strip() for line in relief().stdout.splitlines()]
+    first = lines.index("Grants not countersigned")
+    states = [line.split("│")[1].strip() for line in lines[first:] if "│" in line and "0x" in line]
+    assert states == ["overdue", "outstanding"]
 
 
 EDITS = {

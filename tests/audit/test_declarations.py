@@ -19,6 +19,7 @@ ARTIFACTS = {
     Contract.TOKEN: "BenefitToken",
     Contract.REGISTRY: "OfficerRegistry",
     Contract.MANAGER: "RoleManager",
+    Contract.LANE: "EmergencyLane",
 }
 HOLDERS_TYPES = {
     *("Permit", "TransferWithAuthorization", "ReceiveWithAuthorization"),

@@ -88,6 +88,18 @@ def test_the_manifest_of_a_batch_that_paid_nobody_is_not_missed(
     assert replayed.against_manifests(folder) == []
 
 
+def test_one_case_in_a_grant_and_a_batch_names_both(
+    scenario: Scenario, replayed: Replayed, folder: Path
+) -> None:
+    plain, grant = scenario.batches["plain"], keccak(b"grant seen")
+    case = bytes.fromhex(json.loads(lines_of(folder, plain.hex)[1][2])["commitment"])
+    state = replace(replayed.state, lane=replace(replayed.state.lane, cases={case: grant}))
+    (finding,) = replace(replayed, state=state).against_manifests(folder)
+    assert finding.code is Code.COMMITMENT_REPEATED
+    assert (finding.place.batch, finding.place.index) == (plain.hex, 1)
+    assert f"grant 0x{grant.hex()} of the emergency lane" in finding.message
+
+
 def test_one_case_in_two_batches_names_both_payouts(
     scenario: Scenario, replayed: Replayed, folder: Path
 ) -> None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from eth_hash.auto import keccak
 
 from service.audit.abi import Contract
 from service.audit.calls import Call
@@ -56,6 +57,27 @@ def approving(which: int = 0, **members: Any) -> Edit:
         }
 
     return setting("BatchApproved", which, approval=changed)
+
+
+def granting(which: int = 0, **members: Any) -> Edit:
+    """Set members of what an emergency officer signed."""
+    return setting("GrantMade", which, grant=lambda grant: grant | members)
+
+
+def limiting(which: int = 0, **members: int) -> Edit:
+    """Set members of the emergency lane's limits."""
+    return setting("LimitsChanged", which, limits=lambda limits: limits | members)
+
+
+def before_the_grant(name: str, **args: Any) -> Edit:
+    """Set arguments of the event `name` that stands last before the first grant."""
+
+    def edit(events: Events) -> Events:
+        granted = at(events, "GrantMade")
+        which = sum(event.name == name for event in events[:granted]) - 1
+        return setting(name, which, **args)(events)
+
+    return edit
 
 
 def dropping(name: str, which: int = 0) -> Edit:
@@ -440,6 +462,149 @@ RULES: dict[str, tuple[Edit, Code]] = {
         setting("CapIncreaseScheduled", cap=1),
         Code.MINTER_RULE_BROKEN,
     ),
+    # Emergency grants.
+    "a grant's signature altered": (
+        setting("GrantMade", signatures=flipped),
+        Code.SIGNATURE_INVALID,
+    ),
+    "a grant of more than was signed": (granting(amount=101 * 10**6), Code.SIGNATURE_INVALID),
+    "a grant to another payee than signed": (granting(payee=STRANGER), Code.SIGNATURE_INVALID),
+    "a grant by nobody": (setting("GrantMade", signatures=b""), Code.GRANT_RULE_BROKEN),
+    "a grant by two": (
+        setting("GrantMade", signatures=lambda blob: blob + blob),
+        Code.GRANT_RULE_BROKEN,
+    ),
+    "a grant by another than it names": (granting(officer=6), Code.GRANT_RULE_BROKEN),
+    "a grant whose topics name another payee": (
+        setting("GrantMade", payee=STRANGER),
+        Code.GRANT_RULE_BROKEN,
+    ),
+    "a granter who is no emergency officer": (
+        setting("OfficerAdded", 4, roles=1),
+        Code.OFFICER_LACKS_ROLE,
+    ),
+    "a granter of another province": (
+        setting("OfficerAdded", 5, regionCode=33, regionDigits=2),
+        Code.OFFICER_OUTSIDE_REGION,
+    ),
+    "a granter not in force yet": (
+        setting("OfficerAdded", 4, activeFrom=2**39),
+        Code.OFFICER_NOT_IN_FORCE,
+    ),
+    "a grant twice": (repeating("GrantMade"), Code.GRANT_REPEATED),
+    "a case granted twice": (
+        granting(1, caseCommitment=keccak(b"emergency case seen")),
+        Code.GRANT_REPEATED,
+    ),
+    "a grant after it was valid": (later("GrantMade", 2 * DAY_S), Code.GRANT_RULE_BROKEN),
+    "a grant of nothing": (granting(amount=0), Code.GRANT_RULE_BROKEN),
+    "a grant without a case": (granting(caseCommitment=bytes(32)), Code.GRANT_RULE_BROKEN),
+    "a grant for no region": (granting(regionCode=5, regionDigits=2), Code.GRANT_RULE_BROKEN),
+    "a grant to a wallet that is frozen": (
+        adding(Contract.TOKEN, "Frozen", "GrantMade", account=bytes.fromhex(payee(60).address[2:])),
+        Code.GRANT_RULE_BROKEN,
+    ),
+    "a grant that never reached the wallet": (
+        before_the_grant("Transfer", to=STRANGER),
+        Code.MINT_MISSING,
+    ),
+    "a grant that minted one unit more": (
+        before_the_grant("Transfer", value=more),
+        Code.MINT_UNEXPLAINED,
+    ),
+    "a grant from the vault's money": (
+        before_the_grant("Committed", minter=STRANGER),
+        Code.COMMITMENT_MISMATCH,
+    ),
+    "a grant above the cap of one": (limiting(1, perGrant=1), Code.GRANT_ABOVE_CAP),
+    "a grant above its officer's cap": (limiting(1, perOfficer=1), Code.GRANT_ABOVE_CAP),
+    "a grant above its county's cap": (limiting(1, perCounty=1), Code.GRANT_ABOVE_CAP),
+    "a grant above its city's cap": (limiting(1, perCity=1), Code.GRANT_ABOVE_CAP),
+    "a grant above its province's cap": (limiting(1, perProvince=1), Code.GRANT_ABOVE_CAP),
+    "a grant above the country's cap": (limiting(1, country=1), Code.GRANT_ABOVE_CAP),
+    "a grant above its county's own cap": (
+        setting("RegionCapChanged", cap=1),
+        Code.GRANT_ABOVE_CAP,
+    ),
+    "more outstanding than may be": (limiting(1, outstanding=1), Code.GRANT_ABOVE_CAP),
+    "a grant by a closed officer": (dropping("GrantWrittenOff"), Code.GRANT_WHILE_CLOSED),
+    "a grant in a closed county": (limiting(2, countyOverdue=1), Code.GRANT_WHILE_CLOSED),
+    "a grant in a closed city": (limiting(2, cityOverdue=1), Code.GRANT_WHILE_CLOSED),
+    "a grant in a closed province": (limiting(2, provinceOverdue=1), Code.GRANT_WHILE_CLOSED),
+    "a grant overdue later than its window": (
+        setting("GrantMade", overdueFrom=lambda old: old + DAY_S),
+        Code.GRANT_SUM_MISMATCH,
+    ),
+    "another sum outstanding": (setting("GrantMade", outstanding=less), Code.GRANT_SUM_MISMATCH),
+    "another sum outstanding after a countersignature": (
+        setting("GrantCountersigned", outstanding=less),
+        Code.GRANT_SUM_MISMATCH,
+    ),
+    "a grant in a pause": (moving("GrantsPaused", "GrantMade"), Code.PAUSE_IGNORED),
+    "a countersignature altered": (
+        setting("GrantCountersigned", signatures=flipped),
+        Code.SIGNATURE_INVALID,
+    ),
+    "a countersignature by the granter": (
+        setting("GrantCountersigned", officer=5),
+        Code.GRANT_RULE_BROKEN,
+    ),
+    "a countersignature by another than it names": (
+        setting("GrantCountersigned", officer=3),
+        Code.GRANT_RULE_BROKEN,
+    ),
+    "a countersignature after its deadline": (
+        later("GrantCountersigned", 2 * DAY_S),
+        Code.GRANT_RULE_BROKEN,
+    ),
+    "a countersignature with a later deadline than signed": (
+        setting("GrantCountersigned", deadline=more),
+        Code.SIGNATURE_INVALID,
+    ),
+    "a grant ended twice": (repeating("GrantCountersigned"), Code.GRANT_RULE_BROKEN),
+    "a countersignature of what was never granted": (
+        dropping("GrantMade"),
+        Code.GRANT_UNKNOWN,
+    ),
+    "a write-off by too few": (
+        setting("GrantWrittenOff", signatures=lambda blob: blob[:RECORD]),
+        Code.TOO_FEW_OFFICERS,
+    ),
+    "a write-off of another grant than signed": (
+        setting("GrantWrittenOff", grantId=keccak(b"grant forgotten")),
+        Code.DIGEST_MISMATCH,
+    ),
+    "limits raised unplanned": (dropping("LimitsRaiseScheduled"), Code.LIMITS_RULE_BROKEN),
+    "limits raised too early": (
+        setting("LimitsRaiseScheduled", appliesFrom=lambda old: old + DAY_S),
+        Code.LIMITS_RULE_BROKEN,
+    ),
+    "limits raised to others than planned": (
+        limiting(2, perOfficer=2**70),
+        Code.LIMITS_RULE_BROKEN,
+    ),
+    "other limits planned than signed": (
+        setting("LimitsRaiseScheduled", limits=lambda limits: limits | {"country": 2**70}),
+        Code.DIGEST_MISMATCH,
+    ),
+    "a limit of nothing": (limiting(0, country=0), Code.LIMITS_RULE_BROKEN),
+    "a window of an hour": (limiting(1, countersignWindow=3_600), Code.LIMITS_RULE_BROKEN),
+    "a region's cap raised unplanned": (
+        dropping("RegionCapRaiseScheduled"),
+        Code.LIMITS_RULE_BROKEN,
+    ),
+    "a region's cap raised too early": (
+        setting("RegionCapRaiseScheduled", appliesFrom=lambda old: old + DAY_S),
+        Code.LIMITS_RULE_BROKEN,
+    ),
+    "another region's cap than signed": (
+        setting("RegionCapRaiseScheduled", cap=more),
+        Code.DIGEST_MISMATCH,
+    ),
+    "a lane that is let in later": (
+        moving("MinterActivated", "GrantMade", which=1),
+        Code.MINTER_RULE_BROKEN,
+    ),
     # The count.
     "an event left out": (dropping("StreamsOpened", 1), Code.SEQUENCE_GAP),
     "an event twice": (repeating("Unpaused"), Code.SEQUENCE_GAP),
@@ -494,6 +659,25 @@ def test_a_removed_minter_that_is_to_come_back_is_named(replayed: Replayed) -> N
     findings, _ = replayed.against_rules(removed)
 
     assert any(finding.message.endswith(", removed, is to come back") for finding in findings)
+
+
+def test_a_stale_reserve_stops_batches_and_not_grants(replayed: Replayed) -> None:
+    """Attested 20 days earlier, and only once, it is stale when the lane grants 22 days later."""
+    edits = (dropping("ReserveAttested", 1), setting("ReserveAttested", asOf=twenty_days_before))
+    events = replayed.events
+    for edit in edits:
+        events = edit(events)
+    attested = events[at(events, "ReserveAttested")].args["asOf"]
+    assert events[at(events, "GrantMade")].timestamp > attested + 35 * DAY_S
+    assert replayed.against_rules(events)[0] == []
+    of_the_vault = before_the_grant(
+        "Committed", minter=replayed.deployment.addresses[Contract.VAULT]
+    )
+    assert Code.RESERVE_STALE in codes(replayed.against_rules(of_the_vault(events))[0])
+
+
+def twenty_days_before(time: int) -> int:
+    return time - 20 * DAY_S
 
 
 UNCOUNTED = {

@@ -13,6 +13,7 @@ from service.confirmations.models import Cursor, Event
 from service.ledger.models import LedgerEntry
 from service.ledger.posting import LEDGER_CURSOR, post_final
 from service.ledger.reconcile import Difference, balances
+from tests.support.deployed import account
 from tests.support.rows import add_batch, add_request
 from tests.support.world import BUDGET, World
 
@@ -56,6 +57,23 @@ def test_each_posting_balances_and_the_accounts_say_where_the_money_is(world: Wo
             "circulating": 18,
         }
     assert world.differences() == []
+
+
+def test_an_emergency_grant_is_posted_beside_the_programmes(world: World) -> None:
+    payee = account("payee 0").address
+    world.deployed.grant("first", payee, 70, officer=3)
+    world.run()
+    with world.session() as session:
+        held = balances(session)
+    assert (held["emergency"], held["circulating"]) == (-70, 70)
+    assert world.differences() == []
+    world.deployed.countersign(world.deployed.grant("second", payee, 5, officer=3), officer=2)
+    assert world.differences() == []  # of the block the ledger has reached
+    world.run()
+    assert world.differences() == []
+    with world.session() as session:
+        session.execute(update(LedgerEntry).values(amount=71))
+    assert Difference("emergency", 142, 75) in world.differences()
 
 
 def test_an_event_cannot_be_posted_twice(world: World) -> None:
