@@ -80,6 +80,17 @@ cat > "$RELIEF_DATA_DIR/deploy.json" <<END
 {
   "quorum": 2,
   "token_cap_base_units": "1000000000000000",
+  "emergency": {
+    "cap_base_units": "1000000000000",
+    "limits": {
+      "per_grant_base_units": "2000000000", "per_officer_base_units": "20000000000",
+      "outstanding_base_units": "100000000000", "countersign_window_s": 432000,
+      "per_county_base_units": "50000000000", "per_city_base_units": "100000000000",
+      "per_province_base_units": "200000000000", "country_base_units": "300000000000",
+      "county_overdue_base_units": "5000000000", "city_overdue_base_units": "10000000000",
+      "province_overdue_base_units": "20000000000"
+    }
+  },
   "finality_depth_blocks": 2,
   "officers": [
     {"officer_id": 1, "roles": ["maker", "reviewer", "governor"],

@@ -24,6 +24,22 @@ def good() -> dict[str, Any]:
     return {
         "quorum": 2,
         "token_cap_base_units": "1000000000000000",
+        "emergency": {
+            "cap_base_units": "1000000000000",
+            "limits": {
+                "per_grant_base_units": "2000000000",
+                "per_officer_base_units": "20000000000",
+                "outstanding_base_units": "100000000000",
+                "countersign_window_s": 432000,
+                "per_county_base_units": "50000000000",
+                "per_city_base_units": "100000000000",
+                "per_province_base_units": "200000000000",
+                "country_base_units": "300000000000",
+                "county_overdue_base_units": "5000000000",
+                "city_overdue_base_units": "10000000000",
+                "province_overdue_base_units": "20000000000",
+            },
+        },
         "finality_depth_blocks": 64,
         "officers": [
             {
@@ -90,6 +106,27 @@ def test_an_officer_may_be_for_the_whole_country() -> None:
             ("token_cap_base_units",),
             "1.5",
             'token_cap_base_units: "1.5" is no amount: base units as digits, "1000000"',
+        ),
+        (("emergency", "cap_base_units"), "0", "emergency.cap_base_units: 0 is not between 1"),
+        (
+            ("emergency", "limits", "per_grant_base_units"),
+            "18446744073709551616",
+            "emergency.limits.per_grant_base_units: 18446744073709551616 is not between 1 and 184",
+        ),
+        (
+            ("emergency", "limits", "country_base_units"),
+            5,
+            "emergency.limits.country_base_units: 5 is no amount",
+        ),
+        (
+            ("emergency", "limits", "countersign_window_s"),
+            86_399,
+            "emergency.limits.countersign_window_s: 86399 is not between 86400 and 1209600",
+        ),
+        (
+            ("emergency", "limits"),
+            {"per_grant_base_units": "1"},
+            "emergency.limits.per_officer_base_units: is missing",
         ),
         (("finality_depth_blocks",), -1, "finality_depth_blocks: -1 is not 0 or more"),
         (("finality_depth_blocks",), 2.0, "finality_depth_blocks: 2.0 is no whole number"),
