@@ -1,14 +1,14 @@
 """Balances, supply and commitments rebuilt from events alone, the way an auditor does it.
 
 Two accounts are kept of every mint: what the token says (Transfer) and what follows from the
-vault's events (signed entries, masks, watermarks, cuts). They must agree.
+events of vault (signed entries, masks, watermarks, cuts) and emergency lane. They must agree.
 """
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from approvals import BATCH_APPROVAL
+from approvals import BATCH_APPROVAL, EMERGENCY_GRANT
 from brownie import web3
 from outcomes import ZERO_ADDRESS
 
@@ -24,15 +24,17 @@ class Journal:
     balances, frozen, redeemed
         From the token's events.
     minted, explained
-        What each payee was minted, from the token's events and from the vault's.
+        What each payee was minted, from the token's events and from the minters'.
     committed, announced
         What is committed, from the vault's events and from the token's.
+    granted, outstanding
+        Grants by id, and those of them that nobody ended, with their amounts.
     withdrawn
         What each stream was paid, by batch id and index.
     skipped
         Payouts that wait for a retry, by batch id and index.
-    seqs
-        The vault's event numbers, in the order of the events.
+    seqs, lane_seqs
+        Event numbers of vault and lane, in the order of the events.
     """
 
     balances: Counter[str] = field(default_factory=Counter)
@@ -44,7 +46,10 @@ class Journal:
     announced: int = 0
     withdrawn: dict[tuple[bytes, int], int] = field(default_factory=dict)
     skipped: dict[tuple[bytes, int], int] = field(default_factory=dict)
+    granted: dict[bytes, int] = field(default_factory=dict)
+    outstanding: dict[bytes, int] = field(default_factory=dict)
     seqs: list[int] = field(default_factory=list)
+    lane_seqs: list[int] = field(default_factory=list)
 
     @property
     def supply(self) -> int:
@@ -53,13 +58,15 @@ class Journal:
 
 
 def rebuild(relief: Any, first_block: int) -> Journal:
-    """Read every event of token and vault from `first_block` on."""
+    """Read every event of token, vault and lane from `first_block` on."""
     journal = Journal()
     reader = _Reader(journal)
-    for event in _events((relief.token, relief.vault), first_block):
+    for event in _events((relief.token, relief.vault, relief.lane), first_block):
         handle = getattr(reader, f"on_{event['event']}", None)
         if "seq" in event["args"]:
-            journal.seqs.append(event["args"]["seq"])
+            of_the_lane = event["address"] == relief.lane.address
+            seqs = journal.lane_seqs if of_the_lane else journal.seqs
+            seqs.append(event["args"]["seq"])
         if handle:
             handle(event["args"])
     return journal
@@ -176,6 +183,24 @@ class _Reader:
 
     def on_BatchCancelled(self, event: Any) -> None:  # noqa: N802
         self.journal.committed -= event["returned"]
+
+    # ---- emergency lane ----------------------------------------------------------------------
+
+    def on_GrantMade(self, event: Any) -> None:  # noqa: N802
+        grant = event["grant"]
+        values = grant.values() if hasattr(grant, "values") else grant
+        amount = dict(zip((name for name, _ in EMERGENCY_GRANT), values, strict=True))["amount"]
+        self.journal.explained[event["payee"]] += amount
+        self.journal.granted[event["grantId"]] = amount
+        self.journal.outstanding[event["grantId"]] = amount
+        assert event["outstanding"] == sum(self.journal.outstanding.values())
+
+    def on_GrantCountersigned(self, event: Any) -> None:  # noqa: N802
+        del self.journal.outstanding[event["grantId"]]
+        assert event["outstanding"] == sum(self.journal.outstanding.values())
+
+    def on_GrantWrittenOff(self, event: Any) -> None:  # noqa: N802
+        self.on_GrantCountersigned(event)
 
     # ---- pieces ------------------------------------------------------------------------------
 

@@ -38,11 +38,17 @@ def _live(relief):
     relief.token.transfer(wallets[1], 400, {"from": wallets[1]})
     relief.token.redeem(700, REFERENCE, {"from": wallets[1]})
     relief.freeze(wallets[4])
+    for amount in (300, 20, 1):
+        grant = relief.grant(wallets[1], amount)
+        if amount != 1:
+            end = relief.countersign if amount == 300 else relief.write_off
+            end(grant)
     return streams, stopped
 
 
 def test_the_books_follow_from_events_alone(relief, vault, token):
     first_block, first_seq = len(brownie.chain), vault.seq() + 1
+    first_lane_seq = relief.lane.seq() + 1
     streams, stopped = _live(relief)
     rebuilt = rebuild(relief, first_block)
 
@@ -60,4 +66,7 @@ def test_the_books_follow_from_events_alone(relief, vault, token):
         assert vault.stream(batch_id, index)[3] == withdrawn > 0
     assert rebuilt.skipped == {(stopped.id, 2): 9_002}
     assert vault.skippedPayout(stopped.id, 2)[1] == 9_002
+    assert list(rebuilt.granted.values()) == [300, 20, 1]
+    assert sum(rebuilt.outstanding.values()) == relief.lane.outstanding() == 1
+    assert rebuilt.lane_seqs == list(range(first_lane_seq, relief.lane.seq() + 1))
     assert rebuilt.seqs == list(range(first_seq, vault.seq() + 1))

@@ -1,4 +1,4 @@
-"""Vault and token against plain books: whatever is done, in whatever order, they agree.
+"""Vault, emergency lane and token against plain books: whatever is done, in whatever order, they agree.
 
 Each rule asks the model first. What the model refuses must be refused by the contracts with the
 same typed error; what it books must be done. After each step every balance, commitment and stream
@@ -14,10 +14,11 @@ from typing import Any, ClassVar
 
 import brownie
 from clock import DAY, HOUR, next_transaction_at, now
-from deployment import RESERVE, SIMPLE
+from deployment import COUNTY, LANE_CAP, LIMITS, RESERVE, SIMPLE
 from hypothesis import strategies
 from hypothesis.internal.conjecture.engine import BUFFER_SIZE, ConjectureRunner
 from journal import rebuild
+from lane_model import TOKEN, BookedGrant, LaneModel
 from model import BookedBatch, Model, Refused
 from outcomes import ZERO_ADDRESS, refused
 from views import read_all
@@ -27,6 +28,29 @@ STEPS = int(os.environ.get("RELIEF_STATEFUL_STEPS", "25"))
 
 WALLETS = 5
 REFERENCE = bytes(32)
+
+# Few and small enough that a run meets each: a grant counts as a whole token in the sums.
+LANE_LIMITS = LIMITS | {
+    "perGrant": 9_500,
+    "perOfficer": 3 * TOKEN,
+    "outstanding": 18_000,
+    "countersignWindow": 2 * DAY,
+    "perCounty": 3 * TOKEN,
+    "perCity": 4 * TOKEN,
+    "perProvince": 5 * TOKEN,
+    "country": 6 * TOKEN,
+    "countyOverdue": 6_000,
+    "cityOverdue": 8_000,
+    "provinceOverdue": 10_000,
+}
+# Which officer grants where.
+GRANTERS = [
+    *((9, region) for region in (COUNTY, COUNTY, (510723, 6), (510681, 6), (5107, 4), (51, 2))),
+    *((10, COUNTY), (10, COUNTY)),
+    *((11, region) for region in (COUNTY, (510723, 6), (440103, 6), (44, 2))),
+]
+REGIONS = sorted({region for _, region in GRANTERS})
+REVIEWER, GRANTING_REVIEWER = 4, 11
 
 
 class Books:
@@ -51,6 +75,17 @@ class Books:
     st_wallet = strategies.integers(0, WALLETS - 1)
     st_receiver = strategies.integers(0, WALLETS + 1)
     st_amount = strategies.integers(1, 10_000)
+    # Several grants in a row: payee as above, amount, who grants where, seconds before.
+    st_grants = strategies.lists(
+        strategies.tuples(
+            strategies.sampled_from([*range(WALLETS)] * 3 + [WALLETS, WALLETS + 1]),
+            strategies.integers(1, 10_000),
+            strategies.sampled_from(GRANTERS),
+            strategies.sampled_from([0, 0, 0, DAY]),
+        ),
+        min_size=2,
+        max_size=6,
+    )
     st_pick = strategies.integers(0, 10**6)
     st_other = strategies.integers(0, 10**6)
     st_mask = strategies.integers(1, 15)
@@ -70,14 +105,16 @@ class Books:
 
     def setup(self) -> None:
         """Begin a run: a chain as deployed, empty books."""
-        token, vault = self.relief.token, self.relief.vault
+        token, vault, lane = self.relief.token, self.relief.vault, self.relief.lane
         self.first_block = len(brownie.chain)
-        self.first_seq = vault.seq() + 1
+        self.first_seq, self.first_lane_seq = vault.seq() + 1, lane.seq() + 1
+        self.relief.lower_limits(**LANE_LIMITS)
         self.time = now()
         self.anyone = {"from": self.relief.anyone}
         reserve, _, as_of = token.attestation()
         ours = {ZERO_ADDRESS: 1, token.address: 2, vault.address: 3}
         self.model = Model(ours, reserve, as_of)
+        self.lane = LaneModel(self.model, lane.address, LANE_LIMITS, LANE_CAP)
         self.payees = [*(account.address for account in self.accounts), ZERO_ADDRESS, vault.address]
         self.sent: dict[bytes, Any] = {}
 
@@ -249,6 +286,48 @@ class Books:
             ),
         )
 
+    def rule_grants(self, st_grants, st_other, st_rarely):
+        for receiver, amount, (officer, (code, digits)), wait in st_grants:
+            self.time += wait
+            given = self.relief.prepare_grant(
+                self.payees[receiver],
+                amount,
+                officer=officer,
+                regionCode=code,
+                regionDigits=digits,
+                validUntil=self.time + DAY,
+            )
+            if st_rarely and self.lane.grants:
+                member = ("grantId", "caseCommitment")[st_other % 2]
+                given[member] = self.lane.grants[st_other % len(self.lane.grants)].given[member]
+            self._grant(given)
+
+    def _grant(self, given: dict[str, Any]) -> None:
+        self._step(lambda time: self.lane.grant(given, time), lambda: self.relief.send_grant(given))
+
+    def _pick_grant(self, pick: int) -> BookedGrant | None:
+        """One of the grants that nobody ended; where there is none, one of all."""
+        grants = self.lane.grants
+        fitting = [grant for grant in grants if not grant.ended] or grants
+        return fitting[pick % len(fitting)] if fitting else None
+
+    def rule_countersign(self, st_pick, st_rarely):
+        grant = self._pick_grant(st_pick)
+        if grant:
+            officer = GRANTING_REVIEWER if st_rarely else REVIEWER
+            self._step(
+                lambda _: self.lane.countersign(grant, officer),
+                lambda: self.relief.countersign(grant.given, officer),
+            )
+
+    def rule_write_off(self, st_pick, st_rarely):
+        grant = self._pick_grant(st_pick)
+        if grant and st_rarely:
+            self._step(
+                lambda _: self.lane.write_off(grant),
+                lambda: self.relief.write_off(grant.given),
+            )
+
     def rule_let_days_pass(self, st_days):
         # The next step is taken that much later.
         self.time += st_days * DAY
@@ -296,6 +375,43 @@ class Books:
             assert withdrawn == batch.withdrawn(stream) <= accrued <= total
             assert cut == (0 if stream.cut is None else stream.cut + 1)
 
+    def invariant_the_lane_agrees_with_its_books(self):
+        token, lane, books, time = self.relief.token, self.relief.lane, self.lane, now()
+        outstanding, minter, *rest = read_all(
+            [
+                (lane.outstanding, ()),
+                (token.minter, (lane,)),
+                *((lane.grantOf, (grant.id,)) for grant in books.grants),
+                *((view, (officer,)) for officer in (9, 10, 11) for view in self._sums("By")),
+                *((view, region) for region in REGIONS for view in self._sums("In")),
+                (lane.grantedIn, (0, 0)),
+            ]
+        )
+        assert outstanding == books.outstanding
+        assert minter == (LANE_CAP, 0, books.minted, True)
+        answers = iter(rest)
+        for grant in books.grants:
+            _, amount, _, _, _, overdue_from, state = next(answers)
+            assert (amount, overdue_from) == (grant.amount, grant.overdue_from)
+            assert state == grant.state(time)
+        concerns = [
+            *(
+                lambda grant, officer=officer: grant.given["officer"] == officer
+                for officer in (9, 10, 11)
+            ),
+            *(lambda grant, region=region: grant.within(region) for region in REGIONS),
+        ]
+        for concern in concerns:
+            assert next(answers) == books.granted(time, concern)
+            assert next(answers) == books.overdue(time, concern)
+        assert next(answers) == books.granted(time, lambda _: True)
+
+    def _sums(self, of: str) -> list[Any]:
+        return [
+            getattr(self.relief.lane, f"granted{of}"),
+            getattr(self.relief.lane, f"overdue{of}"),
+        ]
+
     def invariant_what_is_committed_is_what_is_unpaid(self):
         unpaid = 0
         for batch in self.model.batches:
@@ -314,6 +430,10 @@ class Books:
         assert journal.committed == journal.announced == self.model.committed
         assert (journal.redeemed, journal.frozen) == (self.model.redeemed, self.model.frozen)
         assert journal.explained == journal.minted
+        assert list(journal.granted) == [grant.id for grant in self.lane.grants]
+        assert sum(journal.outstanding.values()) == self.lane.outstanding
+        last = self.relief.lane.seq()
+        assert journal.lane_seqs == list(range(self.first_lane_seq, last + 1))
         assert journal.seqs == list(range(self.first_seq, self.relief.vault.seq() + 1))
 
 
