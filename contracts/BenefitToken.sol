@@ -93,7 +93,7 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
     /// @param lane The emergency lane, the other one. Both are set once here; their addresses are known before they are
     /// deployed.
     /// @param cap_ Most supply and commitments may ever be together, base units.
-    /// @param laneCap Most the emergency lane may ever mint, base units.
+    /// @param laneCap Most the emergency lane may ever mint unless governors raise it, base units.
     constructor(
         address manager,
         IOfficerRegistry registry,
@@ -103,7 +103,7 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
         uint80 laneCap
     ) AccessManaged(manager) EIP712("Relief Benefit Token", "1") {
         require(cap_ != 0 && laneCap != 0, ZeroCap());
-        require(lane != vault, MinterExists(lane));
+        require(lane != vault, MinterTwice(lane));
         _registry = registry;
         emergencyLane = lane;
         _totals.cap = cap_;

@@ -165,8 +165,8 @@ contract EmergencyLane is IEmergencyLane, AccessManaged, EIP712 {
 
     function _pay(address payee, uint64 amount) private {
         _token.commit(amount);
-        (,,, uint256 skipped) = _token.mintBatch(abi.encodePacked(payee, amount), amount);
-        require(skipped == 0, Unpayable(payee, _token.unpayableReason(payee, address(this))));
+        uint8 reason = _token.mintEntry(payee, amount);
+        require(reason == 0, Unpayable(payee, reason));
     }
 
     // ------------------------------------------------------------------------------------------------ ending a grant

@@ -105,10 +105,9 @@ contract OfficerRegistry is IOfficerRegistry, EIP712 {
         uint8 regionDigits,
         bytes calldata signatures
     ) external view returns (uint32 officerId) {
-        (OfficerSignatures.Record memory record, uint256 next) = signatures.read(0);
-        officerId = record.officerId;
+        uint256 next;
+        (officerId, next) = _requireSigned(digest, signatures, 0, 0, 0, role, regionCode, regionDigits);
         require(next == signatures.length, MoreThanOneOfficer(officerId));
-        _requireSigned(digest, record, role, regionCode, regionDigits);
     }
 
     /// @inheritdoc IOfficerRegistry

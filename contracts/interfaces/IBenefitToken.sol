@@ -66,6 +66,8 @@ interface IBenefitToken {
     error CallerNotPayee(address caller, address payee);
     error WrongSigner(address signer, address expected);
     error NotMinter(address caller);
+    /// @notice Vault and emergency lane must be two contracts.
+    error MinterTwice(address minter);
     error MinterIsRemoved(address minter);
     error MinterNotDue(address minter, uint256 activeFrom);
     error MinterCapExceeded(address minter, uint256 requested, uint256 cap);

@@ -5,8 +5,8 @@ pragma solidity 0.8.37;
 /// @notice For the first hours of a disaster, when no second officer can be reached. A grant is signed by one emergency
 /// officer whose region covers it; anyone may send it ({grant}), and it is paid in the same transaction or not at all.
 /// What bounds a stolen key: a cap a grant, an officer, a region of each level, the country, each over the rolling window
-/// of {RollingSum}; a cap on what is not countersigned yet; and the lane's own cap in the token, for good. A case is
-/// granted once.
+/// of {RollingSum}; a cap on what is not countersigned yet; and the lane's cap in the token on all it ever mints. A
+/// case is granted once.
 ///
 /// A grant is *outstanding* until a reviewer of its region, another person than the granter, countersigns it, or
 /// governors write it off. Not done within the window it is *overdue*: then its officer grants nothing more, and its

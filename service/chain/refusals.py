@@ -21,7 +21,7 @@ _OPERATIONS = {1: "approving batches", 2: "running chunks", 4: "withdrawing from
 _UNPAYABLE = {
     1: "the zero address",
     2: "the token's own address",
-    3: "the vault's own address",
+    3: "the paying contract's own address",
     4: "frozen",
 }
 """``BenefitToken.unpayableReason``."""
@@ -102,8 +102,8 @@ SENTENCES: dict[str, str] = {
     "MalformedEntries": "the chunk's payouts are malformed: the database may have been changed",
     "EntryAboveCap": "a payout of {amount:amount} is above the programme's cap of {cap:amount}",
     "NotSkipped": "the payout was not skipped, or it was paid meanwhile: there is nothing to retry",
-    "Unpayable": "the wallet {payee} cannot be paid: it is {reason:unpayable}. The money stays "
-    "committed: retry when the wallet can be paid",
+    "Unpayable": "the wallet {payee} cannot be paid: it is {reason:unpayable}. Nothing is lost: "
+    "try again when the wallet can be paid",
     # ---- Streams -------------------------------------------------------------------------------
     "StreamsNotOpen": "the streams of chunk {chunkIndex} are not open yet: the chunk has not run",
     "NothingToWithdraw": "there is nothing to withdraw yet: wait for the next step of the cadence",
@@ -126,11 +126,12 @@ SENTENCES: dict[str, str] = {
     "CallerNotPayee": "only the receiver {payee} may hand in this signature",
     "WrongSigner": "signed by {signer}, not by {expected}, or over something else",
     "NotMinter": "{caller} may not commit money: it is no minter of the token",
+    "MinterTwice": "{minter} cannot be both vault and emergency lane",
     "MinterIsRemoved": "{minter} was a minter and was removed: it never commits again",
     "MinterNotDue": "nothing of {minter} is due: to become a minter, or a higher cap, was not "
     "planned, or the delay is not over",
-    "MinterCapExceeded": "the vault would have committed {requested:amount}, more than its cap of "
-    "{cap:amount}",
+    "MinterCapExceeded": "{minter} would have committed and minted {requested:amount}, more than "
+    "its cap of {cap:amount}",
     "CapExceeded": "supply and commitments would be {requested:amount}, more than the token's cap "
     "of {cap:amount}",
     "CapNotLower": "the cap {requested:amount} is not lower than the present {cap:amount}",
@@ -177,11 +178,50 @@ SENTENCES: dict[str, str] = {
     "ECDSAInvalidSignatureLength": "a signature has {length} bytes, not 65: sign again",
     "ECDSAInvalidSignatureS": "a signature is not in its canonical form: sign again",
     "MalformedSignatures": "the signatures are malformed: the database may have been changed",
+    "MoreThanOneOfficer": "one officer's signature is asked for, and others follow officer "
+    "{officerId}'s",
     "NotEnoughOfficers": "{given} officers signed and {required} are needed: let another officer "
     "sign",
     "ActionExpired": "the action's deadline was {deadline:time}: propose it again",
     "ActionUsed": "the action was carried out already",
     "ManagerCallFailed": "the change of roles was refused; nothing was changed",
+    # ---- Emergency grants ----------------------------------------------------------------------
+    "GrantsArePaused": "a guardian paused emergency grants: a quorum can lift it",
+    "GrantExists": "the grant is on chain already",
+    "UnknownGrant": "the grant is not on chain",
+    "GrantEnded": "the grant was countersigned or written off already",
+    "GrantExpired": "the grant was good until {validUntil:time} only: sign it again",
+    "CaseMissing": "the grant names no case",
+    "CaseAlreadyGranted": "the case was granted before: pay what is missing in a batch",
+    "WrongOfficer": "officer {signed} signed the grant, which names officer {named}",
+    "GrantAboveCap": "{amount:amount} is above the cap of one grant, {cap:amount}: pay it in a "
+    "batch",
+    "OfficerCapExceeded": "officer {officer} would have granted {sum:amount} lately, more than an "
+    "officer's cap of {cap:amount}: let another grant it",
+    "RegionCapExceeded": "{sum:amount} would have been granted lately in region {regionCode}, more "
+    "than its cap of {cap:amount}: governors can raise it in 2 days",
+    "OutstandingCapExceeded": "{outstanding:amount} would stand uncountersigned, more than the "
+    "{cap:amount} that may: let reviewers countersign",
+    "OfficerClosed": "{overdue:amount} of officer {officer}'s grants are overdue: let a reviewer "
+    "countersign them",
+    "RegionClosed": "{overdue:amount} are overdue in region {regionCode}, more than the "
+    "{threshold:amount} that may: let reviewers countersign them",
+    "CountersignatureExpired": "the countersignature was good until {deadline:time} only: sign "
+    "again",
+    "CountersignedByGranter": "officer {officer} granted it, so another must countersign",
+    "ZeroLimit": "a limit of the emergency lane is zero or missing",
+    "LimitNotLower": "a limit of {requested} is higher than the {inForce} in force: governors "
+    "raise it",
+    "InvalidWindow": "the time for countersigning is {requested:duration}, and must be "
+    "{least:duration} to {most:duration}",
+    "ZeroRegionCap": "a cap of zero for region {regionCode} is none",
+    "RegionCapNotLower": "the cap {requested:amount} of region {regionCode} is higher than the "
+    "{inForce:amount} in force: governors raise it",
+    "LimitsRaiseNotDue": "no higher limits are due: they were not planned, or their 2 days are "
+    "not over",
+    "RegionCapRaiseNotDue": "no higher cap of region {regionCode} is due: it was not planned, or "
+    "its 2 days are not over",
+    "DueDayPassed": "a grant would be overdue on a day that is gone",
     # ---- Roles (OpenZeppelin's AccessManager) --------------------------------------------------
     "AccessManagedUnauthorized": "{caller} does not hold the role that this needs: take the key of "
     "who does (`relief doctor` names them)",

@@ -59,7 +59,7 @@ def test_every_error_is_told_in_a_sentence() -> None:
             "Unpayable(payee=0x52908400098527886E0F7030069857D2E4169EE7, reason=4)",
             (
                 "the wallet 0x52908400098527886E0F7030069857D2E4169EE7 cannot be paid: it is "
-                "frozen. The money stays committed: retry when the wallet can be paid"
+                "frozen. Nothing is lost: try again when the wallet can be paid"
             ),
         ),
         (

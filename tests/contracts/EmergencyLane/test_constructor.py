@@ -38,7 +38,7 @@ def test_a_token_without_a_cap_for_the_lane_is_refused(relief, BenefitToken, cap
 
 
 def test_a_token_whose_lane_is_its_vault_is_refused(relief, BenefitToken):  # noqa: N803
-    with refused("MinterExists", relief.vault):
+    with refused("MinterTwice", relief.vault):
         BenefitToken.deploy(
             *(relief.manager, relief.registry, relief.vault, relief.vault),
             *(TOKEN_CAP, LANE_CAP),
