@@ -63,7 +63,7 @@ class Evidence:
 
 @dataclass
 class BlockReader:
-    """Reads the events of the four contracts between two blocks.
+    """Reads the events of the five contracts between two blocks.
 
     Attributes
     ----------

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IAllowanceVault} from "../../../contracts/interfaces/IAllowanceVault.sol";
 import {IBenefitToken} from "../../../contracts/interfaces/IBenefitToken.sol";
+import {IEmergencyLane} from "../../../contracts/interfaces/IEmergencyLane.sol";
 import {IOfficerRegistry} from "../../../contracts/interfaces/IOfficerRegistry.sol";
 import {Cheats} from "../Vm.sol";
 import {Relief} from "../support/Relief.sol";
@@ -17,6 +18,7 @@ abstract contract Attempts is Books, Cheats {
     IAllowanceVault internal immutable _vault;
     IBenefitToken internal immutable _token;
     IOfficerRegistry internal immutable _registry;
+    IEmergencyLane internal immutable _lane;
 
     /// @notice The first action at which the contracts did not do what the rules say, or empty.
     string public disagreement;
@@ -43,6 +45,7 @@ abstract contract Attempts is Books, Cheats {
         _vault = relief_.vault();
         _token = relief_.token();
         _registry = relief_.registry();
+        _lane = relief_.lane();
         for (uint256 i; i < 5; ++i) {
             _holders.push(vm.addr(_walletKey(i)));
         }

@@ -45,7 +45,22 @@ abstract contract Books {
         bool quorate;
     }
 
+    struct Grant {
+        bytes32 id;
+        bytes32 caseCommitment;
+        uint32 officer;
+        address payee;
+        uint256 amount;
+        uint24 regionCode;
+        uint8 regionDigits;
+        uint256 madeAt;
+        uint256 overdueFrom;
+        bool ended;
+    }
+
     Booked[] internal _batches;
+    Grant[] internal _grants;
+    bool internal _grantsPaused;
     mapping(uint256 batch => Payout[]) internal _payouts;
     mapping(uint256 batch => mapping(uint256 chunk => bool)) internal _chunkRan;
     /// @dev How far, in seconds since the start, the last withdrawal of the whole chunk went.
@@ -167,6 +182,40 @@ abstract contract Books {
             --innerDigits;
         }
         return innerDigits == outerDigits && inner == outer;
+    }
+
+    // ------------------------------------------------------------------------------------------ emergency grants
+
+    /// @dev Whether a grant is this officer's (0 for anybody's) and lies in this region.
+    function _concerns(Grant storage made, uint32 officer, uint24 code, uint8 digits) private view returns (bool) {
+        return (officer == 0 || made.officer == officer) && _covers(code, digits, made.regionCode, made.regionDigits);
+    }
+
+    /// @dev Granted in the last six periods of six days, this one included, each in whole tokens.
+    function _grantedLately(uint32 officer, uint24 code, uint8 digits) internal view returns (uint256 sum) {
+        for (uint256 i; i < _grants.length; ++i) {
+            bool recent = _grants[i].madeAt / 6 days + 5 >= block.timestamp / 6 days;
+            if (recent && _concerns(_grants[i], officer, code, digits)) sum += _inWholeTokens(_grants[i].amount);
+        }
+    }
+
+    function _overdueNow(uint32 officer, uint24 code, uint8 digits) internal view returns (uint256 sum) {
+        for (uint256 i; i < _grants.length; ++i) {
+            bool overdue = !_grants[i].ended && block.timestamp >= _grants[i].overdueFrom;
+            if (overdue && _concerns(_grants[i], officer, code, digits)) sum += _grants[i].amount;
+        }
+    }
+
+    function _grantsOutstanding() internal view returns (uint256 sum) {
+        for (uint256 i; i < _grants.length; ++i) {
+            if (!_grants[i].ended) sum += _grants[i].amount;
+        }
+    }
+
+    function _grantedInAll() internal view returns (uint256 sum) {
+        for (uint256 i; i < _grants.length; ++i) {
+            sum += _grants[i].amount;
+        }
     }
 
     // ---------------------------------------------------------------------------------------------------- bookings

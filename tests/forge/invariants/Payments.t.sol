@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IAllowanceVault} from "../../../contracts/interfaces/IAllowanceVault.sol";
 import {IBenefitToken} from "../../../contracts/interfaces/IBenefitToken.sol";
+import {IEmergencyLane} from "../../../contracts/interfaces/IEmergencyLane.sol";
 import {Cheats} from "../Vm.sol";
 import {Relief} from "../support/Relief.sol";
 import {Books} from "./Books.sol";
@@ -14,16 +15,18 @@ contract PaymentsTest is Cheats {
     Handler private _handler;
     IAllowanceVault private _vault;
     IBenefitToken private _token;
+    IEmergencyLane private _lane;
 
     function setUp() external {
         _relief = new Relief();
         _handler = new Handler(_relief);
         _vault = _relief.vault();
         _token = _relief.token();
+        _lane = _relief.lane();
         _begin();
     }
 
-    /// @dev Begins with something paid, something skipped, and streams open, on which the actions can work at once.
+    /// @dev Begins with something paid, something skipped, something granted, and streams open, on which the actions can work at once.
     function _begin() private {
         _handler.freeze(0);
         for (uint256 seed; _handler.batchCount() < 2; ++seed) {
@@ -37,6 +40,7 @@ contract PaymentsTest is Cheats {
             _handler.executeNext(i);
         }
         _handler.unfreeze(0);
+        _handler.grantSeveral(0);
     }
 
     /// @notice Asked by Foundry: whose functions it calls.
@@ -45,7 +49,7 @@ contract PaymentsTest is Cheats {
         targets[0] = address(_handler);
     }
 
-    // Each of the three is a campaign of its own, so what is asked together is asked of the same sequences.
+    // Each of the four is a campaign of its own, so what is asked together is asked of the same sequences.
 
     function invariant_moneyAddsUp() external view {
         _balancesSumToTheSupplyAndAreTheBooks();
@@ -58,6 +62,11 @@ contract PaymentsTest is Cheats {
         _withdrawnAtMostVestedAtMostTotal();
         _accruedNeverFalls();
         _aPayoutNumberIsPaidAtMostOnce();
+    }
+
+    function invariant_grantsKeepWithinTheirCaps() external view {
+        _grantsAreTheBooks();
+        _sumsOfGrantsAreTheBooksAndWithinTheLimits();
     }
 
     function invariant_nobodyDoesWhatTheyMayNot() external view {
@@ -82,6 +91,55 @@ contract PaymentsTest is Cheats {
     function _committedIsWhatIsUnpaid() private view {
         vm.assertEq(_token.committed(), _handler.owedInAll(), "committed");
         vm.assertEq(_token.minter(address(_vault)).committed, _handler.owedInAll(), "committed by the vault");
+    }
+
+    function _grantsAreTheBooks() private view {
+        Books.Grant[] memory grants = _handler.bookedGrants();
+        for (uint256 i; i < grants.length; ++i) {
+            IEmergencyLane.Grant memory made = _lane.grantOf(grants[i].id);
+            vm.assertEq(made.payee, grants[i].payee);
+            vm.assertEq(made.amount, grants[i].amount, "granted");
+            vm.assertEq(made.overdueFrom, grants[i].overdueFrom, "overdue from");
+            bool outstanding = made.state == IEmergencyLane.GrantState.Outstanding;
+            bool overdue = made.state == IEmergencyLane.GrantState.Overdue;
+            vm.assertEq(!outstanding && !overdue, grants[i].ended);
+            vm.assertEq(overdue, !grants[i].ended && block.timestamp >= grants[i].overdueFrom);
+        }
+        IBenefitToken.Minter memory minter = _token.minter(address(_lane));
+        vm.assertEq(minter.minted, _handler.grantedInAll(), "minted by the lane");
+        vm.assertEq(minter.committed, 0, "committed by the lane");
+        vm.assertLe(minter.minted, _relief.LANE_CAP(), "the lane's cap");
+    }
+
+    function _sumsOfGrantsAreTheBooksAndWithinTheLimits() private view {
+        IEmergencyLane.Limits memory limits = _relief.laneLimits();
+        vm.assertEq(_lane.outstanding(), _handler.grantsOutstanding(), "outstanding");
+        vm.assertLe(_lane.outstanding(), limits.outstanding, "outstanding at most");
+        for (uint32 officer = 8; officer <= 9; ++officer) {
+            vm.assertEq(_lane.overdueBy(officer), _handler.overdueNow(officer, 0, 0), "overdue by an officer");
+            uint256 granted = _lane.grantedBy(officer);
+            vm.assertEq(granted, _handler.grantedLately(officer, 0, 0), "granted by an officer");
+            vm.assertLe(granted, limits.perOfficer, "granted by an officer at most");
+        }
+        uint24[7] memory codes = [uint24(510722), 510723, 440103, 5107, 51, 44, 0];
+        uint8[7] memory digits = [6, 6, 6, 4, 2, 2, 0];
+        uint80[7] memory caps = [
+            limits.perCounty,
+            limits.perCounty,
+            limits.perCounty,
+            limits.perCity,
+            limits.perProvince,
+            limits.perProvince,
+            limits.country
+        ];
+        for (uint256 i; i < 7; ++i) {
+            uint256 granted = _lane.grantedIn(codes[i], digits[i]);
+            vm.assertEq(granted, _handler.grantedLately(0, codes[i], digits[i]), "granted in a region");
+            vm.assertLe(granted, caps[i], "granted in a region at most");
+            if (digits[i] == 0) continue;
+            uint256 overdue = _handler.overdueNow(0, codes[i], digits[i]);
+            vm.assertEq(_lane.overdueIn(codes[i], digits[i]), overdue, "overdue in a region");
+        }
     }
 
     function _budgetIsWhatWasApprovedLessWhatCameBack() private view {

@@ -5,6 +5,7 @@ import {IAccessManager} from "@openzeppelin/contracts/access/manager/IAccessMana
 
 import {IAllowanceVault} from "../../../contracts/interfaces/IAllowanceVault.sol";
 import {IBenefitToken} from "../../../contracts/interfaces/IBenefitToken.sol";
+import {IEmergencyLane} from "../../../contracts/interfaces/IEmergencyLane.sol";
 import {IOfficerRegistry} from "../../../contracts/interfaces/IOfficerRegistry.sol";
 import {Attempts} from "./Attempts.sol";
 
@@ -19,15 +20,15 @@ abstract contract Strangers is Attempts {
 
     /// @notice Somebody without any role calls what changes something, with arguments that would do.
     function strangerTries(uint256 which, uint256 pick, uint256 amount) external watched {
-        (address target, bytes memory call) = _strangersCall(which % 34, _wallet(pick), pick, amount % 1_000_000e6);
+        (address target, bytes memory call) = _strangersCall(which % 41, _wallet(pick), pick, amount % 1_000_000e6);
         _tryWithoutEffect(target, call);
     }
 
     /// @notice Somebody calls anything with any bytes.
     function strangerSendsGarbage(uint256 pick, bytes calldata garbage) external watched {
-        address[4] memory targets =
-            [address(_vault), address(_token), address(_registry), address(relief.manager())];
-        _tryWithoutEffect(targets[pick % 4], garbage);
+        address[5] memory targets =
+            [address(_vault), address(_token), address(_registry), address(relief.manager()), address(_lane)];
+        _tryWithoutEffect(targets[pick % 5], garbage);
     }
 
     function _tryWithoutEffect(address target, bytes memory call) private {
@@ -127,6 +128,28 @@ abstract contract Strangers is Attempts {
         if (which == 31) call = abi.encodeCall(IBenefitToken.scheduleCap, (uint80(1e16 + amount), id, deadline, bad));
         if (which == 32) call = abi.encodeCall(IBenefitToken.applyCap, ());
         if (which == 33) call = abi.encodeCall(IBenefitToken.mintEntry, (STRANGER, uint64(amount)));
+        if (which >= 34) (target, call) = (address(_lane), _strangersCallOfTheLane(which, id, amount, bad));
+    }
+
+    function _strangersCallOfTheLane(uint256 which, bytes32 id, uint256 amount, bytes memory bad)
+        private
+        view
+        returns (bytes memory)
+    {
+        uint40 deadline = _deadline();
+        IEmergencyLane.Limits memory limits = relief.laneLimits();
+        if (which == 34) {
+            IEmergencyLane.EmergencyGrant memory given = IEmergencyLane.EmergencyGrant(
+                id, 8, STRANGER, uint64(1 + amount % 1_000e6), 51, 2, keccak256(abi.encode(id, amount)), deadline
+            );
+            return abi.encodeCall(IEmergencyLane.grant, (given, bad));
+        }
+        if (which == 35) return abi.encodeCall(IEmergencyLane.countersign, (id, deadline, bad));
+        if (which == 36) return abi.encodeCall(IEmergencyLane.writeOff, (id, id, deadline, bad));
+        if (which == 37) return abi.encodeCall(IEmergencyLane.lowerLimits, (limits));
+        if (which == 38) return abi.encodeCall(IEmergencyLane.scheduleLimits, (limits, id, deadline, bad));
+        if (which == 39) return abi.encodeCall(IEmergencyLane.lowerRegionCap, (51, 2, 1));
+        return abi.encodeCall(IEmergencyLane.pause, ());
     }
 
     /// @dev All that a stranger might want to change, in one hash.
@@ -141,6 +164,8 @@ abstract contract Strangers is Attempts {
                 _token.transfersPaused(),
                 _token.minter(STRANGER),
                 _token.minter(address(_vault)),
+                _token.minter(address(_lane)),
+                _lane.seq(),
                 _vault.seq(),
                 _vault.pausedOperations(),
                 _vault.programme(relief.PROGRAMME()),

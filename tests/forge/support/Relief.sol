@@ -15,6 +15,7 @@ import {Cheats} from "../Vm.sol";
 contract Relief is Cheats {
     uint16 public constant MAKER = 1;
     uint16 public constant REVIEWER = 2;
+    uint16 public constant EMERGENCY = 4;
     uint16 public constant GOVERNOR = 8;
 
     uint32 public constant PROGRAMME = 1;
@@ -62,6 +63,7 @@ contract Relief is Cheats {
 
         _grant(1, GUARDIAN, address(vault), IAllowanceVault.pause.selector);
         _grant(1, GUARDIAN, address(token), IBenefitToken.pauseTransfers.selector);
+        _grant(1, GUARDIAN, address(lane), IEmergencyLane.pause.selector);
         _grant(2, FREEZER, address(token), IBenefitToken.freeze.selector);
         _grant(2, FREEZER, address(token), IBenefitToken.unfreeze.selector);
         _grant(3, ATTESTOR, address(token), IBenefitToken.attestReserve.selector);
@@ -114,8 +116,8 @@ contract Relief is Cheats {
     // --------------------------------------------------------------------------------------------------- officers
 
     function _firstOfficers() private pure returns (IOfficerRegistry.NewOfficer[] memory first) {
-        first = new IOfficerRegistry.NewOfficer[](7);
-        for (uint32 id = 1; id <= 7; ++id) {
+        first = new IOfficerRegistry.NewOfficer[](9);
+        for (uint32 id = 1; id <= 9; ++id) {
             (uint16 roles, uint24 code, uint8 digits) = officer(id);
             first[id - 1] = IOfficerRegistry.NewOfficer(id, roles, code, digits, 1, abi.encodePacked(signer(id)));
         }
@@ -127,6 +129,8 @@ contract Relief is Cheats {
         if (id == 2) return (REVIEWER, 51, 2);
         if (id == 3) return (REVIEWER, 5107, 4);
         if (id == 4) return (MAKER | REVIEWER, 0, 0);
+        if (id == 8) return (EMERGENCY, 51, 2);
+        if (id == 9) return (EMERGENCY | REVIEWER, 0, 0);
         return (GOVERNOR, 0, 0);
     }
 
@@ -172,6 +176,17 @@ contract Relief is Cheats {
 
     function registryDigest(bytes32 structHash) public view returns (bytes32) {
         return digestFor(address(registry), "Relief OfficerRegistry", structHash);
+    }
+
+    function laneDigest(bytes32 structHash) public view returns (bytes32) {
+        return digestFor(address(lane), "Relief EmergencyLane", structHash);
+    }
+
+    function grantDigest(IEmergencyLane.EmergencyGrant memory given) public view returns (bytes32) {
+        bytes32 typeHash = keccak256(
+            "EmergencyGrant(bytes32 grantId,uint32 officer,address payee,uint64 amount,uint24 regionCode,uint8 regionDigits,bytes32 caseCommitment,uint40 validUntil)"
+        );
+        return laneDigest(keccak256(abi.encode(typeHash, given)));
     }
 
     function approvalDigest(IAllowanceVault.BatchApproval memory approval) public view returns (bytes32) {
