@@ -2,9 +2,9 @@
 pragma solidity 0.8.37;
 
 /// @title Programmes, approved batches, one-off payouts and streamed allowances
-/// @notice The one way to pay: enough distinct officers sign a batch's root once ({approveBatch}); the contract checks
-/// them and sets the money aside; then anyone may run the batch's chunks ({executeChunk}) and push withdrawals
-/// ({withdraw}, {withdrawChunk}), which pay the recorded payees and nobody else.
+/// @notice How everything but emergency grants is paid: enough distinct officers sign a batch's root once
+/// ({approveBatch}); the contract checks them and sets the money aside; then anyone may run the batch's chunks
+/// ({executeChunk}) and push withdrawals ({withdraw}, {withdrawChunk}), which pay the recorded payees and nobody else.
 ///
 /// Amounts are in base units of the token, times in Unix seconds unless said otherwise. Every event carries `seq`,
 /// this contract's own count without gaps: a log left out shows.
