@@ -284,9 +284,7 @@ def test_one_entry_is_minted_as_a_batch_of_one_would_be(relief, token, minter, b
     assert (token.totalSupply(), token.committed(), token.cap()) == (35, 65, TOKEN_CAP)
 
 
-def test_an_entry_whose_payee_cannot_be_paid_mints_nothing_and_says_why(
-    relief, token, minter, bob
-):
+def test_an_entry_whose_payee_cannot_be_paid_mints_nothing_and_says_why(relief, token, minter, bob):
     relief.freeze(bob)
     token.commit(100, {"from": minter})
     payees = {ZERO_ADDRESS: 1, token.address: 2, minter.address: 3, bob.address: 4}

@@ -270,3 +270,22 @@ def test_the_lane_keeps_within_its_own_cap_for_ever(relief, lane, token, payee):
     with refused("MinterCapExceeded", lane, LANE_CAP + 1, LANE_CAP):
         relief.grant(payee, 1)
     assert token.minter(lane) == (LANE_CAP, 0, LANE_CAP, True)
+
+
+def test_governors_raise_the_lanes_cap_in_fourteen_days(relief, lane, token, payee):
+    message = {"minter": lane.address, "cap": LANE_CAP + TOKENS}
+    signed = relief.signed_action(token, "MinterAddition", message, (6, 7))
+    token.scheduleMinter(lane, LANE_CAP + TOKENS, *signed, {"from": relief.anyone})
+    relief.grant(payee, TOKENS)
+    advance(36 * DAY)  # by when the attestation is stale too
+    token.activateMinter(lane, {"from": relief.anyone})
+    assert token.minter(lane) == (LANE_CAP + TOKENS, 0, TOKENS, True)
+    relief.countersign(relief.grant(payee, 2 * TOKENS, officer=10))
+    assert token.balanceOf(payee) == 3 * TOKENS
+
+
+def test_a_lane_removed_as_a_minter_grants_nothing(relief, lane, payee):
+    signed = relief.signed_action(relief.token, "MinterRemoval", {"minter": lane.address}, (6, 7))
+    relief.token.removeMinter(lane, *signed, {"from": relief.anyone})
+    with refused("NotMinter", lane):
+        relief.grant(payee, TOKENS)
