@@ -140,7 +140,7 @@ bench-gas: .stamps/compile .stamps/gas-peers  ## measure the contracts' gas besi
 	@echo "[bench-gas] tests/gas, on anvil"
 	@$(RUN) -m tests.gas.bench
 
-bench-gas-snapshot: .stamps/compile  ## agree to the contracts' gas as it is now: tests/gas/snapshot.json
+bench-gas-snapshot: .stamps/compile .stamps/gas-peers  ## agree to the contracts' gas as it is now: tests/gas/snapshot.json
 	@$(RUN) -m tests.gas.bench --snapshot
 
 lint: .stamps/service  ## check style, types and the direction of imports
