@@ -9,19 +9,24 @@ abstract contract Grants is Attempts {
     uint256 private constant MOST_GRANTS = 24;
 
     function grant(uint256 seed) external watched {
-        _grant(_mixed(seed));
+        _grant(_mixed(seed), _emergencyOfficer(seed));
     }
 
-    /// @notice Several at once, so that caps are met.
+    /// @notice Several by one officer at once, so that caps are met, and so that later what is overdue closes regions to
+    /// the other officer too.
     function grantSeveral(uint256 seed) external watched {
         for (uint256 i; i < 5; ++i) {
-            _grant(_mixed(seed ^ i));
+            _grant(uint256(keccak256(abi.encode(seed, i))), _emergencyOfficer(seed));
         }
     }
 
-    function _grant(uint256 draw) private {
+    function _emergencyOfficer(uint256 pick) private pure returns (uint32) {
+        return uint32(8 + _mixed(pick) % 2);
+    }
+
+    function _grant(uint256 draw, uint32 officer) private {
         if (_grants.length == MOST_GRANTS) return;
-        IEmergencyLane.EmergencyGrant memory given = _drawGrant(draw);
+        IEmergencyLane.EmergencyGrant memory given = _drawGrant(draw, officer);
         uint32[] memory ids = new uint32[](1);
         // Now and then another officer signs than the grant names, or another key.
         ids[0] = (draw >> 8) % 16 == 0 ? 8 + (given.officer + 1) % 2 : given.officer;
@@ -56,8 +61,8 @@ abstract contract Grants is Attempts {
         _bookMint(given.payee, given.amount);
     }
 
-    /// @dev Mostly by an emergency officer, in one of five regions, of up to a little more than one grant may be.
-    function _drawGrant(uint256 draw) private returns (IEmergencyLane.EmergencyGrant memory given) {
+    /// @dev Mostly by this emergency officer, in one of five regions, of up to a little more than one grant may be.
+    function _drawGrant(uint256 draw, uint32 officer) private returns (IEmergencyLane.EmergencyGrant memory given) {
         uint24[5] memory codes = [uint24(510722), 510723, 5107, 51, 440103];
         uint8[5] memory digits = [6, 6, 4, 2, 6];
         uint256 where = (draw >> 32) % 5;
@@ -67,7 +72,7 @@ abstract contract Grants is Attempts {
         if (_grants.length != 0 && (draw >> 44) % 12 == 0) {
             given.caseCommitment = _grants[(draw >> 48) % _grants.length].caseCommitment;
         }
-        given.officer = (draw >> 64) % 16 == 0 ? 2 : uint32(8 + (draw >> 72) % 2);
+        given.officer = (draw >> 64) % 16 == 0 ? 2 : officer;
         given.payee = _payee(draw >> 80);
         given.amount = uint64((draw >> 96) % 32 == 0 ? 0 : 1 + (draw >> 104) % 1_050e6);
         given.regionCode = codes[where];

@@ -100,16 +100,16 @@ contract Relief is Cheats {
     function laneLimits() public pure returns (IEmergencyLane.Limits memory) {
         return IEmergencyLane.Limits({
             perGrant: 1_000e6,
-            perOfficer: 4_000e6,
-            outstanding: 5_000e6,
-            countersignWindow: 3 days,
-            perCounty: 5_000e6,
-            perCity: 6_000e6,
-            perProvince: 7_000e6,
-            country: 8_000e6,
-            countyOverdue: 500e6,
-            cityOverdue: 1_000e6,
-            provinceOverdue: 1_500e6
+            perOfficer: 3_500e6,
+            outstanding: 3_000e6,
+            countersignWindow: 1 days,
+            perCounty: 1_500e6,
+            perCity: 2_500e6,
+            perProvince: 3_500e6,
+            country: 3_700e6,
+            countyOverdue: 400e6,
+            cityOverdue: 700e6,
+            provinceOverdue: 1_000e6
         });
     }
 
