@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 
 import {IOfficerRegistry} from "./interfaces/IOfficerRegistry.sol";
 import {OfficerSignatures} from "./libraries/OfficerSignatures.sol";
 import {Regions} from "./libraries/Regions.sol";
+import {Signers} from "./libraries/Signers.sol";
 
 /// @title Officers, their signers, and the check that enough of them signed
 contract OfficerRegistry is IOfficerRegistry, EIP712 {
@@ -16,8 +16,6 @@ contract OfficerRegistry is IOfficerRegistry, EIP712 {
     uint16 private constant REVIEWER = 2;
     uint16 private constant GOVERNOR = 8;
     uint16 private constant ALL_ROLES = 15;
-
-    uint8 private constant EOA = 1;
 
     bytes32 private constant OFFICER_ADDITION_TYPEHASH = keccak256(
         "OfficerAddition(uint32 officerId,uint16 roles,uint24 regionCode,uint8 regionDigits,uint8 signerType,bytes signer,bytes32 actionId,uint40 deadline)"
@@ -29,6 +27,10 @@ contract OfficerRegistry is IOfficerRegistry, EIP712 {
     );
     bytes32 private constant SIGNER_REMOVAL_TYPEHASH =
         keccak256("SignerRemoval(uint8 signerType,bytes signer,bytes32 actionId,uint40 deadline)");
+    bytes32 private constant VERIFIER_ADDITION_TYPEHASH =
+        keccak256("VerifierAddition(address verifier,bytes32 actionId,uint40 deadline)");
+    bytes32 private constant VERIFIER_REMOVAL_TYPEHASH =
+        keccak256("VerifierRemoval(address verifier,bytes32 actionId,uint40 deadline)");
     bytes32 private constant MANAGER_CALL_TYPEHASH =
         keccak256("ManagerCall(bytes data,bytes32 actionId,uint40 deadline)");
 
@@ -47,13 +49,19 @@ contract OfficerRegistry is IOfficerRegistry, EIP712 {
 
     mapping(uint32 officerId => Officer) private _officers;
     mapping(bytes32 signerKey => Signer) private _signers;
+    mapping(address verifier => Verifier) private _verifiers;
     /// @inheritdoc IOfficerRegistry
     mapping(address consumer => mapping(bytes32 actionId => bool)) public actionUsed;
 
-    constructor(address manager_, uint256 quorum_, NewOfficer[] memory first) EIP712("Relief OfficerRegistry", "1") {
+    constructor(address manager_, uint256 quorum_, address[] memory verifiers, NewOfficer[] memory first)
+        EIP712("Relief OfficerRegistry", "1")
+    {
         require(quorum_ >= 2, QuorumTooSmall(quorum_));
         manager = manager_;
         quorum = quorum_;
+        for (uint256 i; i < verifiers.length; ++i) {
+            _addVerifier(verifiers[i], uint40(block.timestamp), bytes32(0), "");
+        }
         for (uint256 i; i < first.length; ++i) {
             _addOfficer(first[i], uint40(block.timestamp), bytes32(0), "");
         }
@@ -73,6 +81,11 @@ contract OfficerRegistry is IOfficerRegistry, EIP712 {
     /// @inheritdoc IOfficerRegistry
     function signerOf(uint8 signerType, bytes calldata signer) external view returns (Signer memory) {
         return _signers[_signerKey(signerType, signer)];
+    }
+
+    /// @inheritdoc IOfficerRegistry
+    function verifierOf(address verifier) external view returns (Verifier memory) {
+        return _verifiers[verifier];
     }
 
     /// @inheritdoc IOfficerRegistry
@@ -197,6 +210,24 @@ contract OfficerRegistry is IOfficerRegistry, EIP712 {
     }
 
     /// @inheritdoc IOfficerRegistry
+    function addVerifier(address verifier, bytes32 actionId, uint40 deadline, bytes calldata signatures) external {
+        bytes32 structHash = keccak256(abi.encode(VERIFIER_ADDITION_TYPEHASH, verifier, actionId, deadline));
+        _consumeGovernors(structHash, actionId, deadline, signatures);
+        _addVerifier(verifier, uint40(block.timestamp) + ADDITION_DELAY, actionId, signatures);
+    }
+
+    /// @inheritdoc IOfficerRegistry
+    function removeVerifier(address verifier, bytes32 actionId, uint40 deadline, bytes calldata signatures) external {
+        bytes32 structHash = keccak256(abi.encode(VERIFIER_REMOVAL_TYPEHASH, verifier, actionId, deadline));
+        _consumeGovernors(structHash, actionId, deadline, signatures);
+
+        Verifier storage leaving = _verifiers[verifier];
+        require(leaving.activeFrom != 0 && !leaving.removed, UnknownVerifier(verifier));
+        leaving.removed = true;
+        emit VerifierRemoved(verifier, actionId, signatures, ++seq);
+    }
+
+    /// @inheritdoc IOfficerRegistry
     function callManager(bytes calldata data, bytes32 actionId, uint40 deadline, bytes calldata signatures) external {
         bytes32 structHash = keccak256(abi.encode(MANAGER_CALL_TYPEHASH, keccak256(data), actionId, deadline));
         _consumeGovernors(structHash, actionId, deadline, signatures);
@@ -269,18 +300,29 @@ contract OfficerRegistry is IOfficerRegistry, EIP712 {
             OfficerOutsideRegion(officerId, regionCode, regionDigits)
         );
 
-        Signer storage known = _signers[_signerKey(signerType, signer)];
+        // As in {_signerKey}, which would copy the signer to memory first.
+        Signer storage known = _signers[keccak256(abi.encodePacked(signerType, signer))];
         require(
             known.officerId == officerId && !known.removed && block.timestamp >= known.activeFrom,
             SignerNotOfficers(officerId, signerType, signer)
         );
-        // Only type 1 can be added, so the signer is an account's address. Never an ERC-1271 call here: an account
-        // with an EIP-7702 delegation could make that accept anything.
-        (address recovered, ECDSA.RecoverError failure,) = ECDSA.tryRecoverCalldata(digest, signature);
-        require(
-            failure == ECDSA.RecoverError.NoError && recovered == address(bytes20(signer)),
-            WrongSignature(officerId, signerType, signer)
-        );
+        bool signed = signerType == Signers.EOA
+            ? Signers.isEoaSignature(signer, digest, signature)
+            : _isContractsSignature(signerType, signer, digest, signature);
+        require(signed, WrongSignature(officerId, signerType, signer));
+    }
+
+    /// @dev Whether the contract behind a signer of type 2 or 3, no others can be added, takes the signature.
+    function _isContractsSignature(uint8 signerType, bytes calldata signer, bytes32 digest, bytes calldata signature)
+        private
+        view
+        returns (bool)
+    {
+        if (signerType == Signers.ACCOUNT) return Signers.isAccountSignature(signer, digest, signature);
+        address verifier = address(bytes20(signer));
+        Verifier storage allowed = _verifiers[verifier];
+        require(!allowed.removed && block.timestamp >= allowed.activeFrom, VerifierInactive(verifier));
+        return Signers.isKeySignature(signer, digest, signature);
     }
 
     function _addOfficer(NewOfficer memory added, uint40 activeFrom, bytes32 actionId, bytes memory signatures)
@@ -308,13 +350,24 @@ contract OfficerRegistry is IOfficerRegistry, EIP712 {
         bytes32 actionId,
         bytes memory signatures
     ) private {
-        require(signerType == EOA, SignerTypeUnsupported(signerType));
-        require(signer.length == 20 && bytes20(signer) != 0, MalformedSigner(signerType, signer));
+        Signers.requireWellFormed(signerType, signer);
+        if (signerType == Signers.KEY) {
+            address verifier = address(bytes20(signer));
+            Verifier storage allowed = _verifiers[verifier];
+            require(allowed.activeFrom != 0 && !allowed.removed, UnknownVerifier(verifier));
+        }
         Signer storage slot = _signers[_signerKey(signerType, signer)];
         require(slot.officerId == 0, SignerTaken(signerType, signer));
         slot.officerId = officerId;
         slot.activeFrom = activeFrom;
         emit SignerAdded(officerId, signerType, signer, activeFrom, actionId, signatures, ++seq);
+    }
+
+    function _addVerifier(address verifier, uint40 activeFrom, bytes32 actionId, bytes memory signatures) private {
+        Signers.requireContract(verifier);
+        require(_verifiers[verifier].activeFrom == 0, VerifierExists(verifier));
+        _verifiers[verifier].activeFrom = activeFrom;
+        emit VerifierAdded(verifier, activeFrom, actionId, signatures, ++seq);
     }
 
     function _signerKey(uint8 signerType, bytes memory signer) private pure returns (bytes32) {

@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 /// @title Relief officers: people, what they may sign for, and the signers they sign with
 /// @notice An officer is a person with a number that is never used again. A person may have several signers; every
-/// count is of persons. People and signers are added by a quorum of governors and come into force after a delay that
+/// count is of persons. People, signers and verifiers are added by a quorum of governors and come into force after a delay that
 /// nobody can shorten; they are removed by a quorum at once. Removing an officer does not undo what that officer
 /// approved.
 ///
@@ -31,10 +31,19 @@ interface IOfficerRegistry {
         bool removed;
     }
 
+    /// @notice A contract that checks signatures of signers of type 3 (ERC-7913), by keys of P-256.
+    /// @param activeFrom Unix seconds from which the signatures it accepts count; 0 where it was never added.
+    /// @param removed True for ever after removal: a verifier never comes back.
+    struct Verifier {
+        uint40 activeFrom;
+        bool removed;
+    }
+
     /// @notice An officer with a first signer, as given at deployment or added by governors.
-    /// @param signerType 1: externally owned account (ECDSA over secp256k1, 65-byte signature, low s). 2 (ERC-1271
-    /// account) and 3 (ERC-7913 verifier and key) are numbered here and not accepted yet.
-    /// @param signer For type 1 the 20 bytes of the account's address.
+    /// @param signerType 1: externally owned account (ECDSA over secp256k1, 65-byte signature, low s). 2: contract that
+    /// answers ERC-1271. 3: P-256 key, checked by an ERC-7913 verifier that is allowed here.
+    /// @param signer For types 1 and 2 the 20 bytes of the account's address; for type 3 the 20 of the verifier's, then
+    /// the 64 of the point, x | y.
     struct NewOfficer {
         uint32 officerId;
         uint16 roles;
@@ -67,6 +76,10 @@ interface IOfficerRegistry {
     event SignerRemoved(
         uint32 indexed officerId, uint8 signerType, bytes signer, bytes32 actionId, bytes signatures, uint64 seq
     );
+    event VerifierAdded(
+        address indexed verifier, uint40 activeFrom, bytes32 actionId, bytes signatures, uint64 seq
+    );
+    event VerifierRemoved(address indexed verifier, bytes32 actionId, bytes signatures, uint64 seq);
     /// @notice The quorum had the access manager called (granting or revoking a housekeeping role).
     event ManagerCalled(bytes data, bytes32 actionId, bytes signatures, uint64 seq);
     /// @notice A quorum action of `consumer` (vault, token or this contract) was used up.
@@ -83,10 +96,13 @@ interface IOfficerRegistry {
     error OfficerOutsideRegion(uint32 officerId, uint24 regionCode, uint8 regionDigits);
     /// @notice Officer ids must ascend strictly; the same person twice, or out of order.
     error OfficersNotAscending(uint32 previous, uint32 officerId);
-    error SignerTypeUnsupported(uint8 signerType);
-    error MalformedSigner(uint8 signerType, bytes signer);
     error SignerTaken(uint8 signerType, bytes signer);
     error UnknownSigner(uint8 signerType, bytes signer);
+    error VerifierExists(address verifier);
+    /// @notice The verifier was never added, or was removed.
+    error UnknownVerifier(address verifier);
+    /// @notice The verifier of this signer was removed, or is not in force yet.
+    error VerifierInactive(address verifier);
     /// @notice The signature is good, but this signer does not belong to that officer, or no longer, or not yet.
     error SignerNotOfficers(uint32 officerId, uint8 signerType, bytes signer);
     /// @notice The signature was not made by this signer over this digest.
@@ -100,7 +116,7 @@ interface IOfficerRegistry {
     error ActionUsed(address consumer, bytes32 actionId);
     error ManagerCallFailed(bytes reason);
 
-    /// @notice Seconds between adding an officer or signer and their first valid signature.
+    /// @notice Seconds between adding an officer, signer or verifier and their first valid signature.
     function ADDITION_DELAY() external view returns (uint40);
 
     /// @notice How many distinct officers a quorum action needs, at least 2.
@@ -116,6 +132,8 @@ interface IOfficerRegistry {
     function officer(uint32 officerId) external view returns (Officer memory);
 
     function signerOf(uint8 signerType, bytes calldata signer) external view returns (Signer memory);
+
+    function verifierOf(address verifier) external view returns (Verifier memory);
 
     function actionUsed(address consumer, bytes32 actionId) external view returns (bool);
 
@@ -183,6 +201,12 @@ interface IOfficerRegistry {
         uint40 deadline,
         bytes calldata signatures
     ) external;
+
+    /// @notice Allows a verifier of P-256 keys, in force after {ADDITION_DELAY}; by a quorum of governors.
+    function addVerifier(address verifier, bytes32 actionId, uint40 deadline, bytes calldata signatures) external;
+
+    /// @notice Disallows a verifier at once, and with it each signer that names it; by a quorum of governors.
+    function removeVerifier(address verifier, bytes32 actionId, uint40 deadline, bytes calldata signatures) external;
 
     /// @notice Calls the access manager, whose administrator this contract is; by a quorum of governors.
     function callManager(bytes calldata data, bytes32 actionId, uint40 deadline, bytes calldata signatures) external;

@@ -106,6 +106,9 @@ event SignerAdded(uint32 indexed officerId, uint8 signerType, bytes signer, uint
 event SignerRemoved(uint32 indexed officerId, uint8 signerType, bytes signer, bytes32 actionId,
     bytes signatures, uint64 seq);
 event ManagerCalled(bytes data, bytes32 actionId, bytes signatures, uint64 seq);
+event VerifierAdded(address indexed verifier, uint40 activeFrom, bytes32 actionId, bytes signatures,
+    uint64 seq);
+event VerifierRemoved(address indexed verifier, bytes32 actionId, bytes signatures, uint64 seq);
 event ActionConsumed(address indexed consumer, bytes32 indexed actionId, bytes32 digest, uint64
     seq);
 """,

@@ -1,4 +1,4 @@
-"""The registry's events, and every signature recovered against the officers in force.
+"""The registry's events, and every signature proven against the officers in force.
 
 A quorum action's event does not carry its deadline, which is part of what officers signed. The
 deadline stands behind the action id in the transaction's input; a digest rebuilt with it and equal
@@ -16,21 +16,14 @@ from service.audit.arithmetic import region_covers, region_valid
 from service.audit.calls import CallOf
 from service.audit.decode import Event, address_text, hex_text
 from service.audit.findings import Code, Findings, Place
-from service.audit.signatures import (
-    SIGNER_EOA,
-    Domain,
-    MalformedSignatures,
-    Record,
-    records,
-    recover,
-)
-from service.audit.state import Officer, Registry, Signer
+from service.audit.signatures import Domain, MalformedSignatures, Record, records
+from service.audit.signers import ADDRESS_BYTES, SIGNER_KEY, Proof, Signatures, well_formed
+from service.audit.state import Officer, Registry, Signer, Verifier
 
 MAKER, REVIEWER, EMERGENCY, GOVERNOR = 1, 2, 4, 8
 ALL_ROLES = 15
 ADDITION_DELAY_S = 2 * 86_400
 WHOLE_COUNTRY = (0, 0)
-ADDRESS_BYTES = 20
 MAX_DEADLINE = 2**40
 
 
@@ -68,6 +61,8 @@ class Officers:
         Of the contracts that consume quorum actions.
     call_of
         Returns what a transaction called.
+    signatures
+        Proves whose a signature is.
     """
 
     registry: Registry
@@ -75,6 +70,7 @@ class Officers:
     domains: dict[Contract, Domain]
     addresses: dict[Contract, bytes]
     call_of: CallOf
+    signatures: Signatures
     consumed: dict[tuple[bytes, bytes], tuple[bytes, Event]] = field(default_factory=dict)
     _arriving: Event | None = None
 
@@ -89,6 +85,8 @@ class Officers:
             "OfficerRemoved": self._officer_removed,
             "SignerAdded": self._signer_added,
             "SignerRemoved": self._signer_removed,
+            "VerifierAdded": self._verifier_added,
+            "VerifierRemoved": self._verifier_removed,
             "ManagerCalled": self._manager_called,
             "ActionConsumed": self._action_consumed,
         }.get(event.name)
@@ -133,7 +131,7 @@ class Officers:
     def _signer_added(self, event: Event) -> None:
         args = event.args
         arriving, self._arriving = self._arriving, None
-        at_deployment = event.tx == self.registry.created_in and args["actionId"] == bytes(32)
+        at_deployment = self._at_deployment(event)
         delay = 0 if at_deployment else ADDITION_DELAY_S
         facts: tuple[int | bytes, ...] = (
             args["officerId"],
@@ -172,8 +170,14 @@ class Officers:
         if officer is None or officer.removed:
             self._broken(event, f"officer {args['officerId']}, unknown or removed, got a signer")
         key = (args["signerType"], args["signer"])
-        if args["signerType"] != SIGNER_EOA or len(args["signer"]) != ADDRESS_BYTES:
-            self._broken(event, f"signer of type {args['signerType']} is not accepted yet")
+        if not well_formed(*key):
+            self._broken(event, f"{hex_text(args['signer'])} is no signer of type {key[0]}")
+        elif args["signerType"] == SIGNER_KEY:
+            verifier = self.registry.verifiers.get(args["signer"][:ADDRESS_BYTES])
+            if verifier is None or verifier.removed:
+                self._broken(
+                    event, f"the verifier of signer {hex_text(args['signer'])} was not allowed"
+                )
         if key in self.registry.signers:
             self._broken(event, f"signer {hex_text(args['signer'])} was somebody's already")
         self.registry.signers[key] = Signer(args["officerId"], args["activeFrom"])
@@ -198,6 +202,32 @@ class Officers:
             self._broken(event, f"signer {hex_text(signer)}, unknown or removed, was removed")
             return
         known.removed = True
+
+    def _verifier_added(self, event: Event) -> None:
+        verifier, active_from = event.args["verifier"], event.args["activeFrom"]
+        delay = 0
+        if not self._at_deployment(event):
+            delay = ADDITION_DELAY_S
+            self.prove_action(event, Claim(Contract.REGISTRY, "VerifierAddition", (verifier,)))
+        if active_from != event.timestamp + delay:
+            self._broken(event, f"verifier {address_text(verifier)} is in force too early")
+        if verifier in self.registry.verifiers:
+            self._broken(event, f"verifier {address_text(verifier)} was there already")
+        self.registry.verifiers[verifier] = Verifier(active_from)
+
+    def _verifier_removed(self, event: Event) -> None:
+        verifier = event.args["verifier"]
+        self.prove_action(event, Claim(Contract.REGISTRY, "VerifierRemoval", (verifier,)))
+        known = self.registry.verifiers.get(verifier)
+        if known is None or known.removed:
+            self._broken(
+                event, f"verifier {address_text(verifier)}, unknown or removed, was removed"
+            )
+            return
+        known.removed = True
+
+    def _at_deployment(self, event: Event) -> bool:
+        return event.tx == self.registry.created_in and event.args["actionId"] == bytes(32)
 
     def _manager_called(self, event: Event) -> None:
         facts = (keccak(event.args["data"]),)
@@ -225,7 +255,7 @@ class Officers:
             )
             return
         self._prove_digest(event, claim, digest, place)
-        given = self._signed_by(digest, event.args["signatures"], event.timestamp, place)
+        given = self._signed_by(digest, event, place)
         for record in given:
             self._require(record, claim.role, claim.region, place)
         if len(given) < self.registry.quorum:
@@ -287,7 +317,7 @@ class Officers:
         maker = approval["maker"]
         region = (approval["regionCode"], approval["regionDigits"])
         digest = self.domains[Contract.VAULT].approval_digest(approval)
-        given = self._signed_by(digest, event.args["signatures"], event.timestamp, place)
+        given = self._signed_by(digest, event, place)
         for record in given:
             role = MAKER if record.officer_id == maker else REVIEWER
             self._require(record, role, region, place)
@@ -309,7 +339,7 @@ class Officers:
         self, event: Event, digest: bytes, role: int, region: tuple[int, int], place: Place
     ) -> int | None:
         """Check that exactly one officer signed (``requireOne``); return who, None if not one."""
-        given = self._signed_by(digest, event.args["signatures"], event.timestamp, place)
+        given = self._signed_by(digest, event, place)
         for record in given:
             self._require(record, role, region, place)
         if len(given) == 1:
@@ -323,10 +353,10 @@ class Officers:
         )
         return None
 
-    def _signed_by(self, digest: bytes, blob: bytes, time: int, place: Place) -> list[Record]:
-        """Return the records, each recovered and of a signer in force; name those that are not."""
+    def _signed_by(self, digest: bytes, event: Event, place: Place) -> list[Record]:
+        """Return the records, each proven and of a signer in force; name those that are not."""
         try:
-            given = list(records(blob))
+            given = list(records(event.args["signatures"]))
         except MalformedSignatures as error:
             self.findings.error(Code.SIGNATURES_MALFORMED, str(error), place)
             return []
@@ -340,33 +370,58 @@ class Officers:
                     place,
                 )
             previous = officer_id
-            recovered = recover(digest, record.signature)
-            if recovered != record.signer:
-                self.findings.error(
-                    Code.SIGNATURE_INVALID,
-                    f"the signature given for officer {officer_id} is not that signer's",
-                    place,
-                    expected=hex_text(record.signer),
-                    found=None if recovered is None else hex_text(recovered),
-                )
-            signer = self.registry.signers.get((record.signer_type, record.signer))
-            if (
-                signer is None
-                or signer.officer_id != officer_id
-                or signer.removed
-                or time < signer.active_from
-            ):
-                self.findings.error(
-                    Code.SIGNER_NOT_IN_FORCE,
-                    f"{hex_text(record.signer)} did not sign for officer {officer_id} then",
-                    place,
-                )
-            officer = self.registry.officers.get(officer_id)
-            if officer is None or officer.removed or time < officer.active_from:
-                self.findings.error(
-                    Code.OFFICER_NOT_IN_FORCE, f"officer {officer_id} was not in force", place
-                )
+            self._prove_signature(digest, record, event.block, place)
+            self._require_in_force(record, event.timestamp, place)
         return given
+
+    def _prove_signature(self, digest: bytes, record: Record, block: int, place: Place) -> None:
+        proof = self.signatures.prove(record, digest, block)
+        if proof is Proof.WRONG:
+            self.findings.error(
+                Code.SIGNATURE_INVALID,
+                f"the signature given for officer {record.officer_id} is not that signer's",
+                place,
+                expected=hex_text(record.signer),
+            )
+        elif proof is Proof.UNPROVEN:
+            contract = address_text(record.signer[:ADDRESS_BYTES])
+            self.findings.warning(
+                Code.SIGNATURE_UNPROVEN,
+                f"only the contract {contract} can tell whether officer {record.officer_id} signed,"
+                f" and the node has no state of block {block}: ask one that keeps it",
+                place,
+            )
+
+    def _require_in_force(self, record: Record, time: int, place: Place) -> None:
+        """Name an officer, signer or verifier that was not in force."""
+        officer_id = record.officer_id
+        signer = self.registry.signers.get((record.signer_type, record.signer))
+        if (
+            signer is None
+            or signer.officer_id != officer_id
+            or signer.removed
+            or time < signer.active_from
+        ):
+            self.findings.error(
+                Code.SIGNER_NOT_IN_FORCE,
+                f"{hex_text(record.signer)} did not sign for officer {officer_id} then",
+                place,
+            )
+        elif record.signer_type == SIGNER_KEY:
+            address = record.signer[:ADDRESS_BYTES]
+            verifier = self.registry.verifiers.get(address)
+            if verifier is None or verifier.removed or time < verifier.active_from:
+                self.findings.error(
+                    Code.VERIFIER_NOT_IN_FORCE,
+                    f"the verifier {address_text(address)} of officer {officer_id}'s key was not "
+                    "allowed then",
+                    place,
+                )
+        officer = self.registry.officers.get(officer_id)
+        if officer is None or officer.removed or time < officer.active_from:
+            self.findings.error(
+                Code.OFFICER_NOT_IN_FORCE, f"officer {officer_id} was not in force", place
+            )
 
     def _require(self, record: Record, role: int, region: tuple[int, int], place: Place) -> None:
         officer = self.registry.officers.get(record.officer_id)

@@ -21,6 +21,7 @@ from service.audit.programmes import ProgrammeReplay
 from service.audit.report import ReplayReport, totals
 from service.audit.rows import DatabaseCheck
 from service.audit.rpc import Node
+from service.audit.signers import Signatures, asking
 from service.audit.state import State
 from service.audit.streams import StreamReplay
 from service.audit.token import TokenReplay
@@ -64,6 +65,7 @@ class Replayer:
     deployment: Deployment
     findings: Findings
     call_of: CallOf
+    signatures: Signatures
     state: State = field(default_factory=State)
     counts: dict[Contract, dict[str, int]] = field(
         default_factory=lambda: {contract: {} for contract in Contract}
@@ -82,6 +84,7 @@ class Replayer:
             self.deployment.domains(),
             addresses,
             self.call_of,
+            self.signatures,
         )
         vault, token = addresses[Contract.VAULT], addresses[Contract.TOKEN]
         lane = addresses[Contract.LANE]
@@ -293,7 +296,7 @@ def _replay(
     first, last = _range(node, options)
     findings = Findings()
     deployment = discover(node, options.vault, last)
-    replayer = Replayer(deployment, findings, calls_of(node))
+    replayer = Replayer(deployment, findings, calls_of(node), Signatures(asking(node)))
     state = replayer.state
     database = None
     if snapshot is not None:

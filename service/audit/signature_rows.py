@@ -1,4 +1,4 @@
-"""The officers' signatures and quorum actions that the service keeps, recovered and compared."""
+"""The officers' signatures and quorum actions that the service keeps, proven and compared."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from service.audit.abi import Contract
 from service.audit.database import Row, Snapshot
 from service.audit.decode import hex_text
 from service.audit.findings import Code, Findings, Place
-from service.audit.signatures import Domain, recover
+from service.audit.signatures import Domain, Record
+from service.audit.signers import Proof, Signatures
 from service.audit.state import Batch, State
 
 
@@ -65,7 +66,9 @@ class SignatureRows:
                 row["batch_id"],
             )
         signer = _bytes(row["signer"])
-        if recover(digest, _bytes(row["signature"])) != signer:
+        record = Record(row["officer_id"], row["signer_type"], signer, _bytes(row["signature"]))
+        # What only a contract can tell, it tells of the block that carried the signature.
+        if Signatures(_nobody).prove(record, digest, 0) is Proof.WRONG:
             self._wrong(f"{name} is not that signer's", place, None, row["signer"])
         known = self.state.registry.signers.get((row["signer_type"], signer))
         if known is None or known.officer_id != row["officer_id"]:
@@ -87,6 +90,10 @@ class SignatureRows:
 
     def _wrong(self, message: str, place: Place, expected: object, found: object) -> None:
         self.findings.error(Code.DATABASE_MISMATCH, message, place, expected=expected, found=found)
+
+
+def _nobody(_contract: bytes, _call: bytes, _block: int) -> None:
+    """Leave a contract unasked."""
 
 
 def _bytes(text: str) -> bytes:

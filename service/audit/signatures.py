@@ -1,4 +1,4 @@
-"""EIP-712 digests of everything officers sign, and the recovery of who signed.
+"""EIP-712 digests of everything officers sign, and the recovery of the account that signed.
 
 The type strings are stated here again; a test compares them with the contracts' sources.
 """
@@ -17,7 +17,6 @@ from service.audit.abi import EVENTS, Contract
 SECP256K1_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 """SEC 2, 2.4.1."""
 
-SIGNER_EOA = 1
 RECORD_HEADER = 9
 SIGNATURE_BYTES = 65
 ELECTRUM_OFFSET = 27
@@ -47,6 +46,8 @@ TYPES = {
     "SignerAddition": "uint32 officerId,uint8 signerType,bytes signer,bytes32 actionId,"
     "uint40 deadline",
     "SignerRemoval": "uint8 signerType,bytes signer,bytes32 actionId,uint40 deadline",
+    "VerifierAddition": "address verifier,bytes32 actionId,uint40 deadline",
+    "VerifierRemoval": "address verifier,bytes32 actionId,uint40 deadline",
     "ManagerCall": "bytes data,bytes32 actionId,uint40 deadline",
     "UnpauseTransfers": "bytes32 actionId,uint40 deadline",
     "CapIncrease": "uint80 cap,bytes32 actionId,uint40 deadline",

@@ -51,8 +51,16 @@ class Signer:
 
 
 @dataclass
+class Verifier:
+    """A contract that checks the signatures of officers' keys."""
+
+    active_from: int
+    removed: bool = False
+
+
+@dataclass
 class Registry:
-    """Officers, signers and the actions used up.
+    """Officers, signers, verifiers and the actions used up.
 
     Attributes
     ----------
@@ -69,6 +77,7 @@ class Registry:
     created_in: bytes | None = None
     officers: dict[int, Officer] = field(default_factory=dict)
     signers: dict[tuple[int, bytes], Signer] = field(default_factory=dict)
+    verifiers: dict[bytes, Verifier] = field(default_factory=dict)
     actions_used: dict[tuple[bytes, bytes], bytes] = field(default_factory=dict)
 
     def governors(self) -> int:
@@ -416,6 +425,8 @@ class State:
             yield _line("officer", id=number, **vars(officer))
         for (kind, signer), facts in sorted(registry.signers.items()):
             yield _line("signer", type=kind, signer=signer, **vars(facts))
+        for verifier, allowed in sorted(registry.verifiers.items()):
+            yield _line("verifier", address=verifier, **vars(allowed))
         for (consumer, action), digest in sorted(registry.actions_used.items()):
             yield _line("action", consumer=consumer, action=action, digest=digest)
         for role, members in sorted(self.roles.items()):

@@ -224,16 +224,26 @@ class ViewCheck:
             yield View(Contract.REGISTRY, "officer(uint32)", (number,), members, about)
 
         for (kind, signer), facts in sorted(registry.signers.items()):
+            padded = signer + bytes(-len(signer) % 32)
+            words = (padded[at : at + 32] for at in range(0, len(padded), 32))
             yield View(
                 Contract.REGISTRY,
                 "signerOf(uint8,bytes)",
-                (kind, 64, len(signer), int.from_bytes(signer.ljust(32, b"\0"), "big")),
+                (kind, 64, len(signer), *words),
                 (
                     ("officer", facts.officer_id),
                     ("activeFrom", facts.active_from),
                     ("removed", int(facts.removed)),
                 ),
                 f"signer {hex_text(signer)}",
+            )
+        for verifier, allowed in sorted(registry.verifiers.items()):
+            yield View(
+                Contract.REGISTRY,
+                "verifierOf(address)",
+                (verifier,),
+                (("activeFrom", allowed.active_from), ("removed", int(allowed.removed))),
+                f"verifier {address_text(verifier)}",
             )
         for consumer, action in sorted(registry.actions_used):
             used = (("used", 1),)

@@ -28,6 +28,8 @@ ARTIFACTS = {
     "registry": "OfficerRegistry",
     "manager": "RoleManager",
     "lane": "EmergencyLane",
+    "p256_verifier": "P256Verifier",
+    "passkey_verifier": "PasskeyVerifier",
 }
 
 LIBRARY_ARTIFACTS = (
@@ -36,6 +38,7 @@ LIBRARY_ARTIFACTS = (
     "OverdueDays",
     "Regions",
     "RollingSum",
+    "Signers",
     "ECDSA",
 )
 """Libraries whose errors a contract's own ABI may leave out."""
@@ -118,7 +121,7 @@ class DecodedEvent:
 
 
 class Contracts:
-    """The five contracts of a deployment.
+    """The contracts of a deployment.
 
     Parameters
     ----------
@@ -159,7 +162,7 @@ class Contracts:
 
     @property
     def addresses(self) -> list[str]:
-        """Addresses of all five."""
+        """Addresses of all."""
         return [self.deployment.contracts[key].address for key in CONTRACT_KEYS]
 
     def address(self, key: str) -> str:

@@ -13,7 +13,10 @@ from eth_utils.crypto import keccak
 from service.chain.rpc import Rpc
 from service.errors import ConfigurationError
 
-CONTRACT_KEYS = ("vault", "token", "registry", "manager", "lane")
+CONTRACT_KEYS = (
+    *("vault", "token", "registry", "manager", "lane"),
+    *("p256_verifier", "passkey_verifier"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,8 @@ class Deployment:
     finality_depth_blocks
         Blocks after which inclusion is final; 0 on a chain with instant finality.
     contracts
-        By key: ``vault``, ``token``, ``registry``, ``manager``, ``lane``.
+        By key: ``vault``, ``token``, ``registry``, ``manager``, ``lane``, and the two that check officers'
+        keys, ``p256_verifier`` and ``passkey_verifier``.
     roles
         Accounts of each housekeeping role, by name (``attestor``, …).
     """
@@ -81,6 +85,16 @@ class Deployment:
     def lane(self) -> str:
         """Address of the EmergencyLane."""
         return self.contracts["lane"].address
+
+    @property
+    def p256_verifier(self) -> str:
+        """Address of the P256Verifier."""
+        return self.contracts["p256_verifier"].address
+
+    @property
+    def passkey_verifier(self) -> str:
+        """Address of the PasskeyVerifier."""
+        return self.contracts["passkey_verifier"].address
 
 
 def load_deployment(path: Path, *, finality_depth_blocks: int | None = None) -> Deployment:

@@ -127,6 +127,7 @@ def start_anvil(
     state_file: Path | None = None,
     state_interval_s: int = 15,
     block_time_s: int | None = None,
+    hardfork: str = "osaka",
     extra_arguments: Sequence[str] = (),
 ) -> Iterator[DevNode]:
     """Run a development chain for the length of a ``with`` block.
@@ -152,6 +153,8 @@ def start_anvil(
         Seconds between two saves.
     block_time_s
         Mine a block each that many seconds instead of one a transaction.
+    hardfork
+        Rules that the chain follows; an earlier fork than ours shows what a contract does there.
     extra_arguments
         Further arguments for anvil, such as ``("--no-mining",)``.
 
@@ -169,7 +172,7 @@ def start_anvil(
     """
     arguments = [
         *("--chain-id", str(chain_id)),
-        *("--hardfork", "osaka"),
+        *("--hardfork", hardfork),
         *("--slots-in-an-epoch", "1"),
         *("--block-base-fee-per-gas", "0"),
         *("--gas-limit", str(BLOCK_GAS_LIMIT)),

@@ -167,10 +167,19 @@ SENTENCES: dict[str, str] = {
     "OfficersNotAscending": "the signatures are not in the order of the officers' numbers, or one "
     "officer signed twice",
     "SignerTypeUnsupported": "the registry does not know this type of signer",
-    "MalformedSigner": "{signer} is no account that can sign",
-    "SignerTaken": "the account {signer} is or was an officer's: take another",
-    "UnknownSigner": "the account {signer} is no officer's",
-    "SignerNotOfficers": "the account {signer} is not officer {officerId}'s, no longer, or not "
+    "MalformedSigner": "{signer} is no account's address, or no verifier's address and point of "
+    "P-256",
+    "NoContract": "no contract stands at {account}: nothing, or an account that only delegates to "
+    "one",
+    "SignerTaken": "the signer {signer} is or was an officer's: take another",
+    "UnknownSigner": "the signer {signer} is no officer's",
+    "VerifierExists": "the verifier {verifier} is or was allowed: one that was removed does not "
+    "come back",
+    "UnknownVerifier": "the verifier {verifier} is not allowed: governors add it, and it comes "
+    "into force two days later",
+    "VerifierInactive": "the verifier {verifier} was removed, or is not in force yet: let the "
+    "officer sign with another signer",
+    "SignerNotOfficers": "the signer {signer} is not officer {officerId}'s, no longer, or not "
     "yet: let the officer sign again",
     "WrongSignature": "officer {officerId}'s signature is over something else: let the officer "
     "sign again",

@@ -16,9 +16,10 @@ from service.audit.manifests import ManifestCheck
 from service.audit.replay import Replayer, calls_of, no_progress
 from service.audit.rows import DatabaseCheck
 from service.audit.rpc import Node
+from service.audit.signers import Ask, Signatures, asking
 from service.audit.state import State
 from service.audit.views import ViewCheck
-from tests.audit.scenario import Scenario
+from tests.support.deployed import Deployed
 
 
 @dataclass
@@ -34,11 +35,16 @@ class Replayed:
     call_of: CallOf
 
     def against_rules(
-        self, events: Sequence[Event], *, call_of: CallOf | None = None
+        self, events: Sequence[Event], *, call_of: CallOf | None = None, ask: Ask | None = None
     ) -> tuple[list[Finding], State]:
         """Replay other events than the chain's."""
         findings = Findings()
-        replayer = Replayer(self.deployment, findings, call_of or self.call_of)
+        replayer = Replayer(
+            self.deployment,
+            findings,
+            call_of or self.call_of,
+            Signatures(ask or asking(self.node)),
+        )
         for event in events:
             replayer.apply(event)
         replayer.check_end()
@@ -76,17 +82,15 @@ class Replayed:
         return findings.items
 
 
-def replayed_once(node: Node, scenario: Scenario) -> Replayed:
+def replayed_once(node: Node, deployed: Deployed) -> Replayed:
     """Read and replay the whole chain."""
     last = int(node.call("eth_blockNumber"), 16)
     findings = Findings()
-    deployment = discover(node, bytes.fromhex(scenario.deployed.vault[2:]), last)
+    deployment = discover(node, bytes.fromhex(deployed.vault[2:]), last)
     contracts = {address: contract for contract, address in deployment.addresses.items()}
     reader = BlockReader(node, contracts, findings, no_progress)
     events = [event for block in reader.events(0, last, skip_empty=True) for event in block]
-    replayed = Replayed(
-        node, deployment, events, State(), last, scenario.deployed.now(), calls_of(node)
-    )
+    replayed = Replayed(node, deployment, events, State(), last, deployed.now(), calls_of(node))
     found, replayed.state = replayed.against_rules(events)
     assert findings.items == found == []
     return replayed

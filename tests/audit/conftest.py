@@ -52,7 +52,7 @@ def scenario(
 def replayed(scenario: Scenario) -> Iterator[Replayed]:
     """The chain read and replayed once, to compare many edited databases and manifests with."""
     with Node(scenario.deployed.node.rpc_url) as node:
-        yield replayed_once(node, scenario)
+        yield replayed_once(node, scenario.deployed)
 
 
 @pytest.fixture

@@ -23,7 +23,10 @@ def address(number: int) -> str:
 
 @pytest.fixture(scope="module")
 def contracts() -> Contracts:
-    keys = ("vault", "token", "registry", "manager", "lane")
+    keys = (
+        *("vault", "token", "registry", "manager", "lane"),
+        *("p256_verifier", "passkey_verifier"),
+    )
     deployment = parse_deployment(
         {
             "chain_id": 1,

@@ -23,7 +23,11 @@ def content() -> dict[str, Any]:
         "deployment_block": 3,
         "finality_depth_blocks": 12,
         "contracts": {
-            key: dict(contract) for key in ("vault", "token", "registry", "manager", "lane")
+            key: dict(contract)
+            for key in (
+                *("vault", "token", "registry", "manager", "lane"),
+                *("p256_verifier", "passkey_verifier"),
+            )
         },
         "roles": {"attestor": {"id": 3, "accounts": [contract["address"].lower()]}},
     }

@@ -10,10 +10,12 @@ from typing import Any
 
 from brownie import chain
 from eth_account import Account
+from eth_account.messages import encode_typed_data
 from eth_utils import keccak
+from officer_keys import P256Key
 
 MAKER, REVIEWER, EMERGENCY, GOVERNOR = 1, 2, 4, 8
-EOA_SIGNER = 1
+EOA_SIGNER, ACCOUNT_SIGNER, KEY_SIGNER = 1, 2, 3
 
 BATCH_APPROVAL = [
     ("programme", "uint32"),
@@ -113,6 +115,8 @@ ACTIONS: dict[str, tuple[str, list[tuple[str, str]]]] = {
         "Relief OfficerRegistry",
         [("signerType", "uint8"), ("signer", "bytes"), *_ACTION],
     ),
+    "VerifierAddition": ("Relief OfficerRegistry", [("verifier", "address"), *_ACTION]),
+    "VerifierRemoval": ("Relief OfficerRegistry", [("verifier", "address"), *_ACTION]),
     "ManagerCall": ("Relief OfficerRegistry", [("data", "bytes"), *_ACTION]),
     "GrantWriteOff": ("Relief EmergencyLane", [("grantId", "bytes32"), *_ACTION]),
     "LimitsRaise": ("Relief EmergencyLane", [*LIMITS, *_ACTION]),
@@ -132,18 +136,83 @@ def account_named(name: str) -> Any:
 
 
 @dataclass(frozen=True)
+class EoaSigner:
+    """An externally owned account."""
+
+    key: Any
+    signer_type = EOA_SIGNER
+
+    @property
+    def signer(self) -> bytes:
+        """The address, 20 bytes."""
+        return bytes.fromhex(self.key.address[2:])
+
+    def sign(self, digest: bytes) -> bytes:
+        """r | s | v."""
+        return bytes(Account.unsafe_sign_hash(digest, self.key.key).signature)
+
+
+@dataclass(frozen=True)
+class AccountSigner:
+    """A contract that answers ERC-1271 for the key of its owner."""
+
+    address: str
+    owner: Any
+    signer_type = ACCOUNT_SIGNER
+
+    @property
+    def signer(self) -> bytes:
+        """The contract's address, 20 bytes."""
+        return bytes.fromhex(self.address[2:])
+
+    def sign(self, digest: bytes) -> bytes:
+        """What the test wallet takes: its owner's r | s | v."""
+        return EoaSigner(self.owner).sign(digest)
+
+
+@dataclass(frozen=True)
+class KeySigner:
+    """A P-256 key or a passkey, with the contract that checks its signatures (ERC-7913)."""
+
+    verifier: str
+    key: P256Key
+    signer_type = KEY_SIGNER
+
+    @property
+    def signer(self) -> bytes:
+        """Verifier and point, 84 bytes."""
+        return bytes.fromhex(self.verifier[2:]) + self.key.point
+
+    def sign(self, digest: bytes) -> bytes:
+        """What the verifier takes."""
+        return self.key.sign(digest)
+
+
+@dataclass(frozen=True)
 class Officer:
-    """A person as the registry knows them at the start, with the key of their first signer."""
+    """A person as the registry knows them at the start, with what they sign with.
+
+    Attributes
+    ----------
+    other_signer
+        Not the account derived from the officer's number.
+    """
 
     officer_id: int
     roles: int
     region_code: int
     region_digits: int
+    other_signer: Any = None
 
     @property
     def key(self) -> Any:
-        """The account of the officer's first signer."""
+        """The account derived from the officer's number."""
         return account_named(f"officer {self.officer_id}")
+
+    @property
+    def signs_with(self) -> Any:
+        """The officer's signer."""
+        return self.other_signer or EoaSigner(self.key)
 
     def as_new_officer(self) -> tuple[Any, ...]:
         """The struct that the registry takes."""
@@ -152,13 +221,16 @@ class Officer:
             self.roles,
             self.region_code,
             self.region_digits,
-            EOA_SIGNER,
-            bytes.fromhex(self.key.address[2:]),
+            self.signs_with.signer_type,
+            self.signs_with.signer,
         )
 
+    def record_over(self, digest: bytes) -> bytes:
+        """The officer's packed record over a digest."""
+        return packed_record(self.officer_id, self.signs_with, self.signs_with.sign(digest))
 
-def sign_typed(
-    key: Any,
+
+def typed_digest(
     contract: Any,
     message: Mapping[str, Any],
     *,
@@ -167,7 +239,7 @@ def sign_typed(
     members: Sequence[tuple[str, str]],
     chain_id: int | None = None,
 ) -> bytes:
-    """Sign EIP-712 data in the domain of `contract` (or of another chain): 65 bytes."""
+    """What is signed of EIP-712 data in the domain of `contract` (or of another chain)."""
     domain = {
         "name": domain_name,
         "version": "1",
@@ -175,7 +247,13 @@ def sign_typed(
         "verifyingContract": str(getattr(contract, "address", contract)),
     }
     types = {primary_type: [{"name": name, "type": kind} for name, kind in members]}
-    return bytes(Account.sign_typed_data(key.key, domain, types, dict(message)).signature)
+    signable = encode_typed_data(domain, types, dict(message))
+    return keccak(b"\x19" + signable.version + signable.header + signable.body)
+
+
+def sign_typed(key: Any, contract: Any, message: Mapping[str, Any], **what: Any) -> bytes:
+    """Sign EIP-712 data (see `typed_digest`) with an account's key: 65 bytes."""
+    return EoaSigner(key).sign(typed_digest(contract, message, **what))
 
 
 def record(officer_id: int, signer: str, signature: bytes, signer_type: int = EOA_SIGNER) -> bytes:
@@ -191,6 +269,23 @@ def record(officer_id: int, signer: str, signature: bytes, signer_type: int = EO
     )
 
 
+def packed_record(officer_id: int, signer: Any, signature: bytes) -> bytes:
+    """One packed record of any type of signer."""
+    return record(officer_id, "0x" + signer.signer.hex(), signature, signer.signer_type)
+
+
+def batch_digest(vault: Any, approval: Mapping[str, Any], *, chain_id: int | None = None) -> bytes:
+    """What officers sign to approve a batch."""
+    return typed_digest(
+        vault,
+        approval,
+        domain_name="Relief AllowanceVault",
+        primary_type="BatchApproval",
+        members=BATCH_APPROVAL,
+        chain_id=chain_id,
+    )
+
+
 def sign_batch(
     vault: Any,
     approval: Mapping[str, Any],
@@ -199,22 +294,8 @@ def sign_batch(
     chain_id: int | None = None,
 ) -> bytes:
     """Packed records over a batch approval, in the order of `officers`."""
-    return b"".join(
-        record(
-            officer.officer_id,
-            officer.key.address,
-            sign_typed(
-                officer.key,
-                vault,
-                approval,
-                domain_name="Relief AllowanceVault",
-                primary_type="BatchApproval",
-                members=BATCH_APPROVAL,
-                chain_id=chain_id,
-            ),
-        )
-        for officer in officers
-    )
+    digest = batch_digest(vault, approval, chain_id=chain_id)
+    return b"".join(officer.record_over(digest) for officer in officers)
 
 
 def sign_for_lane(
@@ -252,22 +333,15 @@ def sign_action(
 ) -> bytes:
     """Packed records over a quorum action, in the order of `officers`."""
     domain_name, members = ACTIONS[action]
-    return b"".join(
-        record(
-            officer.officer_id,
-            officer.key.address,
-            sign_typed(
-                officer.key,
-                contract,
-                message,
-                domain_name=domain_name,
-                primary_type=action,
-                members=members,
-                chain_id=chain_id,
-            ),
-        )
-        for officer in officers
+    digest = typed_digest(
+        contract,
+        message,
+        domain_name=domain_name,
+        primary_type=action,
+        members=members,
+        chain_id=chain_id,
     )
+    return b"".join(officer.record_over(digest) for officer in officers)
 
 
 def approval_tuple(approval: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -38,10 +38,20 @@ def spare_brownie_its_waits(provider):
 
 
 @pytest.fixture(scope="session")
-def deployed(RoleManager, OfficerRegistry, BenefitToken, AllowanceVault, EmergencyLane):  # noqa: N803 - Brownie's names
+def deployed(
+    RoleManager,  # noqa: N803 - Brownie's names
+    P256Verifier,  # noqa: N803
+    PasskeyVerifier,  # noqa: N803
+    OfficerRegistry,  # noqa: N803
+    BenefitToken,  # noqa: N803
+    AllowanceVault,  # noqa: N803
+    EmergencyLane,  # noqa: N803
+):
     """The contracts with two programmes in force and a fresh attestation of the reserve."""
     contracts = {
         "RoleManager": RoleManager,
+        "P256Verifier": P256Verifier,
+        "PasskeyVerifier": PasskeyVerifier,
         "OfficerRegistry": OfficerRegistry,
         "BenefitToken": BenefitToken,
         "AllowanceVault": AllowanceVault,

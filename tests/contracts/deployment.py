@@ -1,4 +1,4 @@
-"""The five contracts deployed as scripts/deploy.py does it, with officers, roles and programmes."""
+"""The contracts deployed as scripts/deploy.py does it, with officers, roles and programmes."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -122,6 +122,8 @@ class Relief:
     token: Any
     vault: Any
     lane: Any
+    p256_verifier: Any
+    passkey_verifier: Any
     deployer: Any
     guardian: Any
     freezer: Any
@@ -389,8 +391,10 @@ def deploy(contracts: Mapping[str, Any], accounts: Any) -> Relief:
     deployer = accounts[0]
     sender = {"from": deployer}
     manager = contracts["RoleManager"].deploy(deployer, sender)
+    p256 = contracts["P256Verifier"].deploy(sender)
+    passkeys = contracts["PasskeyVerifier"].deploy(sender)
     registry = contracts["OfficerRegistry"].deploy(
-        manager, 2, [officer.as_new_officer() for officer in OFFICERS], sender
+        manager, 2, [p256, passkeys], [officer.as_new_officer() for officer in OFFICERS], sender
     )
     vault_address = deployer.get_deployment_address(deployer.nonce + 1)
     lane_address = deployer.get_deployment_address(deployer.nonce + 2)
@@ -413,7 +417,16 @@ def deploy(contracts: Mapping[str, Any], accounts: Any) -> Relief:
     manager.renounceRole(0, deployer, sender)
 
     relief = Relief(
-        manager, registry, token, vault, lane, deployer=deployer, anyone=accounts[9], **holders
+        manager,
+        registry,
+        token,
+        vault,
+        lane,
+        p256,
+        passkeys,
+        deployer=deployer,
+        anyone=accounts[9],
+        **holders,
     )
     planner = {"from": relief.planner}
     vault.createProgramme(

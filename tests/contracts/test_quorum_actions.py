@@ -115,6 +115,18 @@ def _signer_removal(relief):
     return Action(relief.registry, send, "SignerRemoval", message, arguments)
 
 
+def _verifier_addition(relief):
+    message = {"verifier": relief.token.address}
+    send, arguments = relief.registry.addVerifier, tuple(message.values())
+    return Action(relief.registry, send, "VerifierAddition", message, arguments)
+
+
+def _verifier_removal(relief):
+    message = {"verifier": relief.p256_verifier.address}
+    send, arguments = relief.registry.removeVerifier, tuple(message.values())
+    return Action(relief.registry, send, "VerifierRemoval", message, arguments)
+
+
 def _manager_call(relief):
     data = relief.manager.grantRole.encode_input(1, relief.anyone, 0)
     message = {"data": bytes.fromhex(data[2:])}
@@ -154,6 +166,8 @@ ACTIONS = [
     _officer_removal,
     _signer_addition,
     _signer_removal,
+    _verifier_addition,
+    _verifier_removal,
     _manager_call,
     _grant_write_off,
     _limits_raise,

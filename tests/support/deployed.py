@@ -22,6 +22,7 @@ from typing import Any
 
 from eth_abi.abi import encode
 from eth_account import Account
+from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
@@ -31,6 +32,7 @@ from service.chain.deployment import Deployment, parse_deployment
 from service.chain.devnode import DevNode
 from service.chain.rpc import Rpc
 from service.config import PROJECT_ROOT
+from tests.support.wallets import wallet_bytecode
 
 ARTIFACTS_DIR = PROJECT_ROOT / "build" / "contracts"
 GAS = 15_000_000
@@ -75,7 +77,7 @@ def default_officers() -> dict[int, tuple[int, int, int]]:
 
 @dataclass
 class Deployed:
-    """The five contracts on a development chain, with the keys of everybody concerned.
+    """The contracts on a development chain, with the keys of everybody concerned.
 
     Attributes
     ----------
@@ -210,6 +212,18 @@ class Deployed:
             "verifyingContract": self.contracts.address(key),
         }
 
+    def digest(
+        self,
+        key: str,
+        primary_type: str,
+        members: Sequence[tuple[str, str]],
+        message: Mapping[str, Any],
+    ) -> bytes:
+        """What is signed of EIP-712 typed data in a contract's domain: 32 bytes."""
+        types = {primary_type: [{"name": name, "type": kind} for name, kind in members]}
+        signable = encode_typed_data(self.domain(key), types, dict(message))
+        return keccak(b"\x19" + signable.version + signable.header + signable.body)
+
     def sign(
         self,
         signer: LocalAccount,
@@ -219,9 +233,8 @@ class Deployed:
         message: Mapping[str, Any],
     ) -> bytes:
         """Sign EIP-712 typed data in a contract's domain: 65 bytes."""
-        types = {primary_type: [{"name": name, "type": kind} for name, kind in members]}
-        signed = signer.sign_typed_data(self.domain(key), types, dict(message))
-        return bytes(signed.signature)
+        digest = self.digest(key, primary_type, members, message)
+        return bytes(signer.unsafe_sign_hash(digest).signature)
 
     def sign_batch(
         self, approval: Mapping[str, Any], *, maker: int, reviewers: Sequence[int]
@@ -316,15 +329,26 @@ COUNTERSIGNATURE_TYPE = [
 
 
 def pack(signatures: Mapping[int, tuple[str, bytes]]) -> bytes:
-    """Pack records officerId (4) | type (1) | lengths (2, 2) | signer | signature, ascending."""
-    packed = b""
-    for officer in sorted(signatures):
-        address, signature = signatures[officer]
-        signer = bytes.fromhex(address[2:])
-        packed += officer.to_bytes(4, "big") + b"\x01"
-        packed += len(signer).to_bytes(2, "big") + len(signature).to_bytes(2, "big")
-        packed += signer + signature
-    return packed
+    """Pack records of accounts' signatures, ascending."""
+    return b"".join(
+        record(officer, 1, bytes.fromhex(address[2:]), signature)
+        for officer, (address, signature) in sorted(signatures.items())
+    )
+
+
+def record(officer: int, signer_type: int, signer: bytes, signature: bytes) -> bytes:
+    """Pack one record: officerId (4) | type (1) | lengths (2, 2) | signer | signature."""
+    packed = officer.to_bytes(4, "big") + signer_type.to_bytes(1, "big")
+    packed += len(signer).to_bytes(2, "big") + len(signature).to_bytes(2, "big")
+    return packed + signer + signature
+
+
+def deploy_wallet(deployed: Deployed, owner: LocalAccount) -> str:
+    """Deploy a contract account (ERC-1271) that signs as its owner does."""
+    code = wallet_bytecode() + encode(["address", "uint8"], [owner.address, 0])
+    receipt = send(deployed.rpc, deployed.deployer, None, code)
+    assert receipt["status"] == "0x1", "the wallet was not deployed"
+    return str(to_checksum_address(receipt["contractAddress"]))
 
 
 def send(rpc: Rpc, sender: LocalAccount, to: str | None, data: bytes) -> dict[str, Any]:
@@ -408,7 +432,7 @@ def deploy(
     lane_cap: int = 10**6 * TOKENS,
     finality_depth_blocks: int = 0,
 ) -> Deployed:
-    """Deploy the five contracts, grant the housekeeping roles, and give up administration."""
+    """Deploy the contracts, grant the housekeeping roles, and give up administration."""
     rpc = Rpc(node.rpc_url)
     deployer = account("deployer")
     keys = {number: account(f"officer {number}") for number in (officers or default_officers())}
@@ -429,11 +453,14 @@ def deploy(
         for number, facts in (officers or default_officers()).items()
     ]
     manager = create("RoleManager", ["address"], deployer.address)
+    p256_verifier = create("P256Verifier", [])
+    passkey_verifier = create("PasskeyVerifier", [])
     registry = create(
         "OfficerRegistry",
-        ["address", "uint256", "(uint32,uint16,uint24,uint8,uint8,bytes)[]"],
+        ["address", "uint256", "address[]", "(uint32,uint16,uint24,uint8,uint8,bytes)[]"],
         manager,
         quorum,
+        [p256_verifier, passkey_verifier],
         new_officers,
     )
     nonce = int(rpc.call("eth_getTransactionCount", deployer.address, "latest"), 16)
@@ -466,6 +493,8 @@ def deploy(
         "registry": ("OfficerRegistry", registry),
         "manager": ("RoleManager", manager),
         "lane": ("EmergencyLane", lane),
+        "p256_verifier": ("P256Verifier", p256_verifier),
+        "passkey_verifier": ("PasskeyVerifier", passkey_verifier),
     }
     content: dict[str, Any] = {
         "chain_id": node.chain_id,

@@ -173,8 +173,28 @@ def examine_wiring(app: Application) -> Iterator[Check]:
         yield warned("contracts", "running", f"paused: {', '.join(paused)}")
     else:
         yield passed("contracts", "running", "nothing is paused")
+    yield _verifiers(app)
     yield _reserve(app)
     yield _lane_room(app)
+
+
+def _verifiers(app: Application) -> Check:
+    """Ask the registry whether P-256 keys and passkeys are still taken."""
+    gone = [
+        words
+        for key, words in {"p256_verifier": "P-256 keys", "passkey_verifier": "passkeys"}.items()
+        if app.contracts.read(app.rpc, "registry", "verifierOf", app.contracts.address(key))[
+            "removed"
+        ]
+    ]
+    if gone:
+        return warned(
+            "contracts",
+            "verifiers",
+            f"governors removed the verifier of {' and '.join(gone)}: officers cannot sign with "
+            "these",
+        )
+    return passed("contracts", "verifiers", "officers can sign with P-256 keys and passkeys")
 
 
 def _reserve(app: Application) -> Check:

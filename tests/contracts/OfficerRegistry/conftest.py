@@ -51,3 +51,29 @@ def remove_signer(relief):
         return relief.registry.removeSigner(*message.values(), *signed, {"from": relief.anyone})
 
     return send
+
+
+@pytest.fixture
+def add_verifier(relief):
+    """Have governors allow a verifier."""
+
+    def send(verifier):
+        message = {"verifier": str(getattr(verifier, "address", verifier))}
+        signed = relief.signed_action(relief.registry, "VerifierAddition", message, (6, 7))
+        return relief.registry.addVerifier(
+            message["verifier"], *signed, {"from": relief.anyone}
+        )
+
+    return send
+
+
+@pytest.fixture
+def remove_verifier(relief):
+    """Have governors disallow a verifier."""
+
+    def send(verifier):
+        message = {"verifier": verifier.address}
+        signed = relief.signed_action(relief.registry, "VerifierRemoval", message, (6, 7))
+        return relief.registry.removeVerifier(verifier, *signed, {"from": relief.anyone})
+
+    return send

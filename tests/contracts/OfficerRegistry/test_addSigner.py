@@ -2,7 +2,8 @@
 
 import pytest
 from approvals import account_named
-from clock import DAY
+from clock import DAY, ask_node
+from officer_keys import P256Key
 from outcomes import emitted, refused
 
 NEW = bytes.fromhex(account_named("another signer").address[2:])
@@ -30,16 +31,55 @@ def test_a_signer_is_stored_and_announced(relief, registry):
     assert registry.signerOf(1, NEW) == (2, active_from, False)
 
 
-@pytest.mark.parametrize("signer_type", [0, 2, 3])
-def test_other_types_of_signer_have_to_wait(add_signer, signer_type):
+@pytest.mark.parametrize("signer_type", [0, 4, 255])
+def test_a_type_of_signer_that_is_none_is_refused(add_signer, signer_type):
     with refused("SignerTypeUnsupported", signer_type):
         add_signer(2, NEW, signer_type)
 
 
+@pytest.mark.parametrize("signer_type", [1, 2])
 @pytest.mark.parametrize("signer", [b"", NEW[:19], NEW + b"\x00", bytes(20)])
-def test_a_signer_that_is_no_address_is_refused(add_signer, signer):
-    with refused("MalformedSigner", 1, signer):
-        add_signer(2, signer)
+def test_a_signer_that_is_no_address_is_refused(add_signer, signer_type, signer):
+    with refused("MalformedSigner", signer_type, signer):
+        add_signer(2, signer, signer_type)
+
+
+@pytest.mark.parametrize(
+    "change",
+    {
+        "no point": lambda point: b"",
+        "a byte short": lambda point: point[:-1],
+        "a byte more": lambda point: point + b"\x00",
+        "compressed": lambda point: b"\x02" + point[:32],
+        "not on the curve": lambda point: point[:63] + bytes([point[63] ^ 1]),
+        "the point at infinity": lambda point: bytes(64),
+        "x and y swapped": lambda point: point[32:] + point[:32],
+        "a coordinate beyond the field": lambda point: b"\xff" * 32 + point[32:],
+    }.items(),
+    ids=lambda change: change[0],
+)
+def test_a_key_that_is_no_point_of_p256_is_refused(relief, add_signer, change):
+    signer = bytes.fromhex(relief.p256_verifier.address[2:]) + change[1](P256Key("new").point)
+    with refused("MalformedSigner", 3, signer):
+        add_signer(2, signer, 3)
+
+
+def test_a_key_of_a_verifier_not_allowed_is_refused(relief, add_signer):
+    with refused("UnknownVerifier", relief.token):
+        add_signer(2, bytes.fromhex(relief.token.address[2:]) + P256Key("new").point, 3)
+
+
+def test_an_account_without_code_is_refused(add_signer):
+    with refused("NoContract", "0x" + NEW.hex()):
+        add_signer(2, NEW, 2)
+
+
+def test_an_account_that_only_delegates_is_refused(relief, add_signer):
+    # What an externally owned account has for code after an EIP-7702 authorization.
+    account = "0x" + NEW.hex()
+    ask_node("anvil_setCode", account, "0xef0100" + relief.token.address[2:])
+    with refused("NoContract", account):
+        add_signer(2, NEW, 2)
 
 
 def test_a_signer_belongs_to_one_officer(add_signer):

@@ -1,8 +1,10 @@
 """The registry at its deployment: the first officers, and a quorum that can act."""
 
 import pytest
-from approvals import GOVERNOR, Officer
+from approvals import GOVERNOR, MAKER, KeySigner, Officer
+from brownie import history
 from deployment import OFFICERS
+from officer_keys import Passkey
 from outcomes import emitted, refused
 
 GOVERNORS = [Officer(i, GOVERNOR, 0, 0) for i in (1, 2, 3)]
@@ -12,9 +14,11 @@ GOVERNORS = [Officer(i, GOVERNOR, 0, 0) for i in (1, 2, 3)]
 def deploy(relief, OfficerRegistry):  # noqa: N803 - Brownie's name
     """Deploy a registry of its own."""
 
-    def send(quorum, officers):
+    def send(quorum, officers, verifiers=()):
         structs = [officer.as_new_officer() for officer in officers]
-        return OfficerRegistry.deploy(relief.manager, quorum, structs, {"from": relief.deployer})
+        return OfficerRegistry.deploy(
+            relief.manager, quorum, list(verifiers), structs, {"from": relief.deployer}
+        )
 
     return send
 
@@ -60,3 +64,34 @@ def test_fewer_governors_than_the_quorum_are_refused(deploy):
 def test_the_same_officer_twice_is_refused(deploy):
     with refused("OfficerExists", 2):
         deploy(2, [*GOVERNORS, GOVERNORS[1]])
+
+
+def test_the_first_verifiers_are_in_force_at_once_and_announced_before_the_officers(relief, deploy):
+    verifiers = [relief.p256_verifier, relief.passkey_verifier]
+    signer = KeySigner(relief.passkey_verifier.address, Passkey("officer 4"))
+    officers = [*GOVERNORS, Officer(4, MAKER, 51, 2, signer)]
+    deploy(2, officers, verifiers)
+    transaction = history[-1]  # a contract's own `tx` is of the first that stood at its address
+    assert emitted(transaction, "VerifierAdded") == [
+        {
+            "verifier": verifier.address,
+            "activeFrom": transaction.timestamp,
+            "actionId": bytes(32),
+            "signatures": b"\x00",  # none: so Brownie shows empty bytes
+            "seq": seq,
+        }
+        for seq, verifier in enumerate(verifiers, start=1)
+    ]
+    assert emitted(transaction, "OfficerAdded")[0]["seq"] == 3
+    assert emitted(transaction, "SignerAdded")[3]["signer"] == signer.signer
+
+
+def test_the_same_verifier_twice_is_refused(relief, deploy):
+    with refused("VerifierExists", relief.p256_verifier):
+        deploy(2, GOVERNORS, [relief.p256_verifier] * 2)
+
+
+def test_an_officer_with_a_key_of_a_verifier_not_allowed_is_refused(relief, deploy):
+    signer = KeySigner(relief.passkey_verifier.address, Passkey("officer 4"))
+    with refused("UnknownVerifier", relief.passkey_verifier):
+        deploy(2, [*GOVERNORS, Officer(4, MAKER, 51, 2, signer)], [relief.p256_verifier])

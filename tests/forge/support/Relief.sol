@@ -44,8 +44,11 @@ contract Relief is Cheats {
     constructor() {
         vm.warp(1_800_000_000);
         manager = IAccessManager(_deploy("RoleManager.sol:RoleManager", abi.encode(address(this))));
-        registry =
-            IOfficerRegistry(_deploy("OfficerRegistry.sol:OfficerRegistry", abi.encode(manager, 2, _firstOfficers())));
+        registry = IOfficerRegistry(
+            _deploy(
+                "OfficerRegistry.sol:OfficerRegistry", abi.encode(manager, 2, new address[](0), _firstOfficers())
+            )
+        );
         address vaultAddress = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 1);
         address laneAddress = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 2);
         token = IBenefitToken(
