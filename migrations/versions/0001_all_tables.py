@@ -193,6 +193,13 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_imports_sha256"), ["sha256"], unique=False)
 
     op.create_table(
+        "key_verifiers",
+        sa.Column("verifier", sa.String(length=42), nullable=False),
+        sa.Column("active_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("removed", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("verifier", name=op.f("pk_key_verifiers")),
+    )
+    op.create_table(
         "lanes",
         sa.Column("chain_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("sender", sa.String(length=42), nullable=False),
@@ -301,7 +308,7 @@ def upgrade() -> None:
             "contract IN ('vault', 'registry', 'token')", name=op.f("ck_quorum_actions_contract")
         ),
         sa.CheckConstraint(
-            "kind IN ('batch_cancellation', 'cap_increase', 'manager_call', 'minter_addition', 'minter_removal', 'officer_addition', 'officer_removal', 'signer_addition', 'signer_removal', 'stream_cancellation', 'token_unpause', 'vault_unpause')",
+            "kind IN ('batch_cancellation', 'cap_increase', 'manager_call', 'minter_addition', 'minter_removal', 'officer_addition', 'officer_removal', 'signer_addition', 'signer_removal', 'stream_cancellation', 'token_unpause', 'vault_unpause', 'verifier_addition', 'verifier_removal')",
             name=op.f("ck_quorum_actions_kind"),
         ),
         sa.CheckConstraint(
@@ -996,6 +1003,7 @@ def downgrade() -> None:
 
     op.drop_table("ledger_accounts")
     op.drop_table("lanes")
+    op.drop_table("key_verifiers")
     with op.batch_alter_table("imports", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_imports_sha256"))
 

@@ -8,7 +8,11 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import Session
 
 from service.api.schemas.base import Address
+from service.api.schemas.batches import SignatureGiven
+from service.application.context import Application
 from service.application.programmes import find_programme
+from service.application.signer_types import SignerKind, read_new_signer, signed_with
+from service.approvals.officers import SignedWith
 from service.cases import get_import
 from service.errors import InvalidInput, Problem
 from service.payouts.models import Programme
@@ -50,6 +54,45 @@ def read_address(text: str, *, field: str) -> str:
     except ValidationError as error:
         message = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
         raise invalid(field, message, text) from None
+
+
+def read_signer(
+    app: Application, kind: str, text: str, *, field: str = "signer"
+) -> tuple[int, str]:
+    """Read a signer that an officer is to get: the registry's type and bytes.
+
+    Raises
+    ------
+    InvalidInput
+        When the registry would refuse it.
+    ChainUnavailable
+        When the node does not answer.
+    """
+    try:
+        return read_new_signer(app, SignerKind(kind), text)
+    except InvalidInput as error:
+        raise invalid(field, str(error.detail), text) from None
+
+
+def read_signed_with(app: Application, given: SignatureGiven) -> SignedWith | None:
+    """Read what a signature was made with; None recovers an account.
+
+    Raises
+    ------
+    InvalidInput
+        When the signer is missing or malformed.
+    """
+    if given.signer is None:
+        if given.signer_type != "account":
+            message = (
+                f"a {given.signer_type}'s signature does not tell whose it is: name the signer"
+            )
+            raise invalid("signer", message, "null")
+        return None
+    try:
+        return signed_with(app, SignerKind(given.signer_type), given.signer)
+    except InvalidInput as error:
+        raise invalid("signer", str(error.detail), given.signer) from None
 
 
 def programme_number(session: Session, text: str | None) -> int | None:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.application.arguments import arguments_view, role_names, signer_address
+from service.application.arguments import arguments_view, role_names
 from service.application.context import Application
 from service.application.requests import last_error
 from service.approvals.actions import (
@@ -20,6 +20,9 @@ from service.approvals.actions import (
     submit_action_signature,
 )
 from service.approvals.models import (
+    SIGNER_ACCOUNT,
+    SIGNER_EOA,
+    SIGNER_KEY,
     ActionKind,
     ApprovalSignature,
     Officer,
@@ -28,6 +31,7 @@ from service.approvals.models import (
     QuorumSignature,
     Role,
 )
+from service.approvals.officers import SignedWith, signer_text
 from service.approvals.service import (
     ApprovalStatus,
     reviewers_for,
@@ -42,6 +46,9 @@ from service.payouts.models import Batch, Programme
 from service.payouts.states import BatchState
 from service.regions import Region
 from service.units import amounts, format_time, format_unix_s
+
+SIGNER_TYPES = {SIGNER_EOA: "account", SIGNER_ACCOUNT: "contract", SIGNER_KEY: "key"}
+"""The registry's types of signers, as they are shown; a key begins with its verifier's address."""
 
 _SIGNED_ELSEWHERE = (BatchState.APPROVED.value, BatchState.RELEASED.value)
 
@@ -108,9 +115,10 @@ def record_batch_signature(
     signature: str,
     *,
     actor: str,
+    signed_with: SignedWith | None = None,
     officer_id: int | None = None,
 ) -> ApprovalStatus:
-    """Record a signature that an officer's wallet made.
+    """Record a signature that an officer's wallet or device made.
 
     Raises
     ------
@@ -123,6 +131,7 @@ def record_batch_signature(
         signature,
         app.signing_domain,
         required_reviewers=required_reviewers(app, session, batch),
+        signed_with=signed_with,
         officer_id=officer_id,
         actor=actor,
         manifests_dir=app.settings.resolved_manifests_dir,
@@ -150,10 +159,11 @@ def approval_view(status: ApprovalStatus) -> dict[str, Any]:
 
 
 def signature_view(row: ApprovalSignature | QuorumSignature) -> dict[str, Any]:
-    """Return who signed, and with which account, for JSON."""
+    """Return who signed, and with what, for JSON."""
     return {
         "officer_id": row.officer_id,
-        "signer": signer_address(row.signer),
+        "signer_type": SIGNER_TYPES[row.signer_type],
+        "signer": signer_text(row.signer),
         "created_at": format_time(row.created_at),
     }
 
@@ -218,9 +228,10 @@ def record_action_signature(
     signature: str,
     *,
     actor: str,
+    signed_with: SignedWith | None = None,
     officer_id: int | None = None,
 ) -> ActionStatus:
-    """Record a signature over an action that an officer's wallet made.
+    """Record a signature over an action that an officer's wallet or device made.
 
     Raises
     ------
@@ -233,6 +244,7 @@ def record_action_signature(
         signature,
         app.signing_domain,
         quorum=quorum(app),
+        signed_with=signed_with,
         officer_id=officer_id,
         actor=actor,
         clock=app.chain_clock,
@@ -285,7 +297,8 @@ def officer_view(officer: Officer, signers: Sequence[OfficerSigner]) -> dict[str
         "removed": officer.removed,
         "signers": [
             {
-                "signer": signer_address(signer.signer),
+                "signer_type": SIGNER_TYPES[signer.signer_type],
+                "signer": signer_text(signer.signer),
                 "active_from": format_time(signer.active_from),
                 "removed": signer.removed,
             }

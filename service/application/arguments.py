@@ -9,9 +9,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from eth_utils.address import to_checksum_address
-
 from service.approvals.models import Role
+from service.approvals.officers import signer_text
 from service.payouts.directory import region_of
 from service.units import amounts, format_unix_s
 
@@ -38,7 +37,6 @@ _NAMES = {
 }
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 _MASK_BITS = 256
-_ADDRESS_DIGITS = 40
 
 
 def arguments_view(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,13 +62,6 @@ def role_names(bits: int) -> list[str]:
     return [role.name.lower() for role in Role(bits) if role.name]
 
 
-def signer_address(signer: str) -> str:
-    """Return a signer's bytes as people read them: an account's as an EIP-55 address."""
-    if len(signer) == len("0x") + _ADDRESS_DIGITS:
-        return to_checksum_address(signer)
-    return signer
-
-
 def _streams(low: int, high: int) -> list[int]:
     """Return the positions in their chunk of the streams that a cancellation's masks name."""
     bits = low | high << _MASK_BITS
@@ -80,6 +71,6 @@ def _streams(low: int, high: int) -> list[int]:
 _READ: dict[str, Callable[[Any], Any]] = {
     "chunkIndex": int,
     "roles": role_names,
-    "signer": signer_address,
+    "signer": signer_text,
     "tiers_": lambda tiers: [arguments_view(tier) for tier in tiers],
 }

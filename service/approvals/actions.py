@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from eth_utils.address import to_checksum_address
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.approvals import officers
 from service.approvals.domain import ContractKey, SigningDomain
 from service.approvals.models import (
-    SIGNER_EOA,
     ActionKind,
     Officer,
     OfficerSigner,
@@ -27,6 +25,7 @@ from service.approvals.models import (
     QuorumSignature,
     Role,
 )
+from service.approvals.officers import SignedWith, signer_text
 from service.approvals.signatures import pack_signatures
 from service.approvals.states import ActionState, move_action
 from service.approvals.typed_data import TYPES, digest_of, make_typed_data
@@ -48,6 +47,8 @@ PRIMARY_TYPES: dict[ActionKind, str] = {
     ActionKind.OFFICER_REMOVAL: "OfficerRemoval",
     ActionKind.SIGNER_ADDITION: "SignerAddition",
     ActionKind.SIGNER_REMOVAL: "SignerRemoval",
+    ActionKind.VERIFIER_ADDITION: "VerifierAddition",
+    ActionKind.VERIFIER_REMOVAL: "VerifierRemoval",
     ActionKind.MANAGER_CALL: "ManagerCall",
     ActionKind.TOKEN_UNPAUSE: "UnpauseTransfers",
     ActionKind.CAP_INCREASE: "CapIncrease",
@@ -107,7 +108,7 @@ def create_action(
     NotFound
         When it names a batch that is none.
     AlreadyExists
-        When an officer's number, or an account, is or was one.
+        When an officer's number, or a signer, is or was one.
     Conflict
         When the batch is not on chain, or has no streams to cancel.
     """
@@ -165,8 +166,9 @@ def _check_addition(
     number, signer = message["officerId"], message["signer"]
     known = session.get(OfficerSigner, (message["signerType"], signer))
     if known is not None:
-        address = to_checksum_address(signer)
-        raise AlreadyExists(f"{address} is or was officer {known.officer_id}'s: take another")
+        raise AlreadyExists(
+            f"{signer_text(signer)} is or was officer {known.officer_id}'s: take another"
+        )
     if kind is ActionKind.SIGNER_ADDITION:
         return
     if session.get(Officer, number) is not None:
@@ -242,6 +244,7 @@ def submit_action_signature(
     domain: SigningDomain,
     *,
     quorum: int,
+    signed_with: SignedWith | None = None,
     officer_id: int | None = None,
     actor: str | None = None,
     clock: Clock = SYSTEM_CLOCK,
@@ -252,6 +255,8 @@ def submit_action_signature(
     ----------
     quorum
         How many officers the registry asks for (``OfficerRegistry.quorum``).
+    signed_with
+        The signer, where the signature does not tell; None recovers an account.
 
     Raises
     ------
@@ -275,7 +280,9 @@ def submit_action_signature(
     if action.deadline_unix_s < now.timestamp():
         raise Conflict(f"the deadline of action {action.id} has passed")
     digest = digest_of(action_typed_data(session, action.id, domain))
-    signed = officers.identify(session, digest, signature, officer_id, now)
+    signed = officers.identify(
+        session, digest, signature, signed_with=signed_with, officer_id=officer_id, now=now
+    )
     person = signed.officer
     officers.require_role(person, Role(action.role))
     officers.require_region(person, action.region_code, action.region_digits)
@@ -285,7 +292,7 @@ def submit_action_signature(
         QuorumSignature(
             action_id=action.id,
             officer_id=person.officer_id,
-            signer_type=SIGNER_EOA,
+            signer_type=signed.signer_type,
             signer=signed.signer,
             signature=signed.signature,
             created_at=now,

@@ -16,8 +16,9 @@ from service.approvals.states import ActionState
 from service.db import Base, UtcDateTime
 from service.payouts.models import sql_list
 
-SIGNER_EOA = 1
-"""Externally owned account: ECDSA over secp256k1, 65-byte signature, low s."""
+SIGNER_EOA, SIGNER_ACCOUNT, SIGNER_KEY = 1, 2, 3
+"""Types of signers: externally owned account, contract account (ERC-1271), P-256 key behind the
+address of its verifier (ERC-7913)."""
 
 
 class Role(IntFlag):
@@ -39,6 +40,8 @@ class ActionKind(StrEnum):
     OFFICER_REMOVAL = "officer_removal"
     SIGNER_ADDITION = "signer_addition"
     SIGNER_REMOVAL = "signer_removal"
+    VERIFIER_ADDITION = "verifier_addition"
+    VERIFIER_REMOVAL = "verifier_removal"
     MANAGER_CALL = "manager_call"
     TOKEN_UNPAUSE = "token_unpause"  # noqa: S105  # no password: the token's transfers
     CAP_INCREASE = "cap_increase"
@@ -71,6 +74,19 @@ class OfficerSigner(Base):
     signer_type: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     signer: Mapped[str] = mapped_column(String(200), primary_key=True)
     officer_id: Mapped[int] = mapped_column(ForeignKey("officers.officer_id"), index=True)
+    active_from: Mapped[datetime] = mapped_column(UtcDateTime)
+    removed: Mapped[bool] = mapped_column(default=False)
+
+
+class KeyVerifier(Base):
+    """A contract that checks officers' keys; mirror of ``VerifierAdded``, ``VerifierRemoved``.
+
+    ``verifier`` is its address, ``0x`` and lower-case hexadecimal.
+    """
+
+    __tablename__ = "key_verifiers"
+
+    verifier: Mapped[str] = mapped_column(String(42), primary_key=True)
     active_from: Mapped[datetime] = mapped_column(UtcDateTime)
     removed: Mapped[bool] = mapped_column(default=False)
 

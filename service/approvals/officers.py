@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar, cast
@@ -11,14 +11,23 @@ from eth_utils.address import to_checksum_address
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.approvals.models import SIGNER_EOA, Officer, OfficerSigner, Role
-from service.approvals.signatures import SignatureRow, normalise, recover
+from service.approvals.models import (
+    SIGNER_EOA,
+    SIGNER_KEY,
+    KeyVerifier,
+    Officer,
+    OfficerSigner,
+    Role,
+)
+from service.approvals.signatures import SignatureRow, normalise, raw_signature, recover
 from service.errors import InvalidSignature, NotFound, PermissionDenied
 from service.regions import Region
 from service.regions.region import RegionDigits
 from service.units import format_time
 
 T = TypeVar("T", bound=SignatureRow)
+
+_ADDRESS_TEXT = len("0x") + 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +36,42 @@ class Signed:
 
     Attributes
     ----------
-    signer
-        The account's 20 bytes, lower-case 0x-hex.
-    signature
-        r | s | v, lower-case 0x-hex.
+    signer, signature
+        As the contracts take them, lower-case 0x-hex.
     """
 
     officer: Officer
+    signer_type: int
     signer: str
     signature: str
 
 
+@dataclass(frozen=True, slots=True)
+class SignedWith:
+    """The signer that a signature is said to be of.
+
+    Attributes
+    ----------
+    signer_type, signer
+        As the registry has them; the signer as lower-case 0x-hex.
+    canonical
+        Returns a signature over a digest in the form that the contracts take, or raises
+        InvalidSignature where it is not this signer's; None for an account, which is recovered.
+    """
+
+    signer_type: int
+    signer: str
+    canonical: Callable[[bytes, bytes], bytes] | None
+
+
 def identify(
-    session: Session, digest: bytes, signature: str, officer_id: int | None, now: datetime
+    session: Session,
+    digest: bytes,
+    signature: str,
+    *,
+    signed_with: SignedWith | None,
+    officer_id: int | None,
+    now: datetime,
 ) -> Signed:
     """Find the officer who made a signature over a digest.
 
@@ -48,34 +80,66 @@ def identify(
     digest
         What should have been signed, 32 bytes. A signature over anything else recovers some other
         account, so that it shows as a stranger's.
+    signed_with
+        The signer; None takes the account that the signature recovers.
     officer_id
         Who is said to have signed, or None.
 
     Raises
     ------
     InvalidSignature
-        When it is no canonical signature, or its account belongs to no officer or to another.
+        When it is no canonical signature, not the signer's, or the signer belongs to no officer or
+        to another.
     PermissionDenied
-        When officer or signer was removed or is not in force yet.
+        When officer, signer or the key's verifier was removed or is not in force yet.
     """
-    canonical = normalise(signature)
-    address = recover(digest, canonical)
-    signer = address.lower()
-    known = session.get(OfficerSigner, (SIGNER_EOA, signer))
-    if known is None:
+    if signed_with is None or signed_with.canonical is None:
+        canonical = normalise(signature)
+        address = recover(digest, canonical)
+        signer_type, signer = SIGNER_EOA, address.lower()
+        if signed_with is not None and signed_with.signer != signer:
+            raise InvalidSignature(
+                f"over this message the signature is {address}'s, not "
+                f"{signer_text(signed_with.signer)}'s"
+            )
+    else:
+        canonical = signed_with.canonical(digest, raw_signature(signature))
+        signer_type, signer = signed_with.signer_type, signed_with.signer
+    known = session.get(OfficerSigner, (signer_type, signer))
+    if known is None and signed_with is None:
         raise InvalidSignature(
-            f"over this message the signature is {address}'s, who is no officer: "
+            f"over this message the signature is {signer_text(signer)}'s, who is no officer: "
             "the signer is unknown or signed something else"
         )
+    if known is None:
+        raise InvalidSignature(f"the signer {signer_text(signer)} is no officer's")
     if officer_id is not None and known.officer_id != officer_id:
         raise InvalidSignature(f"the signature is officer {known.officer_id}'s, not {officer_id}'s")
     officer = session.get(Officer, known.officer_id)
     if officer is None:
         raise InvalidSignature(f"officer {known.officer_id} is unknown")
-    why = _not_in_force(officer, known, now)
+    why = _not_in_force(officer, known, now) or _verifier_not_in_force(session, known, now)
     if why is not None:
         raise PermissionDenied(why)
-    return Signed(officer, signer, "0x" + canonical.hex())
+    return Signed(officer, signer_type, signer, "0x" + canonical.hex())
+
+
+def signer_text(signer: str) -> str:
+    """Return a signer's bytes as people read them: an account's as an EIP-55 address."""
+    return to_checksum_address(signer) if len(signer) == _ADDRESS_TEXT else signer
+
+
+def _verifier_not_in_force(session: Session, signer: OfficerSigner, now: datetime) -> str | None:
+    if signer.signer_type != SIGNER_KEY:
+        return None
+    address = signer.signer[:_ADDRESS_TEXT]
+    verifier = session.get(KeyVerifier, address)
+    if verifier is None or verifier.removed:
+        return f"the verifier {signer_text(address)} of this key is not allowed: use another signer"
+    if verifier.active_from > now:
+        since = format_time(verifier.active_from)
+        return f"the verifier {signer_text(address)} is in force from {since} on"
+    return None
 
 
 def _not_in_force(officer: Officer, signer: OfficerSigner | None, now: datetime) -> str | None:
@@ -88,10 +152,10 @@ def _not_in_force(officer: Officer, signer: OfficerSigner | None, now: datetime)
     if signer is None:
         return None
     if signer.removed:
-        return f"the signer {to_checksum_address(signer.signer)} was removed"
+        return f"the signer {signer_text(signer.signer)} was removed"
     if signer.active_from > now:
         since = format_time(signer.active_from)
-        return f"the signer {to_checksum_address(signer.signer)} is in force from {since} on"
+        return f"the signer {signer_text(signer.signer)} is in force from {since} on"
     return None
 
 
@@ -150,7 +214,7 @@ def require_maker(session: Session, officer_id: int, region: Region, now: dateti
 
 
 def in_force(session: Session, rows: Sequence[T], now: datetime) -> list[T]:
-    """Return the signatures whose officer and signer are (still) in force.
+    """Return the signatures whose officer, signer and verifier are (still) in force.
 
     The contracts refuse a whole blob for one record of an officer who was removed meanwhile.
     """
@@ -158,7 +222,12 @@ def in_force(session: Session, rows: Sequence[T], now: datetime) -> list[T]:
     for row in rows:
         officer = session.get(Officer, row.officer_id)
         signer = session.get(OfficerSigner, (row.signer_type, row.signer))
-        if officer and signer and _not_in_force(officer, signer, now) is None:
+        if (
+            officer
+            and signer
+            and _not_in_force(officer, signer, now) is None
+            and _verifier_not_in_force(session, signer, now) is None
+        ):
             kept.append(row)
     return kept
 

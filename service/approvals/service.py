@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 
 from service.approvals import officers
 from service.approvals.domain import SigningDomain
-from service.approvals.models import SIGNER_EOA, ApprovalSignature, Role
+from service.approvals.models import ApprovalSignature, Role
+from service.approvals.officers import SignedWith
 from service.approvals.signatures import pack_signatures
 from service.approvals.typed_data import digest_of, make_typed_data
 from service.clock import SYSTEM_CLOCK, Clock
@@ -148,6 +149,7 @@ def submit_signature(
     domain: SigningDomain,
     *,
     required_reviewers: RequiredReviewers,
+    signed_with: SignedWith | None = None,
     officer_id: int | None = None,
     actor: str | None = None,
     manifests_dir: Path | None = None,
@@ -158,9 +160,11 @@ def submit_signature(
     Parameters
     ----------
     signature
-        65 bytes as 0x-hex, from any wallet.
+        0x-hex, from any wallet or device.
     required_reviewers
         How many reviewers beside the maker; see :func:`reviewers_for`.
+    signed_with
+        The signer, where the signature does not tell; None recovers an account.
     officer_id
         Who is said to have signed; None takes whoever did.
     actor
@@ -192,7 +196,9 @@ def submit_signature(
     # Also for who never asked for the typed data here: nobody counts before the list is durable.
     data = typed_data(session, batch.id, domain, manifests_dir=manifests_dir, clock=clock)
     digest = digest_of(data)
-    signed = officers.identify(session, digest, signature, officer_id, now)
+    signed = officers.identify(
+        session, digest, signature, signed_with=signed_with, officer_id=officer_id, now=now
+    )
     person = signed.officer
     is_maker = person.officer_id == batch.maker_officer_id
     officers.require_role(person, Role.MAKER if is_maker else Role.REVIEWER)
@@ -203,7 +209,7 @@ def submit_signature(
         ApprovalSignature(
             batch_id=batch.id,
             officer_id=person.officer_id,
-            signer_type=SIGNER_EOA,
+            signer_type=signed.signer_type,
             signer=signed.signer,
             signature=signed.signature,
             digest="0x" + digest.hex(),

@@ -1,4 +1,4 @@
-"""Signatures of externally owned accounts, and the packed records that the contracts read.
+"""Signatures of externally owned accounts, and any signer's packed as the contracts read them.
 
 A record is officerId (4) | signerType (1) | signerLength (2) | signatureLength (2) | signer |
 signature, big-endian; records stand in strictly ascending order of officer id
@@ -21,6 +21,8 @@ _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 """Half the order of secp256k1; a larger s is the malleable twin (EIP-2)."""
 
 _HEADER = struct.Struct(">IBHH")
+_MAX_LENGTH = 2**16 - 1
+"""A record gives a signature's length in two bytes."""
 _V_OFFSET = 27
 _V_VALUES = (27, 28)
 
@@ -60,6 +62,23 @@ def pack_signatures(rows: Iterable[SignatureRow]) -> bytes:
             raise ValueError(f"a record of officer {row.officer_id} does not fit") from error
         parts += (header, signer, signature)
     return b"".join(parts)
+
+
+def raw_signature(signature: str) -> bytes:
+    """Return the bytes of a signature given as 0x-hex.
+
+    Raises
+    ------
+    InvalidSignature
+        When it is none, or longer than a record holds.
+    """
+    try:
+        raw = bytes.fromhex(signature.strip().removeprefix("0x"))
+    except ValueError:
+        raise InvalidSignature("a signature is 0x and hexadecimal digits") from None
+    if len(raw) > _MAX_LENGTH:
+        raise InvalidSignature(f"a signature has at most {_MAX_LENGTH} bytes, not {len(raw)}")
+    return raw
 
 
 def normalise(signature: str) -> bytes:

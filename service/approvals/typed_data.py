@@ -79,6 +79,8 @@ TYPES: dict[str, tuple[ContractKey, tuple[str, ...]]] = {
         ("uint32 officerId", "uint8 signerType", "bytes signer", *_ACTION_MEMBERS),
     ),
     "SignerRemoval": ("registry", ("uint8 signerType", "bytes signer", *_ACTION_MEMBERS)),
+    "VerifierAddition": ("registry", ("address verifier", *_ACTION_MEMBERS)),
+    "VerifierRemoval": ("registry", ("address verifier", *_ACTION_MEMBERS)),
     "ManagerCall": ("registry", ("bytes data", *_ACTION_MEMBERS)),
     # contracts/BenefitToken.sol
     "UnpauseTransfers": ("token", _ACTION_MEMBERS),

@@ -40,6 +40,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("tiers", "metadata_hash", "version", "state", "active_from"),
     ),
     "officers": ("officer_id", "roles", "region_code", "region_digits", "active_from", "removed"),
+    "key_verifiers": ("verifier", "active_from", "removed"),
     "officer_signers": ("signer_type", "signer", "officer_id", "active_from", "removed"),
     "batches": (
         *("id", "programme_id", "programme_version", "kind", "region_code", "region_digits"),

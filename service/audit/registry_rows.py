@@ -1,4 +1,4 @@
-"""Programmes, officers and signers in the database, against the chain's."""
+"""Programmes, officers, signers and verifiers in the database, against the chain's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from service.audit.state import State
 
 @dataclass
 class RegistryRows:
-    """Compares ``programmes``, ``officers`` and ``officer_signers``."""
+    """Compares ``programmes``, ``officers``, ``officer_signers`` and ``key_verifiers``."""
 
     snapshot: Snapshot
     state: State
@@ -31,6 +31,7 @@ class RegistryRows:
         self._programmes()
         self._officers()
         self._signers()
+        self._verifiers()
 
     def _programmes(self) -> None:
         unseen = dict(self.state.programmes)
@@ -101,4 +102,20 @@ class RegistryRows:
         for _, address in signers:
             self.comparison.missing(
                 f"signer {hex_text(address)} is on chain, not in the database", NOWHERE
+            )
+
+    def _verifiers(self) -> None:
+        verifiers = dict(self.state.registry.verifiers)
+        for row in self.snapshot.rows("key_verifiers", ("verifier",)):
+            verifier = verifiers.pop(as_bytes(row["verifier"]), None)
+            name = f"verifier {row['verifier']}"
+            if verifier is None:
+                self.comparison.unexpected(f"{name} is in the database and not on chain", NOWHERE)
+                continue
+            row["active_from"] = unix(row["active_from"])
+            row["removed"] = bool(row["removed"])
+            self.comparison.compare(name, NOWHERE, row, vars(verifier))
+        for address in verifiers:
+            self.comparison.missing(
+                f"verifier {hex_text(address)} is on chain, not in the database", NOWHERE
             )

@@ -12,6 +12,14 @@ import typer
 
 from service.cli.keys import PassphraseFile
 from service.cli.run import Cursor, Json, Limit, Run, start
+from service.cli.signers import (
+    ACCOUNT,
+    AssertionFile,
+    Signatures,
+    SignerOption,
+    SignerTypeOption,
+    read_signatures,
+)
 from service.cli.values import read_time
 from service.cli.waiting import POLL_S, Wait, end_open
 from service.errors import ChainRefused, Conflict, InvalidInput, NotFound
@@ -118,10 +126,10 @@ def sign(
     action: ActionId,
     *,
     keystore: Keystores = None,
-    signature: Annotated[
-        list[str] | None,
-        typer.Option(help="A signature from an officer's wallet, 65 bytes hex; repeatable."),
-    ] = None,
+    signature: Signatures = None,
+    assertion: AssertionFile = None,
+    signer_type: SignerTypeOption = ACCOUNT,
+    signer: SignerOption = None,
     passphrase_file: PassphraseFile = None,
     wait: Wait = 0,
     as_json: Json = False,
@@ -130,13 +138,18 @@ def sign(
     from service.application.approvals import action_status_view, record_action_signature
 
     run = start(ctx, as_json)
-    if not keystore and not signature:
-        raise InvalidInput("give a --keystore or a --signature")
+    if not keystore and not signature and not assertion:
+        raise InvalidInput("give a --keystore, a --signature or an --assertion")
+    signatures, signed_with = read_signatures(
+        run.app, signature, assertion, signer_type=signer_type, signer=signer
+    )
     with run.app.transaction() as session:
         found = find_action(session, action)
         sign_with(run, session, found, keystore, passphrase_file)
-        for text in signature or ():
-            record_action_signature(run.app, session, found.id, text, actor=run.actor)
+        for text in signatures:
+            record_action_signature(
+                run.app, session, found.id, text, actor=run.actor, signed_with=signed_with
+            )
         data = action_status_view(run.app, session, found)
     show_actions(run, data, wait)
 

@@ -19,6 +19,14 @@ from service.cli.actions import (
 )
 from service.cli.keys import PassphraseFile
 from service.cli.run import Cursor, Json, Limit, Run, start
+from service.cli.signers import (
+    ACCOUNT,
+    AssertionFile,
+    Signatures,
+    SignerOption,
+    SignerTypeOption,
+    read_signatures,
+)
 from service.cli.values import MAX_OFFICER_NUMBER, read_duration, read_kind, read_region, read_time
 from service.cli.waiting import Wait
 from service.errors import InvalidInput
@@ -228,10 +236,10 @@ def approve(
     ],
     *,
     keystore: Keystores = None,
-    signature: Annotated[
-        list[str] | None,
-        typer.Option(help="A signature from an officer's wallet, 65 bytes hex; repeatable."),
-    ] = None,
+    signature: Signatures = None,
+    assertion: AssertionFile = None,
+    signer_type: SignerTypeOption = ACCOUNT,
+    signer: SignerOption = None,
     officer: Annotated[
         int | None,
         typer.Option(
@@ -256,22 +264,31 @@ def approve(
     from service.application.batches import batch_names, find_batch
 
     run = start(ctx, as_json)
-    if not keystore and not signature:
-        raise InvalidInput("give a --keystore or a --signature")
-    if signature and len(batch) > 1:
-        raise InvalidInput("a --signature is over one batch: name one")
-    signers = [run.app.signer(name, passphrase_file=passphrase_file) for name in keystore or ()]
+    if not keystore and not signature and not assertion:
+        raise InvalidInput("give a --keystore, a --signature or an --assertion")
+    signatures, signed_with = read_signatures(
+        run.app, signature, assertion, signer_type=signer_type, signer=signer
+    )
+    if signatures and len(batch) > 1:
+        raise InvalidInput("a signature is over one batch: name one")
+    keystores = [run.app.signer(name, passphrase_file=passphrase_file) for name in keystore or ()]
     items, shown = [], []
     with run.progress("signing", total=len(batch)) as step, run.app.transaction() as session:
         for done, text in enumerate(batch, start=1):
             found = find_batch(session, text)
             statuses = [
-                sign_batch(run.app, session, found, signer, actor=run.actor) for signer in signers
+                sign_batch(run.app, session, found, each, actor=run.actor) for each in keystores
             ] + [
                 record_batch_signature(
-                    run.app, session, found, given, actor=run.actor, officer_id=officer
+                    run.app,
+                    session,
+                    found,
+                    given,
+                    actor=run.actor,
+                    signed_with=signed_with,
+                    officer_id=officer,
                 )
-                for given in signature or ()
+                for given in signatures
             ]
             view = approval_view(statuses[-1])
             items.append(view)

@@ -18,6 +18,7 @@ from service.cli.actions import (
 )
 from service.cli.keys import PassphraseFile
 from service.cli.run import Json, Run, start
+from service.cli.signers import ACCOUNT, SignerTypeOption, read_signer_kind
 from service.cli.values import MAX_OFFICER_NUMBER, read_address, read_region
 from service.cli.waiting import Wait
 
@@ -30,7 +31,11 @@ Number = Annotated[
     int,
     typer.Argument(min=1, max=MAX_OFFICER_NUMBER, help="Number of the officer; never used again."),
 ]
-Signer = Annotated[str, typer.Argument(help="Address (EIP-55) of the account that signs.")]
+Signer = Annotated[
+    str,
+    typer.Argument(help="Address (EIP-55) of the account that signs, or a key: 0x, x and y."),
+]
+Verifier = Annotated[str, typer.Argument(help="Address (EIP-55) of the verifier's contract.")]
 
 
 @app.command("add")
@@ -39,6 +44,7 @@ def add(
     number: Number,
     signer: Signer,
     *,
+    signer_type: SignerTypeOption = ACCOUNT,
     roles: Annotated[str, typer.Option(help="maker, reviewer, governor; parted by commas.")],
     region: Annotated[
         str, typer.Option(help="GB/T 2260 code they may sign for; 0 for the whole country.")
@@ -55,15 +61,17 @@ def add(
     Without enough --keystore the action waits for signatures: relief action typed-data, sign.
     """
     from service.application.approvals import parse_roles, region_members
-    from service.approvals.models import SIGNER_EOA, ActionKind
+    from service.application.signer_types import read_new_signer
+    from service.approvals.models import ActionKind
 
     run = start(ctx, as_json)
+    kind, signer_bytes = read_new_signer(run.app, read_signer_kind(signer_type), signer)
     message = {
         "officerId": number,
         "roles": parse_roles(roles),
         **region_members(None if region == "0" else read_region(region)),
-        "signerType": SIGNER_EOA,
-        "signer": read_address(signer).lower(),
+        "signerType": kind,
+        "signer": signer_bytes,
     }
     _propose(
         run,
@@ -114,6 +122,7 @@ def add_signer(
     number: Number,
     signer: Signer,
     *,
+    signer_type: SignerTypeOption = ACCOUNT,
     reason: Reason,
     deadline: Deadline = DEFAULT_DEADLINE,
     keystore: Keystores = None,
@@ -121,17 +130,19 @@ def add_signer(
     wait: Wait = 0,
     as_json: Json = False,
 ) -> None:
-    """Propose another signing account for an officer, in force two days after its block."""
-    from service.approvals.models import SIGNER_EOA, ActionKind
+    """Propose another signer for an officer, in force two days after its block."""
+    from service.application.signer_types import read_new_signer
+    from service.approvals.models import ActionKind
     from service.approvals.officers import get_officer
 
     run = start(ctx, as_json)
+    kind, signer_bytes = read_new_signer(run.app, read_signer_kind(signer_type), signer)
     with run.app.transaction() as session:
         get_officer(session, number)
     message = {
         "officerId": number,
-        "signerType": SIGNER_EOA,
-        "signer": read_address(signer).lower(),
+        "signerType": kind,
+        "signer": signer_bytes,
     }
     _propose(
         run,
@@ -150,6 +161,7 @@ def remove_signer(
     ctx: typer.Context,
     signer: Signer,
     *,
+    signer_type: SignerTypeOption = ACCOUNT,
     reason: Reason,
     deadline: Deadline = DEFAULT_DEADLINE,
     keystore: Keystores = None,
@@ -157,14 +169,75 @@ def remove_signer(
     wait: Wait = 0,
     as_json: Json = False,
 ) -> None:
-    """Propose to take a signing account away, such as a lost or stolen key."""
-    from service.approvals.models import SIGNER_EOA, ActionKind
+    """Propose to take a signer away, such as a lost or stolen key or passkey."""
+    from service.application.signer_types import read_signer
+    from service.approvals.models import ActionKind
+
+    run = start(ctx, as_json)
+    kind, signer_bytes = read_signer(run.app, read_signer_kind(signer_type), signer)
+    _propose(
+        run,
+        ActionKind.SIGNER_REMOVAL,
+        {"signerType": kind, "signer": signer_bytes},
+        deadline=deadline,
+        reason=reason,
+        keystore=keystore,
+        passphrase_file=passphrase_file,
+        wait_s=wait,
+    )
+
+
+@app.command("add-verifier")
+def add_verifier(
+    ctx: typer.Context,
+    verifier: Verifier,
+    *,
+    reason: Reason,
+    deadline: Deadline = DEFAULT_DEADLINE,
+    keystore: Keystores = None,
+    passphrase_file: PassphraseFile = None,
+    wait: Wait = 0,
+    as_json: Json = False,
+) -> None:
+    """Propose another contract that checks P-256 keys (ERC-7913), in force after two days."""
+    from service.approvals.models import ActionKind
 
     run = start(ctx, as_json)
     _propose(
         run,
-        ActionKind.SIGNER_REMOVAL,
-        {"signerType": SIGNER_EOA, "signer": read_address(signer).lower()},
+        ActionKind.VERIFIER_ADDITION,
+        {"verifier": read_address(verifier)},
+        deadline=deadline,
+        reason=reason,
+        keystore=keystore,
+        passphrase_file=passphrase_file,
+        wait_s=wait,
+    )
+
+
+@app.command("remove-verifier")
+def remove_verifier(
+    ctx: typer.Context,
+    verifier: Verifier,
+    *,
+    reason: Reason,
+    deadline: Deadline = DEFAULT_DEADLINE,
+    keystore: Keystores = None,
+    passphrase_file: PassphraseFile = None,
+    wait: Wait = 0,
+    as_json: Json = False,
+) -> None:
+    """Propose to disallow a verifier for good, and with it every key that names it.
+
+    Governors see to it that a quorum of them signs with something else.
+    """
+    from service.approvals.models import ActionKind
+
+    run = start(ctx, as_json)
+    _propose(
+        run,
+        ActionKind.VERIFIER_REMOVAL,
+        {"verifier": read_address(verifier)},
         deadline=deadline,
         reason=reason,
         keystore=keystore,

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from service.approvals.models import Officer, OfficerSigner, QuorumAction
+from service.approvals.models import KeyVerifier, Officer, OfficerSigner, QuorumAction
 from service.approvals.states import ActionState, move_action
 from service.clock import SYSTEM_CLOCK
 from service.confirmations import streams
@@ -506,6 +506,31 @@ def _set_signer_removed(session: Session, event: Event, *, removed: bool) -> Non
         session.flush()
 
 
+def _verifier_added(session: Session, event: Event) -> None:
+    row = session.get(KeyVerifier, event.args["verifier"].lower(), populate_existing=True)
+    if row is None:
+        row = KeyVerifier(verifier=event.args["verifier"].lower())
+        session.add(row)
+    row.active_from = _time(event.args["activeFrom"])
+    row.removed = False
+    session.flush()
+
+
+def _verifier_removed(session: Session, event: Event) -> None:
+    _set_verifier_removed(session, event, removed=True)
+
+
+def _verifier_back(session: Session, event: Event) -> None:
+    _set_verifier_removed(session, event, removed=False)
+
+
+def _set_verifier_removed(session: Session, event: Event, *, removed: bool) -> None:
+    row = session.get(KeyVerifier, event.args["verifier"].lower(), populate_existing=True)
+    if row is not None:
+        row.removed = removed
+        session.flush()
+
+
 def _action_consumed(session: Session, event: Event) -> None:
     _move_action(session, event, ActionState.DONE)
 
@@ -547,6 +572,8 @@ _HANDLERS: dict[tuple[str, str], Handler] = {
     ("registry", "OfficerRemoved"): _officer_removed,
     ("registry", "SignerAdded"): _signer_added,
     ("registry", "SignerRemoved"): _signer_removed,
+    ("registry", "VerifierAdded"): _verifier_added,
+    ("registry", "VerifierRemoved"): _verifier_removed,
     ("registry", "ActionConsumed"): _action_consumed,
 }
 
@@ -565,5 +592,7 @@ _UNDOERS: dict[tuple[str, str], Handler] = {
     ("registry", "OfficerRemoved"): _officer_back,
     ("registry", "SignerAdded"): _signer_removed,
     ("registry", "SignerRemoved"): _signer_back,
+    ("registry", "VerifierAdded"): _verifier_removed,
+    ("registry", "VerifierRemoved"): _verifier_back,
     ("registry", "ActionConsumed"): _action_taken_back,
 }

@@ -33,6 +33,8 @@ ACTION_FUNCTIONS: dict[ActionKind, tuple[str, str]] = {
     ActionKind.TOKEN_UNPAUSE: ("token", "unpauseTransfers"),
     ActionKind.CAP_INCREASE: ("token", "scheduleCap"),
     ActionKind.MINTER_ADDITION: ("token", "scheduleMinter"),
+    ActionKind.VERIFIER_ADDITION: ("registry", "addVerifier"),
+    ActionKind.VERIFIER_REMOVAL: ("registry", "removeVerifier"),
     ActionKind.MINTER_REMOVAL: ("token", "removeMinter"),
 }
 

@@ -86,6 +86,8 @@ MESSAGES: Mapping[ActionKind, Callable[[World], dict[str, Any]]] = {
         "signerType": 1,
         "signer": w.deployed.officers[1].address,
     },
+    ActionKind.VERIFIER_ADDITION: lambda w: {"verifier": w.deployed.token},
+    ActionKind.VERIFIER_REMOVAL: lambda w: {"verifier": w.deployed.deployment.p256_verifier},
     ActionKind.MANAGER_CALL: lambda w: {"data": label_role(w)},
     ActionKind.TOKEN_UNPAUSE: lambda _: {},
     ActionKind.CAP_INCREASE: lambda w: {"cap": w.deployed.read("token", "cap") + 1},

@@ -51,8 +51,9 @@ class P256Key:
         return bytes(numbers.x.to_bytes(32, "big") + numbers.y.to_bytes(32, "big"))
 
     def sign(self, digest: bytes) -> bytes:
-        """Sign 32 bytes as they are: r | s, s in the lower half."""
-        der = self.secret.sign(digest, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
+        """Sign 32 bytes as they are: r | s, s in the lower half; the same each time (RFC 6979)."""
+        how = ec.ECDSA(utils.Prehashed(hashes.SHA256()), deterministic_signing=True)
+        der = self.secret.sign(digest, how)
         r, s = utils.decode_dss_signature(der)
         return r.to_bytes(32, "big") + min(s, P256_ORDER - s).to_bytes(32, "big")
 
@@ -85,6 +86,23 @@ class Passkey(P256Key):
         )
         signed = authenticator_data + hashlib.sha256(client_data.encode()).digest()
         return P256Key.sign(self, hashlib.sha256(signed).digest()), authenticator_data, client_data
+
+    def browser_assertion(self, challenge: bytes) -> dict[str, Any]:
+        """What `PublicKeyCredential.toJSON()` gives: base64url, and s in the upper half."""
+        signature, authenticator_data, client_data = self.assertion(challenge)
+        r, s = (int.from_bytes(part, "big") for part in (signature[:32], signature[32:]))
+        response = {
+            "authenticatorData": authenticator_data,
+            "clientDataJSON": client_data.encode(),
+            "signature": utils.encode_dss_signature(r, P256_ORDER - s),
+        }
+        return {
+            "type": "public-key",
+            "response": {
+                name: base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+                for name, value in response.items()
+            },
+        }
 
     def sign(self, digest: bytes, **how: Any) -> bytes:
         """Sign 32 bytes: an assertion with them as challenge, as the verifier reads it."""

@@ -14,6 +14,7 @@ from service.api.pagination import PagingQuery
 from service.api.schemas.actions import ActionPage, ActionShown, ActionStatusShown
 from service.api.schemas.base import ACTION_ID
 from service.api.schemas.batches import SignatureGiven, TypedDataShown
+from service.api.values import read_signed_with
 from service.application.approvals import (
     action_status_view,
     action_view,
@@ -79,6 +80,7 @@ def sign_action(action_id: ActionIdPath, given: SignatureGiven, command: Command
             action_id,
             given.signature,
             actor=command.actor,
+            signed_with=read_signed_with(command.application, given),
             officer_id=given.officer_id,
         )
         shown = action_status_view(command.application, session, status.action)

@@ -26,7 +26,13 @@ from service.api.schemas.batches import (
     TypedDataShown,
 )
 from service.api.schemas.requests import ChainRequestShown, ChainRequestsShown
-from service.api.values import known_import, named_programme, programme_number, read_region
+from service.api.values import (
+    known_import,
+    named_programme,
+    programme_number,
+    read_region,
+    read_signed_with,
+)
 from service.application.approvals import (
     action_status_view,
     approval_view,
@@ -168,6 +174,7 @@ def sign_batch(batch_id: BatchIdPath, given: SignatureGiven, command: CommandDep
             service.get_batch(session, batch_id),
             given.signature,
             actor=command.actor,
+            signed_with=read_signed_with(command.application, given),
             officer_id=given.officer_id,
         )
         shown = ApprovalShown.model_validate(approval_view(status))

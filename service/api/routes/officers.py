@@ -20,14 +20,14 @@ from service.api.schemas.actions import (
     OfficerShown,
     Proposal,
 )
-from service.api.values import read_region, unix_s
+from service.api.values import read_region, read_signer, unix_s
 from service.application.approvals import (
     action_status_view,
     officer_view,
     parse_roles,
     propose,
 )
-from service.approvals.models import SIGNER_EOA, ActionKind, QuorumAction
+from service.approvals.models import ActionKind, QuorumAction
 from service.approvals.officers import get_officer, list_officers, signers_of
 from service.errors import AlreadyExists, NotFound
 
@@ -57,13 +57,14 @@ def list_all_officers(call: CallDep, paging: PagingQuery) -> OfficerPage:
 def add_officer(given: OfficerAdditionGiven, command: CommandDep) -> Response:
     """Propose an officer. Governors sign the action; two days after its block they may sign."""
     scope = read_region(given.region)
+    signer_type, signer = read_signer(command.application, given.signer_type, given.signer)
     message = {
         "officerId": given.officer_id,
         "roles": parse_roles(",".join(given.roles)),
         "regionCode": scope.code,
         "regionDigits": scope.digits,
-        "signerType": SIGNER_EOA,
-        "signer": given.signer.lower(),
+        "signerType": signer_type,
+        "signer": signer,
     }
     return command.run(
         lambda session: proposed(command, session, ActionKind.OFFICER_ADDITION, message, given)

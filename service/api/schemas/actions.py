@@ -15,11 +15,12 @@ from service.api.schemas.base import (
     CONTRACT_ERROR,
     HASH,
     TIME,
-    Address,
     Given,
     Page,
     Reason,
     Shown,
+    SignerText,
+    SignerType,
     Time,
     example,
     given_example,
@@ -29,13 +30,21 @@ from service.api.schemas.batches import BATCH, BatchShown
 
 RoleName = Literal["maker", "reviewer", "emergency", "governor"]
 
-_SIGNER: dict[str, Any] = {"signer": ADDRESS, "active_from": TIME, "removed": False}
+_SIGNER: dict[str, Any] = {
+    "signer_type": "account",
+    "signer": ADDRESS,
+    "active_from": TIME,
+    "removed": False,
+}
 
 
 class SignerShown(Shown):
-    """An account an officer signs with."""
+    """What an officer signs with."""
 
-    signer: str
+    signer_type: Literal["account", "contract", "key"]
+    signer: str = Field(
+        description="An account's address; a key's verifier (20 bytes) and x | y (64)."
+    )
     active_from: datetime
     removed: bool
 
@@ -97,7 +106,8 @@ class OfficerAdditionGiven(Proposal):
     officer_id: int = Field(ge=1, le=2**32 - 1, description="A number never used before.")
     roles: Annotated[list[RoleName], Field(min_length=1, max_length=4)]
     region: str = Field("0", description="GB/T 2260 code; `0` for the whole country.")
-    signer: Address
+    signer_type: SignerType = "account"
+    signer: SignerText
 
 
 class OfficerRemovalGiven(Proposal):

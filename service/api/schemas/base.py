@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from eth_utils.address import is_checksum_address, to_checksum_address
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
@@ -59,6 +59,32 @@ SignatureText = Annotated[
     Field(
         pattern=r"^0x[0-9a-fA-F]{130}$",
         description="r (32) | s (32) | v (1) as a wallet returns them.",
+    ),
+]
+
+OfficerSignatureText = Annotated[
+    str,
+    Field(
+        pattern=r"^0x(?:[0-9a-fA-F]{2})+$",
+        max_length=2 + 2 * 65535,
+        description="An account's r (32) | s (32) | v (1); what a contract account takes; a P-256 "
+        "key's r | s; a passkey's encoded assertion (docs/signing.md).",
+    ),
+]
+
+SignerType = Annotated[
+    Literal["account", "contract", "p256", "passkey"],
+    Field(
+        description="`account`: an externally owned account; `contract`: a contract account "
+        "(ERC-1271); `p256`: a P-256 key; `passkey`: a passkey."
+    ),
+]
+
+SignerText = Annotated[
+    str,
+    Field(
+        pattern=r"^0x(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{128})$",
+        description="An account's address (EIP-55), or a key's x (32) | y (32).",
     ),
 ]
 

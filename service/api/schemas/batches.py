@@ -16,10 +16,12 @@ from service.api.schemas.base import (
     SIGNATURE,
     TIME,
     Given,
+    OfficerSignatureText,
     Page,
     Reason,
     Shown,
-    SignatureText,
+    SignerText,
+    SignerType,
     Time,
     example,
     given_example,
@@ -55,7 +57,12 @@ BATCH: dict[str, Any] = {
     "released_by": None,
     "released_at": None,
 }
-_SIGNATURE: dict[str, Any] = {"officer_id": 2, "signer": ADDRESS, "created_at": TIME}
+_SIGNATURE: dict[str, Any] = {
+    "officer_id": 2,
+    "signer_type": "account",
+    "signer": ADDRESS,
+    "created_at": TIME,
+}
 
 
 class BatchGiven(Given):
@@ -197,11 +204,12 @@ class JournalShown(Shown):
 
 
 class SignatureShown(Shown):
-    """Who signed, and with which account."""
+    """Who signed, and with what."""
 
     model_config = example(_SIGNATURE)
 
     officer_id: int
+    signer_type: Literal["account", "contract", "key"]
     signer: str
     created_at: datetime
 
@@ -243,11 +251,15 @@ class ReasonGiven(Given):
 
 
 class SignatureGiven(Given):
-    """A signature that an officer's wallet made over the typed data."""
+    """A signature that an officer's wallet or device made over the typed data."""
 
     model_config = given_example({"signature": SIGNATURE, "officer_id": 2})
 
-    signature: SignatureText
+    signature: OfficerSignatureText
+    signer_type: SignerType = "account"
+    signer: SignerText | None = Field(
+        None, description="Who signed; null only for an account, which the signature names itself."
+    )
     officer_id: int | None = Field(
         None, ge=1, le=2**32 - 1, description="Who is said to have signed; null: whoever did."
     )
