@@ -49,8 +49,8 @@ class Deployment:
     finality_depth_blocks
         Blocks after which inclusion is final; 0 on a chain with instant finality.
     contracts
-        By key: ``vault``, ``token``, ``registry``, ``manager``, ``lane``, and the two that check officers'
-        keys, ``p256_verifier`` and ``passkey_verifier``.
+        By key: ``vault``, ``token``, ``registry``, ``manager``, ``lane``, and the two that check
+        officers' keys, ``p256_verifier`` and ``passkey_verifier``.
     roles
         Accounts of each housekeeping role, by name (``attestor``, …).
     """
