@@ -1,168 +1,52 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {SSTORE2} from "solady/utils/SSTORE2.sol";
 
 import {IAllowanceVault} from "./interfaces/IAllowanceVault.sol";
 import {IBenefitToken} from "./interfaces/IBenefitToken.sol";
 import {IOfficerRegistry} from "./interfaces/IOfficerRegistry.sol";
+import {IVaultAdministration} from "./interfaces/IVaultAdministration.sol";
+import {IVaultCorrections} from "./interfaces/IVaultCorrections.sol";
 import {ChunkTree} from "./libraries/ChunkTree.sol";
 import {Entries} from "./libraries/Entries.sol";
 import {Regions} from "./libraries/Regions.sol";
 import {RollingSum} from "./libraries/RollingSum.sol";
 import {Vesting} from "./libraries/Vesting.sol";
+import {VaultState} from "./VaultState.sol";
 
 /// @title Programmes, approved batches, one-off payouts and streamed allowances
-contract AllowanceVault is IAllowanceVault, AccessManaged, EIP712 {
-    uint16 private constant REVIEWER = 2;
-    uint16 private constant GOVERNOR = 8;
-
-    uint8 private constant APPROVALS = 1;
-    uint8 private constant EXECUTION = 2;
-    uint8 private constant WITHDRAWALS = 4;
-
-    uint8 private constant HAS_OWN = 1;
-    uint8 private constant HAS_CANCELLED = 2;
-
+contract AllowanceVault is IAllowanceVault, VaultState {
     uint256 private constant MAX_CHUNK_SIZE = 500;
-    uint256 private constant MAX_TIERS = 4;
     /// @dev A stream may start this long ago at the most: back pay, not a way to vest everything at once by a slip.
     uint256 private constant MAX_BACK_PAY = 366 days;
 
     bytes32 private constant BATCH_APPROVAL_TYPEHASH = keccak256(
         "BatchApproval(uint32 programme,uint32 programmeVersion,bytes32 batchId,uint32 maker,uint8 kind,uint24 regionCode,uint8 regionDigits,uint16 chunkSize,bytes32 chunksRoot,bytes32 manifestHash,uint32 count,uint80 total,uint40 start,uint32 cliff,uint32 duration,uint32 cadence,uint40 executeBefore,uint40 expiresAt)"
     );
-    bytes32 private constant BATCH_CANCELLATION_TYPEHASH =
-        keccak256("BatchCancellation(bytes32 batchId,bytes32 actionId,uint40 deadline)");
-    bytes32 private constant STREAM_CANCELLATION_TYPEHASH = keccak256(
-        "StreamCancellation(bytes32 batchId,uint256 chunkIndex,uint256 maskLow,uint256 maskHigh,bytes32 actionId,uint40 deadline)"
-    );
-    bytes32 private constant UNPAUSE_TYPEHASH = keccak256("Unpause(uint8 operations,bytes32 actionId,uint40 deadline)");
 
     /// @inheritdoc IAllowanceVault
-    uint40 public constant RAISE_DELAY = 2 days;
+    uint40 public constant RAISE_DELAY = _RAISE_DELAY;
     /// @inheritdoc IAllowanceVault
     uint40 public constant MIN_CLAIM_TIME = 90 days;
     /// @inheritdoc IAllowanceVault
-    uint40 public constant MAX_WITHDRAWAL_PAUSE = 72 hours;
-
-    IBenefitToken private immutable _token;
-    IOfficerRegistry private immutable _registry;
-
-    /// @dev One slot: the event count and what is paused. The bit of withdrawals counts only until its time, which stays
-    /// when a quorum lifts the pause: the guardian's next one waits as if this one had run to its end.
-    struct Status {
-        uint64 seq;
-        uint8 paused;
-        uint40 withdrawalsPausedUntil;
-    }
-
-    Status private _status;
-    mapping(uint32 id => Programme) private _programmes;
-    /// @dev Ascending; the first with a limit of 0 is none, nor are those behind it.
-    mapping(uint32 id => Tier[MAX_TIERS]) private _tiers;
-    mapping(uint256 programmeAndRegion => uint256) private _rollingSums;
-    mapping(bytes32 batchId => Batch) private _batches;
-    /// @inheritdoc IAllowanceVault
-    mapping(bytes32 batchId => uint256) public executedChunks;
-    mapping(bytes32 batchId => mapping(uint256 index => uint256)) private _skipped;
-    mapping(bytes32 batchId => mapping(uint256 chunkIndex => StreamChunk)) private _streamChunks;
-    /// @dev Eight uint32 lanes a word, see {Vesting}: how far a stream of the batch was paid by itself.
-    mapping(bytes32 batchId => mapping(uint256 word => uint256)) private _ownLanes;
-    /// @dev Eight uint32 lanes a word: one more than the second at which a stream was cut.
-    mapping(bytes32 batchId => mapping(uint256 word => uint256)) private _cancelLanes;
-
-    constructor(address manager, IBenefitToken token_, IOfficerRegistry registry_)
-        AccessManaged(manager)
-        EIP712("Relief AllowanceVault", "1")
-    {
-        _token = token_;
-        _registry = registry_;
-    }
-
-    // ------------------------------------------------------------------------------------------------ programmes
+    uint40 public constant MAX_WITHDRAWAL_PAUSE = _MAX_WITHDRAWAL_PAUSE;
 
     /// @inheritdoc IAllowanceVault
-    function createProgramme(
-        uint32 id,
-        uint24 regionCode,
-        uint8 regionDigits,
-        uint80 budget,
-        uint64 payoutCap,
-        Tier[] calldata tiers_,
-        bytes32 metadataHash
-    ) external restricted {
-        require(id != 0, InvalidProgramme(id));
-        Programme storage created = _programmes[id];
-        require(created.version == 0, ProgrammeExists(id));
-        Regions.requireValid(regionCode, regionDigits);
-        require(budget != 0 && payoutCap != 0, InvalidCap());
-        _setTiers(id, tiers_);
-
-        uint40 activeFrom = uint40(block.timestamp) + RAISE_DELAY;
-        created.budget = budget;
-        created.nextNumber = 1;
-        created.activeFrom = activeFrom;
-        created.regionCode = regionCode;
-        created.regionDigits = regionDigits;
-        created.version = 1;
-        created.payoutCap = payoutCap;
-        emit ProgrammeCreated(
-            id, regionCode, regionDigits, budget, payoutCap, tiers_, metadataHash, activeFrom, _nextSeq()
-        );
-    }
-
-    function _setTiers(uint32 id, Tier[] calldata tiers_) private {
-        require(tiers_.length != 0 && tiers_.length <= MAX_TIERS, InvalidTiers());
-        for (uint256 i; i < tiers_.length; ++i) {
-            Tier calldata tier = tiers_[i];
-            require(tier.upTo != 0 && tier.reviewers != 0, InvalidTiers());
-            if (i != 0) {
-                Tier calldata lower = tiers_[i - 1];
-                require(tier.upTo > lower.upTo && tier.reviewers >= lower.reviewers, InvalidTiers());
-            }
-            _tiers[id][i] = tier;
-        }
-    }
-
+    address public immutable administration;
     /// @inheritdoc IAllowanceVault
-    function scheduleBudgetIncrease(uint32 id, uint80 budget) external restricted {
-        Programme storage target = _requireProgramme(id);
-        require(budget > target.budget, BudgetNotHigher(budget, target.budget));
-        uint40 appliesFrom = uint40(block.timestamp) + RAISE_DELAY;
-        target.pendingBudget = budget;
-        target.pendingBudgetFrom = appliesFrom;
-        emit BudgetIncreaseScheduled(id, budget, appliesFrom, _nextSeq());
-    }
+    address public immutable corrections;
 
-    /// @inheritdoc IAllowanceVault
-    function applyBudgetIncrease(uint32 id) external {
-        Programme storage target = _requireProgramme(id);
-        uint40 appliesFrom = target.pendingBudgetFrom;
-        require(appliesFrom != 0 && block.timestamp >= appliesFrom, BudgetIncreaseNotDue(id, appliesFrom));
-        uint80 budget = target.pendingBudget;
-        target.budget = budget;
-        target.pendingBudget = 0;
-        target.pendingBudgetFrom = 0;
-        emit BudgetChanged(id, budget, _nextSeq());
-    }
-
-    /// @inheritdoc IAllowanceVault
-    function decreaseBudget(uint32 id, uint80 budget) external restricted {
-        Programme storage target = _requireProgramme(id);
-        require(budget < target.budget, BudgetNotLower(budget, target.budget));
-        require(budget >= target.allocated, BudgetBelowAllocated(budget, target.allocated));
-        target.budget = budget;
-        target.pendingBudget = 0;
-        target.pendingBudgetFrom = 0;
-        emit BudgetChanged(id, budget, _nextSeq());
-    }
-
-    function _requireProgramme(uint32 id) private view returns (Programme storage found) {
-        found = _programmes[id];
-        require(found.version != 0, UnknownProgramme(id));
+    constructor(
+        address manager,
+        IBenefitToken token_,
+        IOfficerRegistry registry_,
+        address administration_,
+        address corrections_
+    ) VaultState(manager, token_, registry_) {
+        administration = administration_;
+        corrections = corrections_;
     }
 
     // --------------------------------------------------------------------------------------------------- batches
@@ -298,31 +182,6 @@ contract AllowanceVault is IAllowanceVault, AccessManaged, EIP712 {
         revert TierLimitExceeded(sum, limit);
     }
 
-    /// @inheritdoc IAllowanceVault
-    function cancelBatch(bytes32 batchId, bytes32 actionId, uint40 deadline, bytes calldata signatures) external {
-        Batch storage target = _requireBatch(batchId);
-        require(target.status == BatchStatus.Approved, BatchIsCancelled(batchId));
-        bytes32 structHash = keccak256(abi.encode(BATCH_CANCELLATION_TYPEHASH, batchId, actionId, deadline));
-        _consumeQuorum(structHash, actionId, deadline, REVIEWER, target, signatures);
-
-        uint80 returned = target.unexecuted;
-        target.status = BatchStatus.Cancelled;
-        target.unexecuted = 0;
-        _returnToBudget(target.programme, returned);
-        emit BatchCancelled(batchId, returned, actionId, signatures, _nextSeq());
-    }
-
-    function _requireBatch(bytes32 batchId) private view returns (Batch storage found) {
-        found = _batches[batchId];
-        require(found.status != BatchStatus.Unknown, UnknownBatch(batchId));
-    }
-
-    function _returnToBudget(uint32 programmeId, uint256 amount) private {
-        // Part of what was allocated at approval, so it fits and does not underflow.
-        _programmes[programmeId].allocated -= uint80(amount);
-        _token.release(amount);
-    }
-
     // ---------------------------------------------------------------------------------------------------- chunks
 
     /// @inheritdoc IAllowanceVault
@@ -340,10 +199,10 @@ contract AllowanceVault is IAllowanceVault, AccessManaged, EIP712 {
             ChunkNotApproved(batchId, chunkIndex)
         );
 
-        uint256 executed = executedChunks[batchId];
+        uint256 executed = _executedChunks[batchId];
         require((executed >> chunkIndex) & 1 == 0, ChunkAlreadyExecuted(batchId, chunkIndex));
         executed |= 1 << chunkIndex;
-        executedChunks[batchId] = executed;
+        _executedChunks[batchId] = executed;
 
         uint256 total = target.kind == Kind.OneOff
             ? _payChunk(target, batchId, chunkIndex, entries)
@@ -430,52 +289,6 @@ contract AllowanceVault is IAllowanceVault, AccessManaged, EIP712 {
     }
 
     // --------------------------------------------------------------------------------------------------- streams
-
-    /// @dev What a withdrawal from one chunk needs, read once.
-    struct Terms {
-        uint256 elapsed;
-        uint256 duration;
-        uint256 step;
-        uint256 firstIndex;
-        uint256 count;
-    }
-
-    function _terms(Batch storage target, uint256 chunkIndex) private view returns (Terms memory terms) {
-        uint256 start = target.start;
-        uint256 duration = target.duration;
-        uint256 size = target.chunkSize;
-        // The chunk is open, so its first stream is one of the batch's.
-        unchecked {
-            uint256 elapsed = block.timestamp > start ? block.timestamp - start : 0;
-            if (elapsed > duration) elapsed = duration;
-            terms.elapsed = elapsed;
-            terms.duration = duration;
-            terms.step = Vesting.step(elapsed, target.cliff, target.cadence, duration);
-            terms.firstIndex = chunkIndex * size;
-            uint256 left = target.count - terms.firstIndex;
-            terms.count = left < size ? left : size;
-        }
-    }
-
-    function _requireStreams(bytes32 batchId) private view returns (Batch storage target) {
-        target = _requireBatch(batchId);
-        require(target.kind == Kind.Stream, WrongKind(batchId));
-    }
-
-    /// @dev A chunk of a batch of streams, which must be open.
-    function _requireOpen(bytes32 batchId, uint256 chunkIndex) private view returns (StreamChunk storage chunk) {
-        chunk = _streamChunks[batchId][chunkIndex];
-        require(chunk.pointer != address(0), StreamsNotOpen(batchId, chunkIndex));
-    }
-
-    /// @dev Entry `position` of a chunk's stored ones, as `payee << 64 | amount`; `position` must be below their count.
-    function _entryAt(address pointer, uint256 position) private view returns (uint256 entry) {
-        // Only its 28 bytes are copied, behind the STOP byte, into scratch space.
-        assembly ("memory-safe") {
-            extcodecopy(pointer, 0x00, add(1, mul(position, 28)), 28)
-            entry := shr(32, mload(0x00))
-        }
-    }
 
     /// @inheritdoc IAllowanceVault
     function withdraw(bytes32 batchId, uint256 index) external {
@@ -640,83 +453,6 @@ contract AllowanceVault is IAllowanceVault, AccessManaged, EIP712 {
         }
     }
 
-    /// @inheritdoc IAllowanceVault
-    function cancelStreams(
-        bytes32 batchId,
-        uint256 chunkIndex,
-        uint256 maskLow,
-        uint256 maskHigh,
-        bytes32 actionId,
-        uint40 deadline,
-        bytes calldata signatures
-    ) external {
-        Batch storage target = _requireStreams(batchId);
-        StreamChunk storage chunk = _requireOpen(batchId, chunkIndex);
-        bytes32 structHash = keccak256(
-            abi.encode(STREAM_CANCELLATION_TYPEHASH, batchId, chunkIndex, maskLow, maskHigh, actionId, deadline)
-        );
-        _consumeQuorum(structHash, actionId, deadline, REVIEWER, target, signatures);
-
-        Terms memory terms = _terms(target, chunkIndex);
-        require(terms.elapsed < terms.duration, NothingToCancel(batchId, chunkIndex));
-        chunk.flags |= HAS_CANCELLED;
-        uint256 returned = _cut(batchId, chunk.pointer, terms, maskLow, maskHigh);
-        require(returned != 0, NothingToCancel(batchId, chunkIndex));
-        _returnToBudget(target.programme, returned);
-        emit StreamsCancelled(
-            batchId,
-            uint32(chunkIndex),
-            maskLow,
-            maskHigh,
-            uint32(terms.elapsed),
-            returned,
-            actionId,
-            signatures,
-            _nextSeq()
-        );
-    }
-
-    /// @dev Cuts the streams of the masks now and sums what they will never accrue. What a stream was paid lies at or
-    /// before now, so it is never more than what it keeps.
-    function _cut(bytes32 batchId, address pointer, Terms memory terms, uint256 maskLow, uint256 maskHigh)
-        private
-        returns (uint256 returned)
-    {
-        require(maskHigh >> (terms.count > 256 ? terms.count - 256 : 0) == 0, NothingToCancel(batchId, terms.count));
-        require(terms.count >= 256 || maskLow >> terms.count == 0, NothingToCancel(batchId, terms.count));
-        bytes memory entries = SSTORE2.read(pointer);
-        uint32 lane = uint32(terms.elapsed) + 1;
-        uint256 cancelWord;
-        bool changed;
-        for (uint256 i; i < terms.count; ++i) {
-            uint256 index = terms.firstIndex + i;
-            if (i == 0 || index % Vesting.LANES == 0) {
-                if (changed) _cancelLanes[batchId][index / Vesting.LANES - 1] = cancelWord;
-                changed = false;
-                cancelWord = _cancelLanes[batchId][index / Vesting.LANES];
-            }
-            if (!_isSet(maskLow, maskHigh, i)) continue;
-            require(Vesting.lane(cancelWord, index) == 0, AlreadyCancelled(batchId, index));
-            cancelWord = Vesting.withLane(cancelWord, index, lane);
-            changed = true;
-            uint256 amount = _amountAt(entries, i);
-            returned += amount - Vesting.vested(amount, terms.elapsed, terms.duration);
-        }
-        if (changed) _cancelLanes[batchId][(terms.firstIndex + terms.count - 1) / Vesting.LANES] = cancelWord;
-    }
-
-    function _isSet(uint256 low, uint256 high, uint256 i) private pure returns (bool) {
-        return (i < 256 ? low >> i : high >> (i - 256)) & 1 == 1;
-    }
-
-    /// @dev Amount of word `i` of packed entries in memory; `i` must be below their count.
-    function _amountAt(bytes memory entries, uint256 i) private pure returns (uint256 amount) {
-        assembly ("memory-safe") {
-            // The word's last 8 of 28 bytes end 28 * (i + 1) behind the length word.
-            amount := and(mload(add(entries, mul(add(i, 1), 28))), 0xffffffffffffffff)
-        }
-    }
-
     /// @dev Sets the amount of word `i`; `amount` fits uint64 and `i` is below the count.
     function _setAmountAt(bytes memory entries, uint256 i, uint256 amount) private pure {
         assembly ("memory-safe") {
@@ -725,61 +461,52 @@ contract AllowanceVault is IAllowanceVault, AccessManaged, EIP712 {
         }
     }
 
-    // ------------------------------------------------------------------------------------------ pausing and quorum
+    // --------------------------------------------------------------------------------- what stands in the parts
 
-    /// @inheritdoc IAllowanceVault
-    function pause(uint8 operations) external restricted {
-        require(operations != 0 && operations <= (APPROVALS | EXECUTION | WITHDRAWALS), InvalidOperations(operations));
-        uint40 until;
-        if (operations & WITHDRAWALS != 0) {
-            // Cannot be renewed into a standing pause: it ends by itself, then rests as long as it may last.
-            uint40 restsUntil = _status.withdrawalsPausedUntil + MAX_WITHDRAWAL_PAUSE;
-            require(
-                _status.withdrawalsPausedUntil == 0 || block.timestamp >= restsUntil, PauseCoolingDown(restsUntil)
-            );
-            until = uint40(block.timestamp) + MAX_WITHDRAWAL_PAUSE;
-            _status.withdrawalsPausedUntil = until;
-        }
-        _status.paused |= operations;
-        emit Paused(operations, until, _nextSeq());
+    /// @dev Runs the call as it came in a part's code, on this contract's storage and for the same caller; reverts as
+    /// the part does.
+    function _run(address part) private {
+        Address.functionDelegateCall(part, msg.data);
     }
 
-    /// @inheritdoc IAllowanceVault
-    function unpause(uint8 operations, bytes32 actionId, uint40 deadline, bytes calldata signatures) external {
-        bytes32 digest =
-            _hashTypedDataV4(keccak256(abi.encode(UNPAUSE_TYPEHASH, operations, actionId, deadline)));
-        _registry.consumeQuorum(digest, actionId, deadline, GOVERNOR, 0, 0, signatures);
-        require(operations != 0 && operations <= (APPROVALS | EXECUTION | WITHDRAWALS), InvalidOperations(operations));
-        _status.paused &= ~operations;
-        emit Unpaused(operations, actionId, signatures, _nextSeq());
+    /// @inheritdoc IVaultAdministration
+    function createProgramme(uint32, uint24, uint8, uint80, uint64, Tier[] calldata, bytes32) external {
+        _run(administration);
     }
 
-    /// @inheritdoc IAllowanceVault
-    function pausedOperations() public view returns (uint8 operations) {
-        operations = _status.paused;
-        if (block.timestamp >= _status.withdrawalsPausedUntil) operations &= ~WITHDRAWALS;
+    /// @inheritdoc IVaultAdministration
+    function scheduleBudgetIncrease(uint32, uint80) external {
+        _run(administration);
     }
 
-    function _requireNotPaused(uint8 operation) private view {
-        require(pausedOperations() & operation == 0, OperationPaused(operation));
+    /// @inheritdoc IVaultAdministration
+    function applyBudgetIncrease(uint32) external {
+        _run(administration);
     }
 
-    function _consumeQuorum(
-        bytes32 structHash,
-        bytes32 actionId,
-        uint40 deadline,
-        uint16 role,
-        Batch storage target,
-        bytes calldata signatures
-    ) private {
-        bytes32 digest = _hashTypedDataV4(structHash);
-        _registry.consumeQuorum(
-            digest, actionId, deadline, role, target.regionCode, target.regionDigits, signatures
-        );
+    /// @inheritdoc IVaultAdministration
+    function decreaseBudget(uint32, uint80) external {
+        _run(administration);
     }
 
-    function _nextSeq() private returns (uint64) {
-        return ++_status.seq;
+    /// @inheritdoc IVaultAdministration
+    function pause(uint8) external {
+        _run(administration);
+    }
+
+    /// @inheritdoc IVaultAdministration
+    function unpause(uint8, bytes32, uint40, bytes calldata) external {
+        _run(administration);
+    }
+
+    /// @inheritdoc IVaultCorrections
+    function cancelBatch(bytes32, bytes32, uint40, bytes calldata) external {
+        _run(corrections);
+    }
+
+    /// @inheritdoc IVaultCorrections
+    function cancelStreams(bytes32, uint256, uint256, uint256, bytes32, uint40, bytes calldata) external {
+        _run(corrections);
     }
 
     // ------------------------------------------------------------------------------------------------------- views
@@ -797,6 +524,11 @@ contract AllowanceVault is IAllowanceVault, AccessManaged, EIP712 {
     /// @inheritdoc IAllowanceVault
     function seq() external view returns (uint64) {
         return _status.seq;
+    }
+
+    /// @inheritdoc IAllowanceVault
+    function pausedOperations() external view returns (uint8) {
+        return _pausedOperations();
     }
 
     /// @inheritdoc IAllowanceVault
@@ -823,6 +555,11 @@ contract AllowanceVault is IAllowanceVault, AccessManaged, EIP712 {
     /// @inheritdoc IAllowanceVault
     function batch(bytes32 batchId) external view returns (Batch memory) {
         return _batches[batchId];
+    }
+
+    /// @inheritdoc IAllowanceVault
+    function executedChunks(bytes32 batchId) external view returns (uint256) {
+        return _executedChunks[batchId];
     }
 
     /// @inheritdoc IAllowanceVault

@@ -24,6 +24,8 @@ from brownie import (  # type: ignore[import-not-found]
     P256Verifier,
     PasskeyVerifier,
     RoleManager,
+    VaultAdministration,
+    VaultCorrections,
     accounts,
     chain,
     web3,
@@ -88,12 +90,15 @@ def main() -> None:
     p256, passkeys = P256Verifier.deploy(sender), PasskeyVerifier.deploy(sender)
     registry = OfficerRegistry.deploy(manager, plan["quorum"], [p256, passkeys], officers, sender)
     # The token names its two minters for good at birth, so their addresses are worked out from the
-    # deployer's nonce: the token takes the next one, the vault the one after, then the lane.
-    minters = [deployer.get_deployment_address(deployer.nonce + i) for i in (1, 2)]
+    # deployer's nonce: the token takes the next one, the vault's two parts the two after, then come
+    # the vault and the lane.
+    minters = [deployer.get_deployment_address(deployer.nonce + i) for i in (3, 4)]
     emergency = plan["emergency"]
     caps = int(plan["token_cap_base_units"]), int(emergency["cap_base_units"])
     token = BenefitToken.deploy(manager, registry, *minters, *caps, sender)
-    vault = AllowanceVault.deploy(manager, token, registry, sender)
+    administration = VaultAdministration.deploy(manager, token, registry, sender)
+    corrections = VaultCorrections.deploy(manager, token, registry, sender)
+    vault = AllowanceVault.deploy(manager, token, registry, administration, corrections, sender)
     limits = tuple(int(emergency["limits"][name]) for name in EMERGENCY_LIMITS)
     lane = EmergencyLane.deploy(manager, token, registry, limits, sender)
     if [vault.address, lane.address] != minters:
@@ -109,6 +114,8 @@ def main() -> None:
         "lane": lane,
         "p256_verifier": p256,
         "passkey_verifier": passkeys,
+        "administration": administration,
+        "corrections": corrections,
     }
     roles = _hand_over_roles(contracts, plan["roles"], deployer, sender)
     deployment = {

@@ -31,7 +31,7 @@ STRUCTS = {
 
 
 class Contract(StrEnum):
-    """The five contracts of a deployment."""
+    """The contracts of a deployment that have events."""
 
     VAULT = "vault"
     TOKEN = "token"  # noqa: S105  # no password

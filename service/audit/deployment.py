@@ -1,4 +1,4 @@
-"""The five contracts that belong together, found from the vault's address alone."""
+"""The contracts that belong together, found from the vault's address alone."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from service.errors import InvalidInput
 
 WORD_BYTES = 32
 
+PARTS = ("administration", "corrections")
+"""Views of the vault that name the contracts whose code it runs on its own storage."""
+
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
@@ -25,14 +28,15 @@ class Deployment:
     addresses
         Of each contract, bytes.
     code_hashes
-        Keccak-256 of each contract's code, 0x-hex: the auditor compares them with a build.
+        Keccak-256 of the code of each contract and of each part of the vault, 0x-hex: the auditor
+        compares them with a build.
     quorum
         Officers a quorum action needs, a constant of the deployed registry.
     """
 
     chain_id: int
     addresses: dict[Contract, bytes]
-    code_hashes: dict[Contract, str]
+    code_hashes: dict[str, str]
     quorum: int
 
     def domains(self) -> dict[Contract, Domain]:
@@ -77,15 +81,17 @@ def discover(node: Node, vault: bytes, block: int) -> Deployment:
         Contract.MANAGER: as_address(ask(registry, "manager")),
         Contract.LANE: as_address(ask(token, "emergencyLane")),
     }
+    coded = {contract.value: address for contract, address in addresses.items()}
+    coded |= {part: as_address(ask(vault, part)) for part in PARTS}
     codes = node.batch(
-        "eth_getCode", [(hex_text(address), hex(block)) for address in addresses.values()]
+        "eth_getCode", [(hex_text(address), hex(block)) for address in coded.values()]
     )
     return Deployment(
         chain_id=int(node.call("eth_chainId"), 16),
         addresses=addresses,
         code_hashes={
-            contract: hex_text(keccak(bytes.fromhex(code[2:])))
-            for contract, code in zip(addresses, codes, strict=True)
+            name: hex_text(keccak(bytes.fromhex(code[2:])))
+            for name, code in zip(coded, codes, strict=True)
         },
         quorum=int.from_bytes(ask(registry, "quorum"), "big"),
     )

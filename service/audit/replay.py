@@ -329,7 +329,7 @@ def _replay(
     return ReplayReport(
         chain_id=deployment.chain_id,
         addresses={name.value: address_text(a) for name, a in deployment.addresses.items()},
-        code_hashes={name.value: found for name, found in deployment.code_hashes.items()},
+        code_hashes=deployment.code_hashes,
         from_block=first if options.from_block is not None else began,
         to_block=last,
         to_block_hash=header["hash"],

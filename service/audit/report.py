@@ -105,7 +105,8 @@ class ReplayReport:
     Attributes
     ----------
     addresses, code_hashes
-        Of the five contracts; the hash of a contract's code tells whether it is the one built.
+        Of the contracts; hashes of the vault's parts too. The hash of a code tells whether it is
+        the one built.
     events
         How many of each contract and name.
     timestamp

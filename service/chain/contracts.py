@@ -30,6 +30,8 @@ ARTIFACTS = {
     "lane": "EmergencyLane",
     "p256_verifier": "P256Verifier",
     "passkey_verifier": "PasskeyVerifier",
+    "administration": "VaultAdministration",
+    "corrections": "VaultCorrections",
 }
 
 LIBRARY_ARTIFACTS = (

@@ -17,6 +17,8 @@ CONTRACT_KEYS = (
     *("vault", "token", "registry", "manager", "lane"),
     *("p256_verifier", "passkey_verifier"),
 )
+PART_KEYS = ("administration", "corrections")
+"""Contracts whose code the vault runs on its own storage; nobody speaks to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,9 @@ class Deployment:
     finality_depth_blocks
         Blocks after which inclusion is final; 0 on a chain with instant finality.
     contracts
-        By key: ``vault``, ``token``, ``registry``, ``manager``, ``lane``, and the two that check
-        officers' keys, ``p256_verifier`` and ``passkey_verifier``.
+        By key: ``vault``, ``token``, ``registry``, ``manager``, ``lane``, the vault's parts
+        ``administration`` and ``corrections``, and the two that check officers' keys,
+        ``p256_verifier`` and ``passkey_verifier``.
     roles
         Accounts of each housekeeping role, by name (``attestor``, …).
     """
@@ -138,7 +141,7 @@ def parse_deployment(content: Any, *, finality_depth_blocks: int | None = None) 
     if depth is None:
         depth = _count(content, "finality_depth_blocks")
     contracts = {}
-    for key in CONTRACT_KEYS:
+    for key in (*CONTRACT_KEYS, *PART_KEYS):
         entry = content.get("contracts", {}).get(key)
         if not isinstance(entry, dict):
             raise ConfigurationError(f"contracts.{key} is missing")

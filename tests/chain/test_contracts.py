@@ -24,7 +24,7 @@ def address(number: int) -> str:
 @pytest.fixture(scope="module")
 def contracts() -> Contracts:
     keys = (
-        *("vault", "token", "registry", "manager", "lane"),
+        *("vault", "token", "registry", "manager", "lane", "administration", "corrections"),
         *("p256_verifier", "passkey_verifier"),
     )
     deployment = parse_deployment(

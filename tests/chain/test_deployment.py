@@ -27,6 +27,7 @@ def content() -> dict[str, Any]:
             for key in (
                 *("vault", "token", "registry", "manager", "lane"),
                 *("p256_verifier", "passkey_verifier"),
+                *("administration", "corrections"),
             )
         },
         "roles": {"attestor": {"id": 3, "accounts": [contract["address"].lower()]}},

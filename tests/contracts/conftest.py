@@ -44,6 +44,8 @@ def deployed(
     PasskeyVerifier,  # noqa: N803
     OfficerRegistry,  # noqa: N803
     BenefitToken,  # noqa: N803
+    VaultAdministration,  # noqa: N803
+    VaultCorrections,  # noqa: N803
     AllowanceVault,  # noqa: N803
     EmergencyLane,  # noqa: N803
 ):
@@ -54,6 +56,8 @@ def deployed(
         "PasskeyVerifier": PasskeyVerifier,
         "OfficerRegistry": OfficerRegistry,
         "BenefitToken": BenefitToken,
+        "VaultAdministration": VaultAdministration,
+        "VaultCorrections": VaultCorrections,
         "AllowanceVault": AllowanceVault,
         "EmergencyLane": EmergencyLane,
     }

@@ -396,12 +396,16 @@ def deploy(contracts: Mapping[str, Any], accounts: Any) -> Relief:
     registry = contracts["OfficerRegistry"].deploy(
         manager, 2, [p256, passkeys], [officer.as_new_officer() for officer in OFFICERS], sender
     )
-    vault_address = deployer.get_deployment_address(deployer.nonce + 1)
-    lane_address = deployer.get_deployment_address(deployer.nonce + 2)
+    vault_address = deployer.get_deployment_address(deployer.nonce + 3)
+    lane_address = deployer.get_deployment_address(deployer.nonce + 4)
     token = contracts["BenefitToken"].deploy(
         manager, registry, vault_address, lane_address, TOKEN_CAP, LANE_CAP, sender
     )
-    vault = contracts["AllowanceVault"].deploy(manager, token, registry, sender)
+    administration = contracts["VaultAdministration"].deploy(manager, token, registry, sender)
+    corrections = contracts["VaultCorrections"].deploy(manager, token, registry, sender)
+    vault = contracts["AllowanceVault"].deploy(
+        manager, token, registry, administration, corrections, sender
+    )
     limits = tuple(LIMITS.values())
     lane = contracts["EmergencyLane"].deploy(manager, token, registry, limits, sender)
     assert (vault.address, lane.address) == (vault_address, lane_address)

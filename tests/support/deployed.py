@@ -464,8 +464,8 @@ def deploy(
         new_officers,
     )
     nonce = int(rpc.call("eth_getTransactionCount", deployer.address, "latest"), 16)
-    vault_address = contract_address(deployer.address, nonce + 1)
-    lane_address = contract_address(deployer.address, nonce + 2)
+    vault_address = contract_address(deployer.address, nonce + 3)
+    lane_address = contract_address(deployer.address, nonce + 4)
     token = create(
         "BenefitToken",
         ["address", "address", "address", "address", "uint80", "uint80"],
@@ -476,7 +476,18 @@ def deploy(
         token_cap,
         lane_cap,
     )
-    vault = create("AllowanceVault", ["address", "address", "address"], manager, token, registry)
+    common = (["address"] * 3, manager, token, registry)
+    administration = create("VaultAdministration", *common)
+    corrections = create("VaultCorrections", *common)
+    vault = create(
+        "AllowanceVault",
+        ["address"] * 5,
+        manager,
+        token,
+        registry,
+        administration,
+        corrections,
+    )
     lane = create(
         "EmergencyLane",
         ["address", "address", "address", "(uint64,uint80,uint80,uint32" + ",uint80" * 7 + ")"],
@@ -495,6 +506,8 @@ def deploy(
         "lane": ("EmergencyLane", lane),
         "p256_verifier": ("P256Verifier", p256_verifier),
         "passkey_verifier": ("PasskeyVerifier", passkey_verifier),
+        "administration": ("VaultAdministration", administration),
+        "corrections": ("VaultCorrections", corrections),
     }
     content: dict[str, Any] = {
         "chain_id": node.chain_id,

@@ -142,6 +142,8 @@ def examine_wiring(app: Application) -> Iterator[Check]:
     expected = {
         ("vault", "token"): deployment.token,
         ("vault", "registry"): deployment.registry,
+        ("vault", "administration"): deployment.contracts["administration"].address,
+        ("vault", "corrections"): deployment.contracts["corrections"].address,
         ("registry", "manager"): deployment.manager,
         ("token", "emergencyLane"): deployment.lane,
         ("lane", "token"): deployment.token,
@@ -161,7 +163,9 @@ def examine_wiring(app: Application) -> Iterator[Check]:
         yield failed("contracts", "joined", "; ".join(wrong))
     else:
         yield passed(
-            "contracts", "joined", "vault, token, registry, manager and lane know each other"
+            "contracts",
+            "joined",
+            "vault, its parts, token, registry, manager and lane know each other",
         )
     bits = contracts.read(rpc, "vault", "pausedOperations")
     paused = [name for bit, name in _OPERATIONS.items() if bits & bit]

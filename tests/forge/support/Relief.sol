@@ -9,7 +9,7 @@ import {IOfficerRegistry} from "../../../contracts/interfaces/IOfficerRegistry.s
 import {IEmergencyLane} from "../../../contracts/interfaces/IEmergencyLane.sol";
 import {Cheats} from "../Vm.sol";
 
-/// @title The five contracts deployed as scripts/deploy.py does it, and officers who can sign
+/// @title The contracts deployed as scripts/deploy.py does it, and officers who can sign
 /// @notice Type strings, record format and chunk tree are written here from docs/contracts.md, not taken from the
 /// contracts. The contracts come from their own artifacts, so a change of a test does not compile them again.
 contract Relief is Cheats {
@@ -49,15 +49,23 @@ contract Relief is Cheats {
                 "OfficerRegistry.sol:OfficerRegistry", abi.encode(manager, 2, new address[](0), _firstOfficers())
             )
         );
-        address vaultAddress = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 1);
-        address laneAddress = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 2);
+        address vaultAddress = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 3);
+        address laneAddress = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 4);
         token = IBenefitToken(
             _deploy(
                 "BenefitToken.sol:BenefitToken",
                 abi.encode(manager, registry, vaultAddress, laneAddress, uint80(1e16), LANE_CAP)
             )
         );
-        vault = IAllowanceVault(_deploy("AllowanceVault.sol:AllowanceVault", abi.encode(manager, token, registry)));
+        bytes memory common = abi.encode(manager, token, registry);
+        address administration = _deploy("VaultAdministration.sol:VaultAdministration", common);
+        address corrections = _deploy("VaultCorrections.sol:VaultCorrections", common);
+        vault = IAllowanceVault(
+            _deploy(
+                "AllowanceVault.sol:AllowanceVault",
+                abi.encode(manager, token, registry, administration, corrections)
+            )
+        );
         lane = IEmergencyLane(
             _deploy("EmergencyLane.sol:EmergencyLane", abi.encode(manager, token, registry, laneLimits()))
         );
