@@ -54,6 +54,7 @@ contract AllowanceVault is IAllowanceVault, VaultState {
     /// @inheritdoc IAllowanceVault
     function approveBatch(BatchApproval calldata approval, bytes calldata signatures) external {
         _requireNotPaused(APPROVALS);
+        _requireNoSunset();
         _requireWellFormed(approval);
         bytes32 batchId = approval.batchId;
         require(_batches[batchId].status == BatchStatus.Unknown, BatchExists(batchId));
@@ -272,10 +273,11 @@ contract AllowanceVault is IAllowanceVault, VaultState {
     /// @inheritdoc IAllowanceVault
     function retryPayout(bytes32 batchId, uint256 index) external {
         _requireNotPaused(EXECUTION);
-        Batch storage target = _requireBatch(batchId);
-        require(block.timestamp < target.expiresAt, BatchExpired(batchId, target.expiresAt));
+        _requireBatch(batchId);
         uint256 entry = _skipped[batchId][index];
         require(entry != 0, NotSkipped(batchId, index));
+        uint256 held = Entries.heldUntil(entry);
+        require(block.timestamp >= held, EntryIsHeld(batchId, index, uint40(held)));
         delete _skipped[batchId][index];
         address payee = Entries.payee(entry);
         _payOne(payee, uint64(entry));
@@ -318,6 +320,11 @@ contract AllowanceVault is IAllowanceVault, VaultState {
             ownLanes[index / Vesting.LANES] = Vesting.withLane(ownWord, index, uint32(through));
             if (flags & HAS_OWN == 0) chunk.flags = flags | HAS_OWN;
             address payee = Entries.payee(entry);
+            if (flags & HAS_OVERRIDE != 0) {
+                StreamOverride memory changed = _overrides[batchId][index];
+                require(block.timestamp >= changed.heldUntil, EntryIsHeld(batchId, index, changed.heldUntil));
+                if (changed.payee != address(0)) payee = changed.payee;
+            }
             _payOne(payee, uint64(due));
             emit StreamWithdrawn(batchId, uint32(index), payee, uint64(due), uint32(through), _nextSeq());
         }
@@ -339,8 +346,9 @@ contract AllowanceVault is IAllowanceVault, VaultState {
             marks = true;
         }
 
-        (uint256 skippedLow, uint256 skippedHigh, uint256 paid, uint256 skipped) =
-            _token.mintBatch(entries, type(uint64).max);
+        (uint256 skippedLow, uint256 skippedHigh, uint256 paid, uint256 skipped) = flags & HAS_OVERRIDE == 0
+            ? _token.mintBatch(entries, type(uint64).max)
+            : _mintOverridden(entries, batchId, terms);
         require(paid != 0 || (skipped != 0 && terms.step > watermark), NothingToWithdraw(batchId, terms.firstIndex));
         chunk.watermark = uint32(terms.step);
         if (marks || skipped != 0) {
@@ -407,6 +415,39 @@ contract AllowanceVault is IAllowanceVault, VaultState {
         }
     }
 
+    /// @dev Mints what is due, where some payee was changed or is held; what is held is skipped like what is frozen.
+    function _mintOverridden(bytes memory entries, bytes32 batchId, Terms memory terms)
+        private
+        returns (uint256 skippedLow, uint256 skippedHigh, uint256 paid, uint256 skipped)
+    {
+        (uint256 heldLow, uint256 heldHigh) = _applyOverrides(entries, batchId, terms);
+        (skippedLow, skippedHigh, paid, skipped) = _token.mintBatch(entries, type(uint64).max);
+        skippedLow |= heldLow;
+        skippedHigh |= heldHigh;
+        skipped |= heldLow | heldHigh;
+    }
+
+    /// @dev In `entries`, whose amounts are what is due: sets the payees that were changed, and takes out what is held.
+    /// @return heldLow Bit i: something is due to stream i, which is held.
+    function _applyOverrides(bytes memory entries, bytes32 batchId, Terms memory terms)
+        private
+        view
+        returns (uint256 heldLow, uint256 heldHigh)
+    {
+        uint256 overridden;
+        for (uint256 i; i < terms.count; ++i) {
+            uint256 index = terms.firstIndex + i;
+            if (i == 0 || index % 256 == 0) overridden = _overridden[batchId][index / 256];
+            if ((overridden >> (index % 256)) & 1 == 0) continue;
+            StreamOverride memory changed = _overrides[batchId][index];
+            if (changed.payee != address(0)) _setPayeeAt(entries, i, changed.payee);
+            if (block.timestamp >= changed.heldUntil || _amountAt(entries, i) == 0) continue;
+            _setAmountAt(entries, i, 0);
+            if (i < 256) heldLow |= 1 << i;
+            else heldHigh |= 1 << (i - 256);
+        }
+    }
+
     /// @dev After a range withdrawal moved the watermark to the step: a stream that it had to skip keeps its own mark,
     /// alone; one that stood alone, or was cut behind the step, is now paid through what was due; the others follow the
     /// watermark.
@@ -450,6 +491,16 @@ contract AllowanceVault is IAllowanceVault, VaultState {
                 if (updated > terms.step) standing = true;
             }
             if (changed) _ownLanes[batchId][(terms.firstIndex + terms.count - 1) / Vesting.LANES] = ownWord;
+        }
+    }
+
+    /// @dev Sets the payee of word `i`; `i` is below the count.
+    function _setPayeeAt(bytes memory entries, uint256 i, address payee) private pure {
+        assembly ("memory-safe") {
+            // Of the 32 bytes that end with the word, the payee is all but the first 4 and the last 8.
+            let at := add(entries, mul(add(i, 1), 28))
+            let others := not(shl(64, 0xffffffffffffffffffffffffffffffffffffffff))
+            mstore(at, or(and(mload(at), others), shl(64, payee)))
         }
     }
 
@@ -499,6 +550,11 @@ contract AllowanceVault is IAllowanceVault, VaultState {
         _run(administration);
     }
 
+    /// @inheritdoc IVaultAdministration
+    function beginSunset(bytes32, uint40, bytes calldata) external {
+        _run(administration);
+    }
+
     /// @inheritdoc IVaultCorrections
     function cancelBatch(bytes32, bytes32, uint40, bytes calldata) external {
         _run(corrections);
@@ -506,6 +562,36 @@ contract AllowanceVault is IAllowanceVault, VaultState {
 
     /// @inheritdoc IVaultCorrections
     function cancelStreams(bytes32, uint256, uint256, uint256, bytes32, uint40, bytes calldata) external {
+        _run(corrections);
+    }
+
+    /// @inheritdoc IVaultCorrections
+    function holdBatch(bytes32, bytes32, uint40, bytes calldata) external {
+        _run(corrections);
+    }
+
+    /// @inheritdoc IVaultCorrections
+    function holdEntry(bytes32, uint256, bytes32, uint40, bytes calldata) external {
+        _run(corrections);
+    }
+
+    /// @inheritdoc IVaultCorrections
+    function changeWallet(bytes32, uint256, address, address, bytes32, uint40, bytes calldata) external {
+        _run(corrections);
+    }
+
+    /// @inheritdoc IVaultCorrections
+    function expireUnexecuted(bytes32) external {
+        _run(corrections);
+    }
+
+    /// @inheritdoc IVaultCorrections
+    function expirePayout(bytes32, uint256) external {
+        _run(corrections);
+    }
+
+    /// @inheritdoc IVaultCorrections
+    function expireStreams(bytes32, uint256) external {
         _run(corrections);
     }
 
@@ -529,6 +615,11 @@ contract AllowanceVault is IAllowanceVault, VaultState {
     /// @inheritdoc IAllowanceVault
     function pausedOperations() external view returns (uint8) {
         return _pausedOperations();
+    }
+
+    /// @inheritdoc IAllowanceVault
+    function inSunset() external view returns (bool) {
+        return _status.sunset;
     }
 
     /// @inheritdoc IAllowanceVault
@@ -574,6 +665,13 @@ contract AllowanceVault is IAllowanceVault, VaultState {
     }
 
     /// @inheritdoc IAllowanceVault
+    function heldUntil(bytes32 batchId, uint256 index) external view returns (uint40) {
+        return _batches[batchId].kind == Kind.OneOff
+            ? uint40(Entries.heldUntil(_skipped[batchId][index]))
+            : _overrides[batchId][index].heldUntil;
+    }
+
+    /// @inheritdoc IAllowanceVault
     function stream(bytes32 batchId, uint256 index)
         external
         view
@@ -588,7 +686,8 @@ contract AllowanceVault is IAllowanceVault, VaultState {
         uint32 own = Vesting.lane(_ownLanes[batchId][index / Vesting.LANES], index);
         uint256 through = Vesting.cutOff(Vesting.paidThrough(chunk.watermark, own), cancelled);
         uint256 entry = _entryAt(chunk.pointer, index - terms.firstIndex);
-        payee = Entries.payee(entry);
+        payee = _overrides[batchId][index].payee;
+        if (payee == address(0)) payee = Entries.payee(entry);
         total = Entries.amount(entry);
         accrued = Vesting.vested(total, Vesting.dueThrough(terms.step, cancelled), terms.duration);
         withdrawn = Vesting.vested(total, through, terms.duration);

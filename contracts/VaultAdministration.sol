@@ -7,9 +7,10 @@ import {IVaultAdministration} from "./interfaces/IVaultAdministration.sol";
 import {Regions} from "./libraries/Regions.sol";
 import {VaultState} from "./VaultState.sol";
 
-/// @title The part of the vault for its housekeeping: programmes, budgets, pauses
+/// @title The part of the vault for its housekeeping: programmes, budgets, pauses, sunset
 contract VaultAdministration is IVaultAdministration, VaultState {
     bytes32 private constant UNPAUSE_TYPEHASH = keccak256("Unpause(uint8 operations,bytes32 actionId,uint40 deadline)");
+    bytes32 private constant SUNSET_TYPEHASH = keccak256("Sunset(bytes32 actionId,uint40 deadline)");
 
     constructor(address manager, IBenefitToken token_, IOfficerRegistry registry_)
         VaultState(manager, token_, registry_)
@@ -27,6 +28,7 @@ contract VaultAdministration is IVaultAdministration, VaultState {
         Tier[] calldata tiers_,
         bytes32 metadataHash
     ) external restricted {
+        _requireNoSunset();
         require(id != 0, InvalidProgramme(id));
         Programme storage created = _programmes[id];
         require(created.version == 0, ProgrammeExists(id));
@@ -62,6 +64,7 @@ contract VaultAdministration is IVaultAdministration, VaultState {
 
     /// @inheritdoc IVaultAdministration
     function scheduleBudgetIncrease(uint32 id, uint80 budget) external restricted {
+        _requireNoSunset();
         Programme storage target = _requireProgramme(id);
         require(budget > target.budget, BudgetNotHigher(budget, target.budget));
         uint40 appliesFrom = uint40(block.timestamp) + _RAISE_DELAY;
@@ -72,6 +75,7 @@ contract VaultAdministration is IVaultAdministration, VaultState {
 
     /// @inheritdoc IVaultAdministration
     function applyBudgetIncrease(uint32 id) external {
+        _requireNoSunset();
         Programme storage target = _requireProgramme(id);
         uint40 appliesFrom = target.pendingBudgetFrom;
         require(appliesFrom != 0 && block.timestamp >= appliesFrom, BudgetIncreaseNotDue(id, appliesFrom));
@@ -93,7 +97,7 @@ contract VaultAdministration is IVaultAdministration, VaultState {
         emit BudgetChanged(id, budget, _nextSeq());
     }
 
-    // ---------------------------------------------------------------------------------------------------- pauses
+    // -------------------------------------------------------------------------------------------- pauses and sunset
 
     /// @inheritdoc IVaultAdministration
     function pause(uint8 operations) external restricted {
@@ -114,11 +118,26 @@ contract VaultAdministration is IVaultAdministration, VaultState {
 
     /// @inheritdoc IVaultAdministration
     function unpause(uint8 operations, bytes32 actionId, uint40 deadline, bytes calldata signatures) external {
-        bytes32 digest =
-            _hashTypedDataV4(keccak256(abi.encode(UNPAUSE_TYPEHASH, operations, actionId, deadline)));
-        _registry.consumeQuorum(digest, actionId, deadline, GOVERNOR, 0, 0, signatures);
+        bytes32 structHash = keccak256(abi.encode(UNPAUSE_TYPEHASH, operations, actionId, deadline));
+        _consumeGovernors(structHash, actionId, deadline, signatures);
         require(operations != 0 && operations <= (APPROVALS | EXECUTION | WITHDRAWALS), InvalidOperations(operations));
         _status.paused &= ~operations;
         emit Unpaused(operations, actionId, signatures, _nextSeq());
+    }
+
+    /// @inheritdoc IVaultAdministration
+    function beginSunset(bytes32 actionId, uint40 deadline, bytes calldata signatures) external {
+        bytes32 structHash = keccak256(abi.encode(SUNSET_TYPEHASH, actionId, deadline));
+        _consumeGovernors(structHash, actionId, deadline, signatures);
+        _requireNoSunset();
+        _status.sunset = true;
+        emit SunsetBegan(actionId, signatures, _nextSeq());
+    }
+
+    function _consumeGovernors(bytes32 structHash, bytes32 actionId, uint40 deadline, bytes calldata signatures)
+        private
+    {
+        bytes32 digest = _hashTypedDataV4(structHash);
+        _registry.consumeQuorum(digest, actionId, deadline, GOVERNOR, 0, 0, signatures);
     }
 }

@@ -23,6 +23,7 @@ abstract contract VaultState is IVaultRecords, AccessManaged, EIP712 {
 
     uint8 internal constant HAS_OWN = 1;
     uint8 internal constant HAS_CANCELLED = 2;
+    uint8 internal constant HAS_OVERRIDE = 4;
 
     uint256 internal constant MAX_TIERS = 4;
 
@@ -32,12 +33,13 @@ abstract contract VaultState is IVaultRecords, AccessManaged, EIP712 {
     IBenefitToken internal immutable _token;
     IOfficerRegistry internal immutable _registry;
 
-    /// @dev One slot: the event count and what is paused. The bit of withdrawals counts only until its time, which stays
+    /// @dev One slot: the event count, what is paused, and whether nothing more is approved. The bit of withdrawals counts only until its time, which stays
     /// when a quorum lifts the pause: the guardian's next one waits as if this one had run to its end.
     struct Status {
         uint64 seq;
         uint8 paused;
         uint40 withdrawalsPausedUntil;
+        bool sunset;
     }
 
     Status internal _status;
@@ -47,12 +49,18 @@ abstract contract VaultState is IVaultRecords, AccessManaged, EIP712 {
     mapping(uint256 programmeAndRegion => uint256) internal _rollingSums;
     mapping(bytes32 batchId => Batch) internal _batches;
     mapping(bytes32 batchId => uint256) internal _executedChunks;
+    /// @dev Entries as {Entries} has them, with a hold.
     mapping(bytes32 batchId => mapping(uint256 index => uint256)) internal _skipped;
     mapping(bytes32 batchId => mapping(uint256 chunkIndex => StreamChunk)) internal _streamChunks;
     /// @dev Eight uint32 lanes a word, see {Vesting}: how far a stream of the batch was paid by itself.
     mapping(bytes32 batchId => mapping(uint256 word => uint256)) internal _ownLanes;
     /// @dev Eight uint32 lanes a word: one more than the second at which a stream was cut.
     mapping(bytes32 batchId => mapping(uint256 word => uint256)) internal _cancelLanes;
+    mapping(bytes32 batchId => mapping(uint256 index => StreamOverride)) internal _overrides;
+    /// @dev 256 streams a word: those that have an override.
+    mapping(bytes32 batchId => mapping(uint256 word => uint256)) internal _overridden;
+    mapping(bytes32 batchId => mapping(uint32 officerId => bool)) internal _batchHolds;
+    mapping(bytes32 batchId => mapping(uint256 index => mapping(uint32 officerId => bool))) internal _entryHolds;
 
     /// @dev A part gets the same token and registry as the vault; it never uses the storage that it has itself.
     constructor(address manager, IBenefitToken token_, IOfficerRegistry registry_)
@@ -147,18 +155,8 @@ abstract contract VaultState is IVaultRecords, AccessManaged, EIP712 {
         require(_pausedOperations() & operation == 0, OperationPaused(operation));
     }
 
-    function _consumeQuorum(
-        bytes32 structHash,
-        bytes32 actionId,
-        uint40 deadline,
-        uint16 role,
-        Batch storage target,
-        bytes calldata signatures
-    ) internal {
-        bytes32 digest = _hashTypedDataV4(structHash);
-        _registry.consumeQuorum(
-            digest, actionId, deadline, role, target.regionCode, target.regionDigits, signatures
-        );
+    function _requireNoSunset() internal view {
+        require(!_status.sunset, InSunset());
     }
 
     function _nextSeq() internal returns (uint64) {

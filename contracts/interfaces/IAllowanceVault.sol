@@ -29,6 +29,8 @@ interface IAllowanceVault is IVaultAdministration, IVaultCorrections {
     function seq() external view returns (uint64);
     /// @notice Bits of what is paused now: 1 approvals, 2 execution, 4 withdrawals.
     function pausedOperations() external view returns (uint8);
+    /// @notice Whether approvals, new programmes and higher budgets have ended for good.
+    function inSunset() external view returns (bool);
     function programme(uint32 id) external view returns (Programme memory);
     function tiers(uint32 programmeId) external view returns (Tier[] memory);
     /// @notice Sum approved in that programme and region over the rolling window.
@@ -41,6 +43,9 @@ interface IAllowanceVault is IVaultAdministration, IVaultCorrections {
     /// @notice A skipped payout that still waits for a retry; zeros if there is none.
     function skippedPayout(bytes32 batchId, uint256 index) external view returns (address payee, uint256 amount);
     function streamChunk(bytes32 batchId, uint256 chunkIndex) external view returns (StreamChunk memory);
+    /// @notice Before this time a skipped payout is not retried, a stream not withdrawn from; 0 if it was never held since
+    /// its wallet was changed.
+    function heldUntil(bytes32 batchId, uint256 index) external view returns (uint40);
     /// @notice One stream: its payee, amount, what it has accrued by now (whole steps, or to the second once
     /// cancelled), what it has been paid, and one more than the second it was cut at (0 if it was not).
     function stream(bytes32 batchId, uint256 index)
@@ -55,7 +60,7 @@ interface IAllowanceVault is IVaultAdministration, IVaultCorrections {
     /// @param proof Siblings in the {ChunkTree}, lowest first.
     function executeChunk(bytes32 batchId, uint256 chunkIndex, bytes calldata entries, bytes32[8] calldata proof)
         external;
-    /// @notice Pays a skipped payout whose payee has become payable; anyone may.
+    /// @notice Pays a skipped payout whose payee has become payable, however late; anyone may.
     function retryPayout(bytes32 batchId, uint256 index) external;
 
     /// @notice Pays one stream what it has accrued, a cut one to the second of its cut; anyone may.

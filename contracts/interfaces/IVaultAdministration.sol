@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {IVaultRecords} from "./IVaultRecords.sol";
 
-/// @title The vault's housekeeping: programmes, budgets, pauses
+/// @title The vault's housekeeping: programmes, budgets, pauses, sunset
 interface IVaultAdministration is IVaultRecords {
     /// @notice Creates a programme, in force after {RAISE_DELAY}; the access manager's programme manager role.
     /// @param tiers_ At most 4, ascending in `upTo` and `reviewers`; above the last nothing can be approved.
@@ -28,4 +28,7 @@ interface IVaultAdministration is IVaultRecords {
     function pause(uint8 operations) external;
     /// @notice By a quorum of governors. A pause of withdrawals rests as if it had run to its end.
     function unpause(uint8 operations, bytes32 actionId, uint40 deadline, bytes calldata signatures) external;
+    /// @notice Ends approvals, new programmes and higher budgets for good; by a quorum of governors. What was approved is
+    /// executed, paid, retried, cancelled and expires as before.
+    function beginSunset(bytes32 actionId, uint40 deadline, bytes calldata signatures) external;
 }

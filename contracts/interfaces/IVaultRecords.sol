@@ -34,7 +34,7 @@ interface IVaultRecords {
     /// @param duration Streams: seconds over which the whole amount accrues.
     /// @param cadence Streams: withdrawals move in whole steps of this many seconds.
     /// @param executeBefore Chunks run only before this time.
-    /// @param expiresAt What is unpaid then may return to the budget.
+    /// @param expiresAt From then on what can never be paid may return to the budget.
     struct BatchApproval {
         uint32 programme;
         uint32 programmeVersion;
@@ -88,7 +88,7 @@ interface IVaultRecords {
 
     /// @notice An approved batch, in three words of storage; the second has all that a withdrawal needs.
     /// @param firstNumber Number of the batch's first payout; a payout's number is `firstNumber + index`.
-    /// @param executeFrom End of the challenge delay.
+    /// @param executeFrom End of the challenge delay, or of the last hold.
     /// @param unexecuted Amount of the chunks not run yet.
     struct Batch {
         bytes32 chunksRoot;
@@ -113,11 +113,18 @@ interface IVaultRecords {
     /// @param pointer Contract whose code holds the chunk's entries (after one STOP byte).
     /// @param watermark Seconds since the start through which range withdrawals have paid.
     /// @param flags Bits: 1 some stream's own lane counts, which stands alone or ahead of the watermark, 2 some stream is
-    /// cancelled, 4 some payee was changed.
+    /// cancelled, 4 some stream's payee was changed or is held, see {StreamOverride}.
     struct StreamChunk {
         address pointer;
         uint32 watermark;
         uint8 flags;
+    }
+
+    /// @param payee Who is paid instead of the entry's payee; zero for the entry's own.
+    /// @param heldUntil The stream is not paid before this time.
+    struct StreamOverride {
+        address payee;
+        uint40 heldUntil;
     }
 
     event ProgrammeCreated(
@@ -193,9 +200,53 @@ interface IVaultRecords {
         uint64 seq
     );
     event BatchCancelled(bytes32 indexed batchId, uint256 returned, bytes32 actionId, bytes signatures, uint64 seq);
+    /// @param executeFrom When the batch's chunks may run now, at the earliest.
+    event BatchHeld(
+        bytes32 indexed batchId,
+        uint32 indexed officerId,
+        uint40 executeFrom,
+        bytes32 actionId,
+        uint40 deadline,
+        bytes signatures,
+        uint64 seq
+    );
+    /// @param until Before this time the payout is neither retried nor withdrawn.
+    event EntryHeld(
+        bytes32 indexed batchId,
+        uint32 index,
+        uint32 indexed officerId,
+        uint40 until,
+        bytes32 actionId,
+        uint40 deadline,
+        bytes signatures,
+        uint64 seq
+    );
+    /// @notice What is unpaid of this payout goes to `to` from now on; a hold of it is over.
+    event WalletChanged(
+        bytes32 indexed batchId,
+        uint32 index,
+        address indexed from,
+        address indexed to,
+        bytes32 actionId,
+        bytes signatures,
+        uint64 seq
+    );
+    /// @notice The time to run chunks is over, and what none of them paid returned to the budget.
+    event UnexecutedExpired(bytes32 indexed batchId, uint256 returned, uint64 seq);
+    /// @notice A skipped payout that can never be paid returned to the budget.
+    /// @param reason As of {PayoutSkipped}, never 4.
+    event PayoutExpired(
+        bytes32 indexed batchId, uint32 index, address indexed payee, uint64 amount, uint8 reason, uint64 seq
+    );
+    /// @notice Streams that can never be paid were cut where they were paid through; the rest returned to the budget.
+    event StreamsExpired(
+        bytes32 indexed batchId, uint32 chunkIndex, uint256 maskLow, uint256 maskHigh, uint256 returned, uint64 seq
+    );
     /// @param until When the pause ends by itself; 0 for one that does not.
     event Paused(uint8 operations, uint40 until, uint64 seq);
     event Unpaused(uint8 operations, bytes32 actionId, bytes signatures, uint64 seq);
+    /// @notice From now on nothing more is approved; what was approved is paid.
+    event SunsetBegan(bytes32 actionId, bytes signatures, uint64 seq);
 
     error InvalidProgramme(uint32 programme);
     error ProgrammeExists(uint32 programme);
@@ -224,7 +275,6 @@ interface IVaultRecords {
     error ApprovalExpired(uint40 executeBefore);
     error ExecutionNotOpen(uint40 executeFrom);
     error ExecutionClosed(uint40 executeBefore);
-    error BatchExpired(bytes32 batchId, uint40 expiresAt);
     error ChunkOutOfRange(uint256 chunkIndex, uint256 chunks);
     error ChunkAlreadyExecuted(bytes32 batchId, uint256 chunkIndex);
     error WrongChunkLength(uint256 given, uint256 expected);
@@ -237,6 +287,19 @@ interface IVaultRecords {
     error NothingToWithdraw(bytes32 batchId, uint256 index);
     error NothingToCancel(bytes32 batchId, uint256 chunkIndex);
     error AlreadyCancelled(bytes32 batchId, uint256 index);
+    /// @notice Each officer holds a batch once, and a payout once.
+    error AlreadyHeld(bytes32 batchId, uint32 officerId);
+    /// @notice Nothing of the batch waits for its chunks, or a hold would not delay them.
+    error NothingToHold(bytes32 batchId);
+    error EntryIsHeld(bytes32 batchId, uint256 index, uint40 until);
+    /// @param payee Who is paid now.
+    error WrongPayee(bytes32 batchId, uint256 index, address payee);
+    error NothingUnpaid(bytes32 batchId, uint256 index);
+    error NotExpired(bytes32 batchId, uint40 expiresAt);
+    error NothingToExpire(bytes32 batchId);
+    /// @notice What can be paid does not expire: it is paid.
+    error StillPayable(bytes32 batchId, uint256 index);
+    error InSunset();
     error OperationPaused(uint8 operation);
     error InvalidOperations(uint8 operations);
     error PauseCoolingDown(uint40 until);

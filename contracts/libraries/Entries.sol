@@ -34,6 +34,16 @@ library Entries {
         }
     }
 
+    /// @notice `entry` with a time before which it is not to be paid, in the 32 bits that an entry leaves free.
+    /// @dev `until` is a Unix time, below 2 ** 32 until 2106.
+    function withHold(uint256 entry, uint256 until) internal pure returns (uint256) {
+        return (until << 224) | uint224(entry);
+    }
+
+    function heldUntil(uint256 entry) internal pure returns (uint256) {
+        return entry >> 224;
+    }
+
     function payee(uint256 entry) internal pure returns (address) {
         return address(uint160(entry >> 64));
     }

@@ -59,7 +59,14 @@ TYPES: dict[str, tuple[ContractKey, tuple[str, ...]]] = {
             *_ACTION_MEMBERS,
         ),
     ),
+    "BatchHold": ("vault", ("bytes32 batchId", *_ACTION_MEMBERS)),
+    "EntryHold": ("vault", ("bytes32 batchId", "uint256 index", *_ACTION_MEMBERS)),
+    "WalletChange": (
+        "vault",
+        ("bytes32 batchId", "uint256 index", "address from", "address to", *_ACTION_MEMBERS),
+    ),
     "Unpause": ("vault", ("uint8 operations", *_ACTION_MEMBERS)),
+    "Sunset": ("vault", _ACTION_MEMBERS),
     # contracts/OfficerRegistry.sol
     "OfficerAddition": (
         "registry",

@@ -68,8 +68,20 @@ event StreamsCancelled(bytes32 indexed batchId, uint32 chunkIndex, uint256 maskL
     maskHigh, uint32 cut, uint256 returned, bytes32 actionId, bytes signatures, uint64 seq);
 event BatchCancelled(bytes32 indexed batchId, uint256 returned, bytes32 actionId, bytes
     signatures, uint64 seq);
+event BatchHeld(bytes32 indexed batchId, uint32 indexed officerId, uint40 executeFrom, bytes32
+    actionId, uint40 deadline, bytes signatures, uint64 seq);
+event EntryHeld(bytes32 indexed batchId, uint32 index, uint32 indexed officerId, uint40 until,
+    bytes32 actionId, uint40 deadline, bytes signatures, uint64 seq);
+event WalletChanged(bytes32 indexed batchId, uint32 index, address indexed from, address indexed
+    to, bytes32 actionId, bytes signatures, uint64 seq);
+event UnexecutedExpired(bytes32 indexed batchId, uint256 returned, uint64 seq);
+event PayoutExpired(bytes32 indexed batchId, uint32 index, address indexed payee, uint64 amount,
+    uint8 reason, uint64 seq);
+event StreamsExpired(bytes32 indexed batchId, uint32 chunkIndex, uint256 maskLow, uint256
+    maskHigh, uint256 returned, uint64 seq);
 event Paused(uint8 operations, uint40 until, uint64 seq);
 event Unpaused(uint8 operations, bytes32 actionId, bytes signatures, uint64 seq);
+event SunsetBegan(bytes32 actionId, bytes signatures, uint64 seq);
 """,
     Contract.TOKEN: """
 event AuthorityUpdated(address authority);

@@ -181,7 +181,7 @@ class BatchRows:
             "programme_id": batch.programme,
             "kind": KINDS[int(batch.is_stream)],
             "number": payout.number,
-            "state": OneOf(self._payout_states(payout)),
+            "state": OneOf(self._payout_states(payout, size)),
         }
         if payout.payee is None:
             return facts | {
@@ -200,22 +200,30 @@ class BatchRows:
             "tx_hash": hex_text(payout.tx or b""),
         }
 
-    def _payout_states(self, payout: Payout) -> set[str]:
+    def _payout_states(self, payout: Payout, size: int) -> set[str]:
         if payout.status in (PayoutStatus.PAID, PayoutStatus.OPENED):
             return {"paid" if (payout.block or 0) <= self.final_to else "included"}
         if payout.status is PayoutStatus.CANCELLED:
             final = payout.batch.cancelled_block <= self.final_to
             return {"cancelled"} if final else {"held", "cancelled"}
-        expired = self.time >= payout.batch.approval["expiresAt"]
-        return {"skipped", "expired"} if expired else {"skipped"}
+        if payout.status is PayoutStatus.EXPIRED:
+            return self._expired_states(payout, size)
+        return {"skipped"}
+
+    def _expired_states(self, payout: Payout, size: int) -> set[str]:
+        """What waits for its chunk is held until the expiry is final, a skipped one stays so."""
+        batch = payout.batch
+        chunk = batch.chunks.get(payout.index // size)
+        block = chunk.expired[payout.index % size] if chunk else batch.expired_block
+        if block <= self.final_to:
+            return {"expired"}
+        return {"skipped" if chunk else "held", "expired"}
 
     def _waiting_states(self, batch: Batch, kept: Row, chunk_state: str | None) -> set[str]:
         """States of a payout whose chunk was not run, which only the service's own rows tell."""
         states = {"held" if kept["paused"] else "queued"}
         if chunk_state == "sent":
             states.add("sent")
-        if self.time >= batch.approval["executeBefore"]:
-            states.add("expired")
         return states
 
     def _streams(self, batch: Batch, stored_id: str) -> None:

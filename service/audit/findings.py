@@ -77,6 +77,11 @@ class Code(StrEnum):
     STREAM_UNKNOWN = "stream_unknown"
     STREAM_MISMATCH = "stream_mismatch"
     CANCEL_MISMATCH = "cancel_mismatch"
+    HOLD_RULE_BROKEN = "hold_rule_broken"
+    HOLD_IGNORED = "hold_ignored"
+    WALLET_CHANGE_INVALID = "wallet_change_invalid"
+    EXPIRY_MISMATCH = "expiry_mismatch"
+    SUNSET_IGNORED = "sunset_ignored"
     PAUSE_IGNORED = "pause_ignored"
     # What the emergency lane granted.
     GRANT_REPEATED = "grant_repeated"

@@ -77,7 +77,12 @@ class LaneReplay:
             self._repeated(place, f"pays the case that grant {hex_text(first)} paid")
         self._check_terms(event, grant, place)
         signer = self.officers.prove_one(
-            event, self._grant_digest(grant), EMERGENCY, grant.region, place
+            event,
+            self._grant_digest(grant),
+            EMERGENCY,
+            grant.region,
+            place,
+            broken=Code.GRANT_RULE_BROKEN,
         )
         if signer is not None and signer != grant.officer:
             self._broken(place, f"officer {signer} signed it and not the one it names")
@@ -201,7 +206,9 @@ class LaneReplay:
             grant.amount,
             args["deadline"],
         )
-        signer = self.officers.prove_one(event, digest, REVIEWER, grant.region, place)
+        signer = self.officers.prove_one(
+            event, digest, REVIEWER, grant.region, place, broken=Code.GRANT_RULE_BROKEN
+        )
         if signer is not None and signer != args["officer"]:
             self._broken(place, f"officer {signer} countersigned and not the one it names")
         if args["officer"] == grant.officer:

@@ -169,7 +169,7 @@ class ManifestCheck:
                 found=chunks_root(leaves),
             )
         for line, payout in zip(lines, self.state.payouts(batch), strict=True):
-            if payout.payee is not None and (payout.payee, payout.amount) != (
+            if payout.signed_payee is not None and (payout.signed_payee, payout.amount) != (
                 line.payee,
                 line.amount,
             ):
@@ -179,7 +179,7 @@ class ManifestCheck:
                     "amount than its manifest line",
                     batch.place(None, line.index),
                     expected=f"{line.amount} to {hex_text(line.payee)}",
-                    found=f"{payout.amount} to {hex_text(payout.payee)}",
+                    found=f"{payout.amount} to {hex_text(payout.signed_payee)}",
                 )
         return signed
 
@@ -209,12 +209,10 @@ def _first_out_of_place(indexes: list[int], count: int) -> int | None:
 
 def _counts(batch: Batch, status: PayoutStatus, time: int) -> bool:
     """Whether a payout was paid or still can be."""
-    if status is PayoutStatus.CANCELLED:
+    if status in (PayoutStatus.CANCELLED, PayoutStatus.EXPIRED):
         return False
     if status is PayoutStatus.APPROVED:
         return bool(time < batch.approval["executeBefore"])
-    if status is PayoutStatus.SKIPPED:
-        return bool(time < batch.approval["expiresAt"])
     return True
 
 

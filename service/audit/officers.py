@@ -336,7 +336,14 @@ class Officers:
             )
 
     def prove_one(
-        self, event: Event, digest: bytes, role: int, region: tuple[int, int], place: Place
+        self,
+        event: Event,
+        digest: bytes,
+        role: int,
+        region: tuple[int, int],
+        place: Place,
+        *,
+        broken: Code,
     ) -> int | None:
         """Check that exactly one officer signed (``requireOne``); return who, None if not one."""
         given = self._signed_by(digest, event, place)
@@ -345,13 +352,35 @@ class Officers:
         if len(given) == 1:
             return given[0].officer_id
         self.findings.error(
-            Code.GRANT_RULE_BROKEN,
+            broken,
             f"{event.name} was signed by {len(given)} officers",
             place,
             expected=1,
             found=len(given),
         )
         return None
+
+    def prove_hold(self, event: Event, claim: Claim) -> None:
+        """Check that the one officer whom an event names signed a hold, before its deadline."""
+        args, place = event.args, claim.place or _place(event)
+        domain = self.domains[claim.contract]
+        digest = domain.digest(claim.primary_type, *claim.facts, args["actionId"], args["deadline"])
+        if args["deadline"] < event.timestamp:
+            self.findings.error(
+                Code.OFFICER_RULE_BROKEN,
+                f"{event.name} in block {event.block} came after its deadline",
+                place,
+            )
+        broken = Code.HOLD_RULE_BROKEN
+        signed = self.prove_one(event, digest, claim.role, claim.region, place, broken=broken)
+        if signed not in (None, args["officerId"]):
+            self.findings.error(
+                broken,
+                f"{event.name} in block {event.block} names another officer than who signed it",
+                place,
+                expected=signed,
+                found=args["officerId"],
+            )
 
     def _signed_by(self, digest: bytes, event: Event, place: Place) -> list[Record]:
         """Return the records, each proven and of a signer in force; name those that are not."""

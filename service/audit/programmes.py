@@ -34,6 +34,7 @@ class ProgrammeReplay:
         }
 
     def _created(self, event: Event) -> None:
+        self._require_no_sunset(event)
         args = event.args
         number, region = args["programme"], (args["regionCode"], args["regionDigits"])
         if number == 0 or number in self.state.programmes:
@@ -55,6 +56,7 @@ class ProgrammeReplay:
         self.token.post(event, "funding", f"budget:{number}", args["budget"])
 
     def _budget_scheduled(self, event: Event) -> None:
+        self._require_no_sunset(event)
         programme = self._programme(event)
         if programme is None:
             return
@@ -71,6 +73,7 @@ class ProgrammeReplay:
             return
         number, budget, before = event.args["programme"], event.args["budget"], programme.budget
         if budget > before:
+            self._require_no_sunset(event)
             due = 0 < programme.pending_budget_from <= event.timestamp
             if not due or budget != programme.pending_budget:
                 self._broken(event, "was raised unplanned or too early")
@@ -87,6 +90,14 @@ class ProgrammeReplay:
         if programme is None:
             self._broken(event, "does not exist")
         return programme
+
+    def _require_no_sunset(self, event: Event) -> None:
+        if self.state.sunset:
+            self.findings.error(
+                Code.SUNSET_IGNORED,
+                f"{event.name} in block {event.block} happened after the vault's sunset",
+                Place(block=event.block, tx=hex_text(event.tx)),
+            )
 
     def _broken(self, event: Event, what: str) -> None:
         self.findings.error(

@@ -10,6 +10,7 @@ from typing import Any
 from service.audit.abi import Contract
 from service.audit.blocks import NODE_CODES, BlockReader, Progress
 from service.audit.calls import Call, CallOf
+from service.audit.corrections import CorrectionReplay
 from service.audit.database import Snapshot
 from service.audit.decode import Event, address_text, hex_text
 from service.audit.deployment import Deployment, discover
@@ -22,7 +23,7 @@ from service.audit.report import ReplayReport, totals
 from service.audit.rows import DatabaseCheck
 from service.audit.rpc import Node
 from service.audit.signers import Signatures, asking
-from service.audit.state import State
+from service.audit.state import PayoutStatus, State
 from service.audit.streams import StreamReplay
 from service.audit.token import TokenReplay
 from service.audit.vault import VaultReplay
@@ -92,11 +93,13 @@ class Replayer:
         self.lane = LaneReplay(self.state, self.findings, self.officers, self.token, lane, token)
         self.vault = VaultReplay(self.state, self.findings, self.officers, self.token, vault, token)
         streams = StreamReplay(self.vault, self.findings)
+        corrections = CorrectionReplay(self.vault, self.findings)
         programmes = ProgrammeReplay(self.state, self.findings, self.token)
         self._vault_handlers = {
             **programmes.handlers,
             **self.vault.handlers,
             **streams.handlers,
+            **corrections.handlers,
         }
 
     def apply(self, event: Event) -> None:
@@ -239,7 +242,7 @@ def unpaid(state: State, batch_id: bytes) -> int:
             continue
         if batch.is_stream:
             total += payout.amount - payout.withdrawn - payout.returned
-        elif payout.skip_reason is not None:
+        elif payout.status is PayoutStatus.SKIPPED:
             total += payout.amount
     return total
 

@@ -223,9 +223,11 @@ class DatabaseCheck:
                 if not 0 <= index < len(lines):
                     continue
                 line = lines[index]
+                chunk, position = batch.locate(index)
+                payee = chunk.payees.get(position, line.payee) if chunk else line.payee
                 expected = {
                     "commitment": line.commitment,
-                    "payee": hex_text(line.payee),
+                    "payee": hex_text(payee),
                     "amount_base_units": line.amount,
                 }
                 name = payout_name(batch.first_number + index, batch_id, index)

@@ -39,7 +39,12 @@ TYPES = {
     "BatchCancellation": "bytes32 batchId,bytes32 actionId,uint40 deadline",
     "StreamCancellation": "bytes32 batchId,uint256 chunkIndex,uint256 maskLow,uint256 maskHigh,"
     "bytes32 actionId,uint40 deadline",
+    "BatchHold": "bytes32 batchId,bytes32 actionId,uint40 deadline",
+    "EntryHold": "bytes32 batchId,uint256 index,bytes32 actionId,uint40 deadline",
+    "WalletChange": "bytes32 batchId,uint256 index,address from,address to,bytes32 actionId,"
+    "uint40 deadline",
     "Unpause": "uint8 operations,bytes32 actionId,uint40 deadline",
+    "Sunset": "bytes32 actionId,uint40 deadline",
     "OfficerAddition": "uint32 officerId,uint16 roles,uint24 regionCode,uint8 regionDigits,"
     "uint8 signerType,bytes signer,bytes32 actionId,uint40 deadline",
     "OfficerRemoval": "uint32 officerId,bytes32 actionId,uint40 deadline",

@@ -116,6 +116,15 @@ class Chunk:
         Position → reason of each payout that could not be paid, retried ones included.
     retried
         Position → block, block hash and transaction of the retry.
+    expired
+        Position of each skipped payout that can never be paid and was returned to the budget → the
+        block of that.
+    payees
+        Position → who is paid now, where the wallet was changed.
+    held
+        Position → Unix time before which it is not paid, where it was held.
+    holders
+        Position and officer of each hold.
     pointer, watermark, flags, own, cancelled
         Of streams, as the contract keeps them; `own` and `cancelled` are lanes by position.
     """
@@ -128,6 +137,10 @@ class Chunk:
     tx: bytes
     skipped: dict[int, int] = field(default_factory=dict)
     retried: dict[int, tuple[int, bytes, bytes]] = field(default_factory=dict)
+    expired: dict[int, int] = field(default_factory=dict)
+    payees: dict[int, bytes] = field(default_factory=dict)
+    held: dict[int, int] = field(default_factory=dict)
+    holders: set[tuple[int, int]] = field(default_factory=set)
     pointer: bytes = b""
     watermark: int = 0
     flags: int = 0
@@ -144,9 +157,19 @@ class Chunk:
         cancel = self.cancelled.get(position, 0)
         return cut_off(paid_through(self.watermark, self.own.get(position, 0)), cancel)
 
-    def outstanding_skips(self) -> Iterator[int]:
-        """Positions skipped and not yet retried."""
-        return (position for position in self.skipped if position not in self.retried)
+    def entry(self, position: int) -> tuple[bytes, int]:
+        """Who is paid now, and the amount that officers signed."""
+        payee, amount = entry_at(self.entries, position)
+        return self.payees.get(position, payee), amount
+
+    def is_held(self, position: int, time: int) -> bool:
+        """Whether a reviewer keeps it from being paid."""
+        return time < self.held.get(position, 0)
+
+    def waits(self, position: int) -> bool:
+        """Whether a one-off payout was skipped and is neither retried nor expired."""
+        done = position in self.retried or position in self.expired
+        return position in self.skipped and not done
 
 
 @dataclass
@@ -162,6 +185,8 @@ class Batch:
     unexecuted: int
     cancelled: bool = False
     cancelled_block: int = 0
+    expired_block: int = 0
+    holders: set[int] = field(default_factory=set)
     chunks: dict[int, Chunk] = field(default_factory=dict)
 
     @property
@@ -238,6 +263,8 @@ class PayoutStatus(StrEnum):
     """Could not be paid; waits for a retry."""
     CANCELLED = "cancelled"
     """Its batch was cancelled before its chunk was run."""
+    EXPIRED = "expired"
+    """Its chunk was not run in time, or it can never be paid; returned to the budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +273,8 @@ class Payout:
 
     Attributes
     ----------
+    payee, signed_payee
+        Who is paid now, and whom officers signed.
     block, block_hash, tx
         Where it was paid, opened or skipped.
     withdrawn, paid_through, cut, returned
@@ -257,6 +286,7 @@ class Payout:
     index: int
     status: PayoutStatus
     payee: bytes | None = None
+    signed_payee: bytes | None = None
     amount: int | None = None
     skip_reason: int | None = None
     block: int | None = None
@@ -346,6 +376,8 @@ class State:
 
     Attributes
     ----------
+    sunset
+        Whether approvals have ended for good.
     paused, withdrawals_paused_until
         Bits 1 approvals, 2 execution and 4 withdrawals, the last only until a time.
     roles
@@ -361,6 +393,7 @@ class State:
     registry: Registry = field(default_factory=Registry)
     token: Token = field(default_factory=Token)
     vault_seq: int = 0
+    sunset: bool = False
     paused: int = 0
     withdrawals_paused_until: int = 0
     programmes: dict[int, Programme] = field(default_factory=dict)
@@ -409,7 +442,7 @@ class State:
                 yield _line("balance", account=account, amount=balance)
         yield from self._registry_lines()
         paused = [self.paused, self.withdrawals_paused_until]
-        yield _line("vault", seq=self.vault_seq, paused=paused)
+        yield _line("vault", seq=self.vault_seq, paused=paused, sunset=self.sunset)
         for number, programme in sorted(self.programmes.items()):
             yield _line("programme", id=number, **vars(programme))
         for key, rolling in sorted(self.rolling.items()):
@@ -458,9 +491,14 @@ class State:
 def payout_at(batch: Batch, chunk: Chunk | None, index: int, position: int) -> Payout:
     """Spell one payout out."""
     if chunk is None:
-        status = PayoutStatus.CANCELLED if batch.cancelled else PayoutStatus.APPROVED
+        status = PayoutStatus.APPROVED
+        if batch.cancelled:
+            status = PayoutStatus.CANCELLED
+        elif batch.expired_block:
+            status = PayoutStatus.EXPIRED
         return Payout(batch, index, status)
-    payee, amount = entry_at(chunk.entries, position)
+    payee, amount = chunk.entry(position)
+    signed, _ = entry_at(chunk.entries, position)
     if batch.is_stream:
         duration = batch.terms.duration
         through = chunk.paid_through(position)
@@ -471,6 +509,7 @@ def payout_at(batch: Batch, chunk: Chunk | None, index: int, position: int) -> P
             index,
             PayoutStatus.OPENED,
             payee,
+            signed,
             amount,
             block=chunk.block,
             block_hash=chunk.block_hash,
@@ -484,7 +523,9 @@ def payout_at(batch: Batch, chunk: Chunk | None, index: int, position: int) -> P
     reason = chunk.skipped.get(position) if retry is None else None
     block, block_hash, tx = retry or (chunk.block, chunk.block_hash, chunk.tx)
     status = PayoutStatus.PAID if reason is None else PayoutStatus.SKIPPED
-    return Payout(batch, index, status, payee, amount, reason, block, block_hash, tx)
+    if position in chunk.expired:
+        status = PayoutStatus.EXPIRED
+    return Payout(batch, index, status, payee, signed, amount, reason, block, block_hash, tx)
 
 
 def _batch_lines(batch: Batch) -> Iterator[bytes]:
@@ -495,6 +536,8 @@ def _batch_lines(batch: Batch) -> Iterator[bytes]:
         execute_from=batch.execute_from,
         unexecuted=batch.unexecuted,
         cancelled=batch.cancelled,
+        expired_block=batch.expired_block,
+        holders=sorted(batch.holders),
         approved_in=[batch.block, batch.block_hash, batch.tx],
     )
     for _, chunk in sorted(batch.chunks.items()):
@@ -506,6 +549,10 @@ def _batch_lines(batch: Batch) -> Iterator[bytes]:
             run_in=[chunk.block, chunk.block_hash, chunk.tx],
             skipped=sorted(chunk.skipped.items()),
             retried=sorted(chunk.retried.items()),
+            expired=sorted(chunk.expired.items()),
+            payees=sorted(chunk.payees.items()),
+            held=sorted(chunk.held.items()),
+            holders=sorted(chunk.holders),
             pointer=chunk.pointer,
             watermark=chunk.watermark,
             flags=chunk.flags,

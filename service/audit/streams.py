@@ -26,7 +26,7 @@ from service.audit.officers import REVIEWER, Claim
 from service.audit.state import STREAM, Batch, Chunk
 from service.audit.vault import WITHDRAWALS, VaultReplay
 
-HAS_OWN, HAS_CANCELLED = 1, 2
+HAS_OWN, HAS_CANCELLED, HAS_OVERRIDE = 1, 2, 4
 
 
 @dataclass
@@ -72,7 +72,7 @@ class StreamReplay:
             return
         place = batch.place(event, index)
         self.vault.require_running(event, WITHDRAWALS, place)
-        payee, total = entry_at(chunk.entries, position)
+        payee, total = chunk.entry(position)
         cancel = chunk.cancelled.get(position, 0)
         through = due_through(batch.terms.step(event.timestamp), cancel)
         duration = batch.terms.duration
@@ -88,6 +88,7 @@ class StreamReplay:
                 found=f"{args['amount']} through second {args['paidThrough']}",
             )
         self.vault.require_payable(payee, place)
+        self.vault.require_not_held(event, chunk, position, place)
         self.vault.state.stream_payments += 1
         chunk.own[position] = through
         chunk.flags |= HAS_OWN
@@ -109,13 +110,14 @@ class StreamReplay:
         skipped = set(bits(args["skippedLow"], args["skippedHigh"]))
         dues = self._dues(batch, chunk, step)
         owed, unpayable = [], set()
-        for position, (payee, _) in enumerate(unpack(chunk.entries)):
-            due = dues[position]
+        for position in range(chunk.count):
+            payee, due = chunk.entry(position)[0], dues[position]
             if not due:
                 continue
-            if self.vault.token.unpayable_reason(
+            reason = self.vault.token.unpayable_reason(
                 payee, self.vault.token_address, self.vault.address
-            ):
+            )
+            if reason or chunk.is_held(position, event.timestamp):
                 unpayable.add(position)
             if position not in skipped:
                 owed.append((first + position, payee, due))
@@ -205,7 +207,7 @@ class StreamReplay:
                 expected=f"{returned} returned at second {elapsed}",
                 found=f"{args['returned']} returned at second {args['cut']}",
             )
-        self.vault.return_to_budget(event, batch, place)
+        self.vault.return_to_budget(event, batch, args["returned"], place)
 
     def _unknown(self, event: Event, batch: Batch | None, index: int | None) -> None:
         self.vault.token.mints.clear()

@@ -15,7 +15,6 @@ from service.audit.arithmetic import (
     bits,
     chunk_leaf,
     chunks_root,
-    entry_at,
     proven_root,
     region_covers,
     unpack,
@@ -66,6 +65,7 @@ class VaultReplay:
             "PayoutRetried": self._payout_retried,
             "Paused": self._paused,
             "Unpaused": self._unpaused,
+            "SunsetBegan": self._sunset_began,
         }
 
     def close_transaction(self) -> None:
@@ -97,6 +97,10 @@ class VaultReplay:
         if batch.id in self.state.batches:
             self.findings.error(Code.BATCH_REPEATED, "the batch was approved twice", place)
         self.require_running(event, APPROVALS, place)
+        if self.state.sunset:
+            self.findings.error(
+                Code.SUNSET_IGNORED, "the batch was approved after the vault's sunset", place
+            )
         for problem in terms_problems(approval, event.timestamp):
             self._batch_broken(place, problem)
         if batch.execute_from >= approval["executeBefore"]:
@@ -196,11 +200,10 @@ class VaultReplay:
         batch.cancelled = True
         batch.cancelled_block = event.block
         batch.unexecuted = 0
-        self.return_to_budget(event, batch, place)
+        self.return_to_budget(event, batch, event.args["returned"], place)
 
-    def return_to_budget(self, event: Event, batch: Batch, place: Place) -> None:
-        """Book what a cancellation gives back; the token must have released it."""
-        returned = event.args["returned"]
+    def return_to_budget(self, event: Event, batch: Batch, returned: int, place: Place) -> None:
+        """Book what an event gives back; the token must have released it."""
         releases = self.token.releases
         given, releases[:] = list(releases), []
         if given != [returned]:
@@ -458,13 +461,12 @@ class VaultReplay:
         self.post_payment(event, batch, args["amount"], index, 1)
         self.require_payable(args["payee"], place)
         chunk, position = batch.locate(index)
-        if chunk is None or position not in chunk.skipped or position in chunk.retried:
-            self._retry_invalid(index, place, "was not skipped, or was retried before")
+        if chunk is None or not chunk.waits(position):
+            self._retry_invalid(index, place, "was not skipped, was retried before, or expired")
             return
-        if entry_at(chunk.entries, position) != (args["payee"], args["amount"]):
+        if chunk.entry(position) != (args["payee"], args["amount"]):
             self._retry_invalid(index, place, "was retried with another payee or amount")
-        if event.timestamp >= batch.approval["expiresAt"]:
-            self._retry_invalid(index, place, "was retried after it expired")
+        self.require_not_held(event, chunk, position, place)
         chunk.retried[position] = (event.block, event.block_hash, event.tx)
 
     def require_payable(self, payee: bytes, place: Place) -> None:
@@ -476,6 +478,13 @@ class VaultReplay:
                 f"payout {place.index} was paid although its payee could not be",
                 place,
                 expected=f"refused for reason {reason}",
+            )
+
+    def require_not_held(self, event: Event, chunk: Chunk, position: int, place: Place) -> None:
+        """Name a payment of what a reviewer held."""
+        if chunk.is_held(position, event.timestamp):
+            self.findings.error(
+                Code.HOLD_IGNORED, f"payout {place.index} was paid although it was held", place
             )
 
     def _retry_invalid(self, index: int, place: Place, what: str) -> None:
@@ -516,3 +525,13 @@ class VaultReplay:
         operations = event.args["operations"]
         self.officers.prove_action(event, Claim(Contract.VAULT, "Unpause", (operations,), GOVERNOR))
         self.state.paused &= ~operations
+
+    def _sunset_began(self, event: Event) -> None:
+        self.officers.prove_action(event, Claim(Contract.VAULT, "Sunset", (), GOVERNOR))
+        if self.state.sunset:
+            self.findings.error(
+                Code.SUNSET_IGNORED,
+                "the vault's sunset began twice",
+                Place(block=event.block, tx=hex_text(event.tx)),
+            )
+        self.state.sunset = True

@@ -13,7 +13,7 @@ from typing import TypeVar
 from eth_hash.auto import keccak
 
 from service.audit.abi import Contract
-from service.audit.arithmetic import due_through, entry_at, vested
+from service.audit.arithmetic import due_through, vested
 from service.audit.blocks import Progress
 from service.audit.decode import address_text, hex_text
 from service.audit.findings import NOWHERE, Code, Findings, Place
@@ -268,6 +268,8 @@ class ViewCheck:
         paused = state.paused_operations(self.timestamp)
         yield View(Contract.VAULT, "seq()", (), (("seq", state.vault_seq),))
         yield View(Contract.VAULT, "pausedOperations()", (), (("operations", paused),))
+        sunset = (("sunset", int(state.sunset)),)
+        yield View(Contract.VAULT, "inSunset()", (), sunset)
         for number, programme in sorted(state.programmes.items()):
             members: tuple[tuple[str, Value], ...] = (
                 ("budget", programme.budget),
@@ -385,10 +387,21 @@ class ViewCheck:
 
     def _chunk(self, batch: Batch, chunk: Chunk) -> Iterator[View]:
         first = batch.first_index(chunk.index)
+        for position, until in sorted(chunk.held.items()):
+            # A hold is kept with what waits, and gone with it.
+            held = batch.is_stream or chunk.waits(position)
+            yield View(
+                Contract.VAULT,
+                "heldUntil(bytes32,uint256)",
+                (batch.id, first + position),
+                (("until", until if held else 0),),
+                f"payout {first + position} of batch {hex_text(batch.id)}",
+                batch.place(None, first + position),
+            )
         if not batch.is_stream:
             for position in sorted(chunk.skipped):
-                payout = entry_at(chunk.entries, position)
-                waiting = position not in chunk.retried
+                payout = chunk.entry(position)
+                waiting = chunk.waits(position)
                 members = (
                     ("payee", payout[0] if waiting else 0),
                     ("amount", payout[1] if waiting else 0),
@@ -418,7 +431,7 @@ class ViewCheck:
             yield self._stream(batch, chunk, position)
 
     def _stream(self, batch: Batch, chunk: Chunk, position: int) -> View:
-        payee, total = entry_at(chunk.entries, position)
+        payee, total = chunk.entry(position)
         duration = batch.terms.duration
         cancel = chunk.cancelled.get(position, 0)
         through = due_through(batch.terms.step(self.timestamp), cancel)

@@ -90,7 +90,18 @@ SENTENCES: dict[str, str] = {
     "again then",
     "ExecutionClosed": "the time to run chunks was over at {executeBefore:time}: a quorum can "
     "cancel the rest",
-    "BatchExpired": "the batch expired at {expiresAt:time}: what was not paid can no longer be",
+    "AlreadyHeld": "officer {officerId} has held this once already: another reviewer may",
+    "NothingToHold": "there is nothing to hold: no chunk of the batch waits, its time to run them "
+    "ends within a day, or it waits longer already",
+    "EntryIsHeld": "a reviewer holds payout {index} until {until:time}: try again then",
+    "WrongPayee": "payout {index} goes to {payee} now: the change has to name that wallet, and "
+    "another one to pay to",
+    "NothingUnpaid": "nothing of payout {index} is unpaid",
+    "NotExpired": "it expires at {expiresAt:time}, not before",
+    "NothingToExpire": "nothing of it can return to the budget: it was paid, can still be paid, or "
+    "has returned already",
+    "StillPayable": "payout {index} can be paid, so it does not expire: retry it",
+    "InSunset": "the vault is in its sunset: nothing more is approved, and what was is paid on",
     "ChunkOutOfRange": "there is no chunk {chunkIndex}: the batch has {chunks}",
     "ChunkAlreadyExecuted": "chunk {chunkIndex} was run already",
     "WrongChunkLength": "the chunk is not as long as the officers signed: the database may have "

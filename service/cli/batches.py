@@ -63,7 +63,9 @@ def build(
     ] = "+30d",
     expires_at: Annotated[
         str | None,
-        typer.Option(help="What is unpaid then may return to the budget; default: the earliest."),
+        typer.Option(
+            help="What can never be paid may return to the budget then; default: the earliest."
+        ),
     ] = None,
     chunk_size: Annotated[
         int, typer.Option(min=1, max=500, help="Payouts one transaction pays.")

@@ -53,10 +53,15 @@ def finalise(session: Session, chain_id: int, depth_blocks: int) -> FinalityResu
     if block is None:
         return None
     _advance(session, chain_id, block)
+    settling = (Event.final.is_(False), Event.block_number <= block.number)
+    expired = [
+        (event.batch_id, event.args["index"])
+        for event in session.scalars(select(Event).where(Event.name == "PayoutExpired", *settling))
+    ]
     rows = _count(
         session.execute(
             update(Event)
-            .where(Event.final.is_(False), Event.block_number <= block.number)
+            .where(*settling)
             .values(final=True)
             .execution_options(synchronize_session=False)
         )
@@ -79,6 +84,25 @@ def finalise(session: Session, chain_id: int, depth_blocks: int) -> FinalityResu
         ),
         updated_at=SYSTEM_CLOCK.now(),
     )
+    rows += move_all(
+        session,
+        Payout,
+        PayoutState.EXPIRED,
+        Payout.state == PayoutState.HELD,
+        Payout.batch_id.in_(
+            select(Event.batch_id).where(Event.name == "UnexecutedExpired", Event.final.is_(True))
+        ),
+        updated_at=SYSTEM_CLOCK.now(),
+    )
+    for batch_id, index in expired:
+        rows += move_all(
+            session,
+            Payout,
+            PayoutState.EXPIRED,
+            Payout.batch_id == batch_id,
+            Payout.index == index,
+            updated_at=SYSTEM_CLOCK.now(),
+        )
     rows += move_all(session, Chunk, ChunkState.FINAL, Chunk.executed_block_number <= block.number)
     rows += _transactions(session, chain_id, block.number)
     rows += _requests(session, block.number)

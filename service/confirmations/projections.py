@@ -250,6 +250,48 @@ def _batch_uncancelled(session: Session, event: Event) -> None:
         _move_payouts(session, PayoutState.QUEUED, batch.id, held)
 
 
+def _batch_held(session: Session, event: Event) -> None:
+    _set_execute_from(session, event.batch_id, event.args["executeFrom"])
+
+
+def _hold_taken_back(session: Session, event: Event) -> None:
+    before = session.scalars(
+        select(Event)
+        .where(
+            Event.name.in_(["BatchApproved", "BatchHeld"]),
+            Event.batch_id == event.batch_id,
+            (Event.block_number < event.block_number)
+            | ((Event.block_number == event.block_number) & (Event.log_index < event.log_index)),
+        )
+        .order_by(Event.block_number.desc(), Event.log_index.desc())
+        .limit(1)
+    ).one_or_none()
+    if before is not None:  # the approval may have gone with it
+        _set_execute_from(session, event.batch_id, before.args["executeFrom"])
+
+
+def _set_execute_from(session: Session, batch_id: str | None, execute_from: int) -> None:
+    session.execute(
+        update(Batch)
+        .where(Batch.id == batch_id)
+        .values(execute_from_unix_s=execute_from)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _unexecuted_expired(session: Session, event: Event) -> None:
+    """Hold what no chunk paid, as with a cancelled batch: it is ``expired`` once this is final."""
+    open_states = [PayoutState.QUEUED, PayoutState.SENT, PayoutState.APPROVED]
+    _move_payouts(session, PayoutState.HELD, event.batch_id, Payout.state.in_(open_states))
+
+
+def _expiry_taken_back(session: Session, event: Event) -> None:
+    batch = session.get_one(Batch, event.batch_id, populate_existing=True)
+    if not batch.paused:
+        held = Payout.state == PayoutState.HELD
+        _move_payouts(session, PayoutState.QUEUED, batch.id, held)
+
+
 def unknown_batch(session: Session) -> str | None:
     """Return the id of a batch that is on chain and not in the database, the oldest; or None.
 
@@ -434,6 +476,25 @@ def _retry_taken_back(session: Session, event: Event) -> None:
             _payout_skipped(session, earlier)
 
 
+def _wallet_changed(session: Session, event: Event) -> None:
+    _set_payee(session, event, event.args["to"])
+    _stream_event(session, event)
+
+
+def _wallet_changed_back(session: Session, event: Event) -> None:
+    _set_payee(session, event, event.args["from"])
+    _stream_taken_back(session, event)
+
+
+def _set_payee(session: Session, event: Event, payee: str) -> None:
+    session.execute(
+        update(Payout)
+        .where(Payout.batch_id == event.batch_id, Payout.index == event.args["index"])
+        .values(payee=payee)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def _stream_event(session: Session, event: Event) -> None:
     batch = _known_batch(session, event)
     if batch is not None:
@@ -561,6 +622,8 @@ _HANDLERS: dict[tuple[str, str], Handler] = {
     ("vault", "BudgetChanged"): _budget_changed,
     ("vault", "BatchApproved"): _batch_approved,
     ("vault", "BatchCancelled"): _batch_cancelled,
+    ("vault", "BatchHeld"): _batch_held,
+    ("vault", "UnexecutedExpired"): _unexecuted_expired,
     ("vault", "ChunkPaid"): _chunk_paid,
     ("vault", "PayoutSkipped"): _payout_skipped,
     ("vault", "PayoutRetried"): _payout_retried,
@@ -568,6 +631,8 @@ _HANDLERS: dict[tuple[str, str], Handler] = {
     ("vault", "StreamWithdrawn"): _stream_event,
     ("vault", "StreamsWithdrawn"): _stream_event,
     ("vault", "StreamsCancelled"): _stream_event,
+    ("vault", "StreamsExpired"): _stream_event,
+    ("vault", "WalletChanged"): _wallet_changed,
     ("registry", "OfficerAdded"): _officer_added,
     ("registry", "OfficerRemoved"): _officer_removed,
     ("registry", "SignerAdded"): _signer_added,
@@ -582,12 +647,16 @@ _UNDOERS: dict[tuple[str, str], Handler] = {
     ("vault", "BudgetChanged"): _budget_back,
     ("vault", "BatchApproved"): _batch_unapproved,
     ("vault", "BatchCancelled"): _batch_uncancelled,
+    ("vault", "BatchHeld"): _hold_taken_back,
+    ("vault", "UnexecutedExpired"): _expiry_taken_back,
     ("vault", "ChunkPaid"): _chunk_taken_back,
     ("vault", "PayoutRetried"): _retry_taken_back,
     ("vault", "StreamsOpened"): _chunk_taken_back,
     ("vault", "StreamWithdrawn"): _stream_taken_back,
     ("vault", "StreamsWithdrawn"): _stream_taken_back,
     ("vault", "StreamsCancelled"): _stream_taken_back,
+    ("vault", "StreamsExpired"): _stream_taken_back,
+    ("vault", "WalletChanged"): _wallet_changed_back,
     ("registry", "OfficerAdded"): _officer_removed,
     ("registry", "OfficerRemoved"): _officer_back,
     ("registry", "SignerAdded"): _signer_removed,

@@ -13,7 +13,10 @@ from service.payouts.entries import unpack_entries
 from service.payouts.models import Batch, Chunk, Stream
 from service.payouts.vesting import vested
 
-STREAM_EVENTS = ("StreamsOpened", "StreamWithdrawn", "StreamsWithdrawn", "StreamsCancelled")
+STREAM_EVENTS = (
+    *("StreamsOpened", "StreamWithdrawn", "StreamsWithdrawn"),
+    *("StreamsCancelled", "StreamsExpired", "WalletChanged"),
+)
 MASK_BITS = 256
 
 
@@ -44,8 +47,14 @@ def apply_event(session: Session, batch: Batch, event: Event) -> None:
     elif event.name == "StreamsWithdrawn":
         skipped = bits(args["skippedLow"], args["skippedHigh"])
         _set(session, event, _withdrawn(session, batch, args, skipped))
-    elif event.name == "StreamsCancelled":
-        _cancel(session, batch, event)
+    elif event.name in ("StreamsCancelled", "StreamsExpired"):
+        _cut(session, batch, event)
+    elif event.name == "WalletChanged":
+        session.execute(
+            update(Stream)
+            .where(Stream.batch_id == batch.id, Stream.index == args["index"])
+            .values(payee=args["to"], last_event_block=event.block_number)
+        )
 
 
 def rebuild_chunk(session: Session, batch: Batch, chunk_index: int) -> None:
@@ -137,23 +146,27 @@ def _set(session: Session, event: Event, changed: list[tuple[Stream, int, int]])
     )
 
 
-def _cancel(session: Session, batch: Batch, event: Event) -> None:
+def _cut(session: Session, batch: Batch, event: Event) -> None:
+    """Cut streams at the event's second, or those that expired where they were paid through."""
     args = event.args
-    chunk_index, cut = int(args["chunkIndex"]), int(args["cut"])
+    chunk_index = int(args["chunkIndex"])
     first = chunk_index * batch.chunk_size
-    cancelled = bits(args["maskLow"], args["maskHigh"])
-    values = [
-        {
-            "batch_id": stream.batch_id,
-            "index": stream.index,
-            "cancelled_cut_s": cut,
-            "paid_through_s": min(stream.paid_through_s, cut),
-            "returned_base_units": stream.total_base_units
-            - vested(stream.total_base_units, cut, batch.duration_s),
-            "last_event_block": event.block_number,
-        }
-        for stream in _of(session, batch.id, Stream.chunk_index == chunk_index)
-        if stream.index - first in cancelled
-    ]
+    concerned = bits(args["maskLow"], args["maskHigh"])
+    values = []
+    for stream in _of(session, batch.id, Stream.chunk_index == chunk_index):
+        if stream.index - first not in concerned:
+            continue
+        cut = int(args.get("cut", stream.paid_through_s))
+        values.append(
+            {
+                "batch_id": stream.batch_id,
+                "index": stream.index,
+                "cancelled_cut_s": cut,
+                "paid_through_s": min(stream.paid_through_s, cut),
+                "returned_base_units": stream.total_base_units
+                - vested(stream.total_base_units, cut, batch.duration_s),
+                "last_event_block": event.block_number,
+            }
+        )
     if values:
         session.execute(update(Stream), values)

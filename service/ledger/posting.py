@@ -8,7 +8,9 @@ BudgetChanged (lower)                         budget → funding
 BatchApproved                                 budget → committed
 ChunkPaid, PayoutRetried, StreamWithdrawn,    committed → circulating
 StreamsWithdrawn
-BatchCancelled, StreamsCancelled              committed → budget
+BatchCancelled, StreamsCancelled,             committed → budget
+UnexecutedExpired, PayoutExpired,
+StreamsExpired
 Redeemed                                      circulating → redeemed
 GrantMade                                     emergency → circulating
 ============================================  ==================================
@@ -43,7 +45,15 @@ PAYING = {
 }
 """Events that turn commitment into supply, and the argument that says how much."""
 
-RETURNING = ("BatchCancelled", "StreamsCancelled")
+RETURNING = {
+    "BatchCancelled": "returned",
+    "StreamsCancelled": "returned",
+    "UnexecutedExpired": "returned",
+    "PayoutExpired": "amount",
+    "StreamsExpired": "returned",
+}
+"""Events that turn commitment back into budget, and the argument that says how much."""
+
 BUDGETS = ("ProgrammeCreated", "BudgetChanged")
 OUTSIDE_PROGRAMMES = ("Redeemed", "GrantMade")
 POSTED = (*BUDGETS, "BatchApproved", *PAYING, *RETURNING, *OUTSIDE_PROGRAMMES)
@@ -136,7 +146,7 @@ def _posting(
     if event.name == "BatchApproved":
         return _Posting(budget, committed, int(event.args["approval"]["total"]))
     if event.name in RETURNING:
-        return _Posting(committed, budget, int(event.args["returned"]))
+        return _Posting(committed, budget, int(event.args[RETURNING[event.name]]))
     return _Posting(committed, CIRCULATING, int(event.args[PAYING[event.name]]))
 
 

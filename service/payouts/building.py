@@ -191,7 +191,7 @@ def allocated_base_units(session: Session, programme: Programme) -> int:
     """Return what the programme's batches hold of its budget, drafts included, base units.
 
     The total of each batch not cancelled, of a cancelled one the chunks that ran, less what
-    cancelled streams returned. The contract counts for itself, without drafts.
+    expired and what cut streams returned. The contract counts for itself, without drafts.
     """
     own = Batch.programme_id == programme.id
     total = sum(
@@ -212,6 +212,17 @@ def allocated_base_units(session: Session, programme: Programme) -> int:
             select(Stream.returned_base_units)
             .join(Batch, Batch.id == Stream.batch_id)
             .where(own, Stream.cancelled_cut_s.is_not(None))
+        )
+    )
+    total -= sum(
+        session.scalars(
+            select(Payout.amount_base_units)
+            .join(Batch, Batch.id == Payout.batch_id)
+            .where(
+                own,
+                Batch.state != BatchState.CANCELLED.value,
+                Payout.state == PayoutState.EXPIRED.value,
+            )
         )
     )
     return total

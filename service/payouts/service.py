@@ -297,19 +297,16 @@ def request_retry(
     NotFound
         When there is no such payout.
     Conflict
-        When it was not skipped, or its batch expired.
+        When it was not skipped.
     """
     payout = get_payout(session, batch_id, index)
     if payout.state != PayoutState.SKIPPED:
         raise Conflict(f"payout {index} of batch {payout.batch_id} is {payout.state}, not skipped")
-    batch = get_batch(session, payout.batch_id)
-    if batch.expires_at_unix_s <= clock.now().timestamp():
-        raise Conflict(f"batch {batch.id} expired: what was not paid cannot be retried")
     return ask(
         session,
         RequestKind.RETRY_PAYOUT,
-        {"batchId": batch.id, "index": index},
-        dedupe_key=f"retry_payout:{batch.id}:{index}",
+        {"batchId": payout.batch_id, "index": index},
+        dedupe_key=f"retry_payout:{payout.batch_id}:{index}",
         actor=actor,
         clock=clock,
     )

@@ -86,7 +86,23 @@ ACTIONS: dict[str, tuple[str, list[tuple[str, str]]]] = {
             *_ACTION,
         ],
     ),
+    "BatchHold": ("Relief AllowanceVault", [("batchId", "bytes32"), *_ACTION]),
+    "EntryHold": (
+        "Relief AllowanceVault",
+        [("batchId", "bytes32"), ("index", "uint256"), *_ACTION],
+    ),
+    "WalletChange": (
+        "Relief AllowanceVault",
+        [
+            ("batchId", "bytes32"),
+            ("index", "uint256"),
+            ("from", "address"),
+            ("to", "address"),
+            *_ACTION,
+        ],
+    ),
     "Unpause": ("Relief AllowanceVault", [("operations", "uint8"), *_ACTION]),
+    "Sunset": ("Relief AllowanceVault", _ACTION),
     "UnpauseTransfers": ("Relief Benefit Token", _ACTION),
     "CapIncrease": ("Relief Benefit Token", [("cap", "uint80"), *_ACTION]),
     "MinterAddition": (

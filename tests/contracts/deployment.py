@@ -357,6 +357,43 @@ class Relief:
         )
         return self.vault.cancelBatch(batch.id, *signed, {"from": self.anyone})
 
+    def hold_batch(self, batch: Batch, officer: int | Officer = 2, **how: Any) -> Any:
+        """Have one reviewer hold a batch."""
+        signed = self.signed_action(
+            self.vault, "BatchHold", {"batchId": batch.id}, (officer,), **how
+        )
+        return self.vault.holdBatch(batch.id, *signed, {"from": self.anyone})
+
+    def hold_entry(
+        self, batch: Batch, index: int, officer: int | Officer = 2, **how: Any
+    ) -> Any:
+        """Have one reviewer hold a payout."""
+        message = {"batchId": batch.id, "index": index}
+        signed = self.signed_action(self.vault, "EntryHold", message, (officer,), **how)
+        return self.vault.holdEntry(batch.id, index, *signed, {"from": self.anyone})
+
+    def change_wallet(
+        self,
+        batch: Batch,
+        index: int,
+        old: Any,
+        new: Any,
+        officers: Sequence[int] = (2, 3),
+        **how: Any,
+    ) -> Any:
+        """Have what is unpaid of a payout go to another wallet."""
+        wallets = [str(getattr(wallet, "address", wallet)) for wallet in (old, new)]
+        message = {"batchId": batch.id, "index": index, "from": wallets[0], "to": wallets[1]}
+        signed = self.signed_action(self.vault, "WalletChange", message, officers, **how)
+        return self.vault.changeWallet(
+            batch.id, index, *wallets, *signed, {"from": self.anyone}
+        )
+
+    def begin_sunset(self, officers: Sequence[int] = (6, 7)) -> Any:
+        """End approvals for good."""
+        signed = self.signed_action(self.vault, "Sunset", {}, officers)
+        return self.vault.beginSunset(*signed, {"from": self.anyone})
+
     def unpause(self, operations: int, officers: Sequence[int | Officer] = (6, 7)) -> Any:
         """Lift a pause of the vault."""
         signed = self.signed_action(self.vault, "Unpause", {"operations": operations}, officers)
