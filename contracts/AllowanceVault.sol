@@ -440,11 +440,22 @@ contract AllowanceVault is IAllowanceVault, VaultState {
             if (i == 0 || index % 256 == 0) overridden = _overridden[batchId][index / 256];
             if ((overridden >> (index % 256)) & 1 == 0) continue;
             StreamOverride memory changed = _overrides[batchId][index];
-            if (changed.payee != address(0)) _setPayeeAt(entries, i, changed.payee);
-            if (block.timestamp >= changed.heldUntil || _amountAt(entries, i) == 0) continue;
-            _setAmountAt(entries, i, 0);
-            if (i < 256) heldLow |= 1 << i;
-            else heldHigh |= 1 << (i - 256);
+            uint256 word;
+            // Of the 32 bytes that end with word `i` the first 4 are not its own, then come payee and amount.
+            assembly ("memory-safe") {
+                word := mload(add(entries, mul(add(i, 1), 28)))
+            }
+            if (changed.payee != address(0)) {
+                word = (word & ~(uint256(type(uint160).max) << 64)) | (uint256(uint160(changed.payee)) << 64);
+            }
+            if (block.timestamp < changed.heldUntil && uint64(word) != 0) {
+                word &= ~uint256(type(uint64).max);
+                if (i < 256) heldLow |= 1 << i;
+                else heldHigh |= 1 << (i - 256);
+            }
+            assembly ("memory-safe") {
+                mstore(add(entries, mul(add(i, 1), 28)), word)
+            }
         }
     }
 
@@ -494,16 +505,6 @@ contract AllowanceVault is IAllowanceVault, VaultState {
         }
     }
 
-    /// @dev Sets the payee of word `i`; `i` is below the count.
-    function _setPayeeAt(bytes memory entries, uint256 i, address payee) private pure {
-        assembly ("memory-safe") {
-            // Of the 32 bytes that end with the word, the payee is all but the first 4 and the last 8.
-            let at := add(entries, mul(add(i, 1), 28))
-            let others := not(shl(64, 0xffffffffffffffffffffffffffffffffffffffff))
-            mstore(at, or(and(mload(at), others), shl(64, payee)))
-        }
-    }
-
     /// @dev Sets the amount of word `i`; `amount` fits uint64 and `i` is below the count.
     function _setAmountAt(bytes memory entries, uint256 i, uint256 amount) private pure {
         assembly ("memory-safe") {
@@ -514,6 +515,9 @@ contract AllowanceVault is IAllowanceVault, VaultState {
 
     // --------------------------------------------------------------------------------- what stands in the parts
 
+    // Each function names its arguments for the ABI, and again so that the compiler does not miss their use: the call goes
+    // on as it came.
+
     /// @dev Runs the call as it came in a part's code, on this contract's storage and for the same caller; reverts as
     /// the part does.
     function _run(address part) private {
@@ -521,77 +525,122 @@ contract AllowanceVault is IAllowanceVault, VaultState {
     }
 
     /// @inheritdoc IVaultAdministration
-    function createProgramme(uint32, uint24, uint8, uint80, uint64, Tier[] calldata, bytes32) external {
+    function createProgramme(
+        uint32 id,
+        uint24 regionCode,
+        uint8 regionDigits,
+        uint80 budget,
+        uint64 payoutCap,
+        Tier[] calldata tiers_,
+        bytes32 metadataHash
+    ) external {
+        (id, regionCode, regionDigits, budget, payoutCap, tiers_, metadataHash);
         _run(administration);
     }
 
     /// @inheritdoc IVaultAdministration
-    function scheduleBudgetIncrease(uint32, uint80) external {
+    function scheduleBudgetIncrease(uint32 id, uint80 budget) external {
+        (id, budget);
         _run(administration);
     }
 
     /// @inheritdoc IVaultAdministration
-    function applyBudgetIncrease(uint32) external {
+    function applyBudgetIncrease(uint32 id) external {
+        id;
         _run(administration);
     }
 
     /// @inheritdoc IVaultAdministration
-    function decreaseBudget(uint32, uint80) external {
+    function decreaseBudget(uint32 id, uint80 budget) external {
+        (id, budget);
         _run(administration);
     }
 
     /// @inheritdoc IVaultAdministration
-    function pause(uint8) external {
+    function pause(uint8 operations) external {
+        operations;
         _run(administration);
     }
 
     /// @inheritdoc IVaultAdministration
-    function unpause(uint8, bytes32, uint40, bytes calldata) external {
+    function unpause(uint8 operations, bytes32 actionId, uint40 deadline, bytes calldata signatures) external {
+        (operations, actionId, deadline, signatures);
         _run(administration);
     }
 
     /// @inheritdoc IVaultAdministration
-    function beginSunset(bytes32, uint40, bytes calldata) external {
+    function beginSunset(bytes32 actionId, uint40 deadline, bytes calldata signatures) external {
+        (actionId, deadline, signatures);
         _run(administration);
     }
 
     /// @inheritdoc IVaultCorrections
-    function cancelBatch(bytes32, bytes32, uint40, bytes calldata) external {
+    function cancelBatch(bytes32 batchId, bytes32 actionId, uint40 deadline, bytes calldata signatures) external {
+        (batchId, actionId, deadline, signatures);
         _run(corrections);
     }
 
     /// @inheritdoc IVaultCorrections
-    function cancelStreams(bytes32, uint256, uint256, uint256, bytes32, uint40, bytes calldata) external {
+    function cancelStreams(
+        bytes32 batchId,
+        uint256 chunkIndex,
+        uint256 maskLow,
+        uint256 maskHigh,
+        bytes32 actionId,
+        uint40 deadline,
+        bytes calldata signatures
+    ) external {
+        (batchId, chunkIndex, maskLow, maskHigh, actionId, deadline, signatures);
         _run(corrections);
     }
 
     /// @inheritdoc IVaultCorrections
-    function holdBatch(bytes32, bytes32, uint40, bytes calldata) external {
+    function holdBatch(bytes32 batchId, bytes32 actionId, uint40 deadline, bytes calldata signatures) external {
+        (batchId, actionId, deadline, signatures);
         _run(corrections);
     }
 
     /// @inheritdoc IVaultCorrections
-    function holdEntry(bytes32, uint256, bytes32, uint40, bytes calldata) external {
+    function holdEntry(
+        bytes32 batchId,
+        uint256 index,
+        bytes32 actionId,
+        uint40 deadline,
+        bytes calldata signatures
+    ) external {
+        (batchId, index, actionId, deadline, signatures);
         _run(corrections);
     }
 
     /// @inheritdoc IVaultCorrections
-    function changeWallet(bytes32, uint256, address, address, bytes32, uint40, bytes calldata) external {
+    function changeWallet(
+        bytes32 batchId,
+        uint256 index,
+        address from,
+        address to,
+        bytes32 actionId,
+        uint40 deadline,
+        bytes calldata signatures
+    ) external {
+        (batchId, index, from, to, actionId, deadline, signatures);
         _run(corrections);
     }
 
     /// @inheritdoc IVaultCorrections
-    function expireUnexecuted(bytes32) external {
+    function expireUnexecuted(bytes32 batchId) external {
+        batchId;
         _run(corrections);
     }
 
     /// @inheritdoc IVaultCorrections
-    function expirePayout(bytes32, uint256) external {
+    function expirePayout(bytes32 batchId, uint256 index) external {
+        (batchId, index);
         _run(corrections);
     }
 
     /// @inheritdoc IVaultCorrections
-    function expireStreams(bytes32, uint256) external {
+    function expireStreams(bytes32 batchId, uint256 chunkIndex) external {
+        (batchId, chunkIndex);
         _run(corrections);
     }
 

@@ -99,19 +99,23 @@ contract VaultCorrections is IVaultCorrections, VaultState {
         uint32 lane = uint32(terms.elapsed) + 1;
         uint256 cancelWord;
         bool changed;
-        for (uint256 i; i < terms.count; ++i) {
-            uint256 index = terms.firstIndex + i;
-            if (i == 0 || index % Vesting.LANES == 0) {
-                if (changed) _cancelLanes[batchId][index / Vesting.LANES - 1] = cancelWord;
-                changed = false;
-                cancelWord = _cancelLanes[batchId][index / Vesting.LANES];
+        // Positions fit 9 bits, indexes 32; a word was begun before the first was left; 500 amounts fit 73 bits, and none
+        // vests more than itself.
+        unchecked {
+            for (uint256 i; i < terms.count; ++i) {
+                uint256 index = terms.firstIndex + i;
+                if (i == 0 || index % Vesting.LANES == 0) {
+                    if (changed) _cancelLanes[batchId][index / Vesting.LANES - 1] = cancelWord;
+                    changed = false;
+                    cancelWord = _cancelLanes[batchId][index / Vesting.LANES];
+                }
+                if (!_isSet(maskLow, maskHigh, i)) continue;
+                require(Vesting.lane(cancelWord, index) == 0, AlreadyCancelled(batchId, index));
+                cancelWord = Vesting.withLane(cancelWord, index, lane);
+                changed = true;
+                uint256 amount = _amountAt(entries, i);
+                returned += amount - Vesting.vested(amount, terms.elapsed, terms.duration);
             }
-            if (!_isSet(maskLow, maskHigh, i)) continue;
-            require(Vesting.lane(cancelWord, index) == 0, AlreadyCancelled(batchId, index));
-            cancelWord = Vesting.withLane(cancelWord, index, lane);
-            changed = true;
-            uint256 amount = _amountAt(entries, i);
-            returned += amount - Vesting.vested(amount, terms.elapsed, terms.duration);
         }
         if (changed) _cancelLanes[batchId][(terms.firstIndex + terms.count - 1) / Vesting.LANES] = cancelWord;
     }

@@ -25,6 +25,7 @@ SOURCES = {
     Contract.VAULT: ("AllowanceVault", "VaultState", "VaultAdministration", "VaultCorrections"),
     Contract.TOKEN: ("BenefitToken",),
     Contract.REGISTRY: ("OfficerRegistry",),
+    Contract.LANE: ("EmergencyLane",),
 }
 HOLDERS_TYPES = {
     *("Permit", "TransferWithAuthorization", "ReceiveWithAuthorization"),

@@ -336,7 +336,6 @@ RULES: dict[str, tuple[Edit, Code]] = {
     "a skip of another payout": (setting("PayoutSkipped", index=more), Code.SKIP_MISMATCH),
     "a retry twice": (repeating("PayoutRetried"), Code.RETRY_INVALID),
     "a retry of another amount": (setting("PayoutRetried", amount=more), Code.RETRY_INVALID),
-    "a retry after it expired": (later("PayoutRetried", 400 * DAY_S), Code.RETRY_INVALID),
     "a payment that never reached the wallet": (
         dropping("Transfer"),
         Code.MINT_MISSING,

@@ -91,6 +91,15 @@ def test_a_paused_lane_is_a_warning(chain_cli: Cli, deployed: Deployed) -> None:
     assert (check["status"], check["detail"]) == ("warning", "paused: emergency grants")
 
 
+def test_a_vault_in_its_sunset_is_a_warning(chain_cli: Cli, deployed: Deployed) -> None:
+    action, deadline = bytes(31) + b"\x02", deployed.now() + 3_600
+    members = [("actionId", "bytes32"), ("deadline", "uint40")]
+    message = {"actionId": action, "deadline": deadline}
+    signed = deployed.sign_action("vault", "Sunset", members, message, [1, 2])
+    deployed.send(deployed.roles["guardian"], "vault", "beginSunset", action, deadline, signed)
+    assert _by_name(chain_cli("doctor", "--json").json)["sunset"]["status"] == "warning"
+
+
 def test_a_lane_that_is_no_minter_any_more_fails(chain_cli: Cli, deployed: Deployed) -> None:
     action, deadline = bytes(31) + b"\x01", deployed.now() + 3_600
     members = [("minter", "address"), ("actionId", "bytes32"), ("deadline", "uint40")]

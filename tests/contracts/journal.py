@@ -90,6 +90,7 @@ class _Reader:
         self.approvals: dict[bytes, dict[str, Any]] = {}
         self.entries: dict[bytes, dict[int, tuple[str, int]]] = defaultdict(dict)
         self.cuts: dict[tuple[bytes, int], int] = {}
+        self.over: set[tuple[bytes, int]] = set()
 
     # ---- token -------------------------------------------------------------------------------
 
@@ -181,6 +182,32 @@ class _Reader:
         assert event["returned"] == returned
         self.journal.committed -= returned
 
+    def on_WalletChanged(self, event: Any) -> None:  # noqa: N802
+        stream = self.entries[event["batchId"]].get(event["index"])
+        if stream is not None:
+            assert stream[0] == event["from"]
+            self.entries[event["batchId"]][event["index"]] = (event["to"], stream[1])
+
+    def on_UnexecutedExpired(self, event: Any) -> None:  # noqa: N802
+        self.journal.committed -= event["returned"]
+
+    def on_PayoutExpired(self, event: Any) -> None:  # noqa: N802
+        assert self.journal.skipped.pop((event["batchId"], event["index"])) == event["amount"]
+        self.journal.committed -= event["amount"]
+
+    def on_StreamsExpired(self, event: Any) -> None:  # noqa: N802
+        batch_id, size = event["batchId"], self.approvals[event["batchId"]]["chunkSize"]
+        mask = event["maskLow"] | event["maskHigh"] << 256
+        returned = 0
+        for position in (position for position in range(size) if mask >> position & 1):
+            stream = (batch_id, event["chunkIndex"] * size + position)
+            kept = self._vested(*stream, self.cuts.get(stream, self.approvals[batch_id]["duration"]))
+            returned += kept - self.journal.withdrawn[stream]
+            # Nothing is due to it any more: cut where it was paid, which for amounts is nowhere.
+            self.over.add(stream)
+        assert event["returned"] == returned
+        self.journal.committed -= returned
+
     def on_BatchCancelled(self, event: Any) -> None:  # noqa: N802
         self.journal.committed -= event["returned"]
 
@@ -223,6 +250,8 @@ class _Reader:
     def _pay(self, batch_id: bytes, index: int, through: int) -> int:
         """Take a stream as paid through a second, or its cut; what that paid it."""
         stream = (batch_id, index)
+        if stream in self.over:
+            return 0
         through = self.cuts.get(stream, through)
         paid = self._vested(batch_id, index, through) - self.journal.withdrawn[stream]
         self.journal.withdrawn[stream] += paid

@@ -34,6 +34,7 @@ class Stream:
     total: int
     through: int = 0
     cut: int | None = None
+    held: int = 0
 
 
 @dataclass
@@ -46,8 +47,14 @@ class BookedBatch:
         What officers signed.
     run
         Chunks that were run.
-    skipped
-        One-off payouts that wait for a retry, by index.
+    open_from, holders
+        When its chunks may run, and who has held it.
+    expired
+        Whether what no chunk paid was given back.
+    skipped, held
+        One-off payouts that wait for a retry, and until when reviewers hold some, by index.
+    entry_holders
+        Index and officer of each hold of a payout.
     streams
         Open streams, by index.
     ranged
@@ -57,6 +64,11 @@ class BookedBatch:
     approval: Mapping[str, Any]
     entries: list[Entry]
     cancelled: bool = False
+    expired: bool = False
+    open_from: int = 0
+    holders: set[int] = field(default_factory=set)
+    held: dict[int, int] = field(default_factory=dict)
+    entry_holders: set[tuple[int, int]] = field(default_factory=set)
     run: set[int] = field(default_factory=set)
     skipped: dict[int, Entry] = field(default_factory=dict)
     streams: dict[int, Stream] = field(default_factory=dict)
@@ -98,6 +110,11 @@ class BookedBatch:
     def withdrawn(self, stream: Stream) -> int:
         """What a stream was paid."""
         return self.vested(stream, stream.through)
+
+    def unpaid(self, stream: Stream) -> int:
+        """What of a stream is neither paid nor given back, accrued or not."""
+        kept = self.approval["duration"] if stream.cut is None else stream.cut
+        return self.vested(stream, kept) - self.withdrawn(stream)
 
     def accrued(self, stream: Stream, time: int) -> int:
         """What a stream may have been paid by `time`."""
@@ -141,6 +158,8 @@ class Model:
         """Run one chunk."""
         if batch.cancelled:
             raise Refused("BatchIsCancelled", batch.id)
+        if time < batch.open_from:
+            raise Refused("ExecutionNotOpen", batch.open_from)
         if time >= batch.approval["executeBefore"]:
             raise Refused("ExecutionClosed", batch.approval["executeBefore"])
         if chunk in batch.run:
@@ -157,10 +176,9 @@ class Model:
 
     def retry(self, batch: BookedBatch, index: int, time: int) -> None:
         """Pay what was skipped."""
-        if time >= batch.approval["expiresAt"]:
-            raise Refused("BatchExpired", batch.id, batch.approval["expiresAt"])
         if index not in batch.skipped:
             raise Refused("NotSkipped", batch.id, index)
+        self._require_not_held(batch, index, batch.held.get(index, 0), time)
         payee, amount = batch.skipped[index]
         self._require_payable(payee)
         del batch.skipped[index]
@@ -171,8 +189,109 @@ class Model:
         if batch.cancelled:
             raise Refused("BatchIsCancelled", batch.id)
         batch.cancelled = True
+        if not batch.expired:
+            self._release_unexecuted(batch)
+
+    def _release_unexecuted(self, batch: BookedBatch) -> None:
         waiting = set(range(batch.chunk_count)) - batch.run
         self._release(batch.entries[i][1] for chunk in waiting for i in batch.indexes(chunk))
+
+    # ---- corrections -------------------------------------------------------------------------
+
+    def hold_batch(self, batch: BookedBatch, officer: int, time: int) -> None:
+        """Let its chunks wait up to 72 hours, and leave them a day."""
+        if batch.cancelled:
+            raise Refused("BatchIsCancelled", batch.id)
+        if officer in batch.holders:
+            raise Refused("AlreadyHeld", batch.id, officer)
+        until = min(time + 3 * DAY, batch.approval["executeBefore"] - DAY)
+        done = batch.expired or len(batch.run) == batch.chunk_count
+        if done or until <= max(time, batch.open_from):
+            raise Refused("NothingToHold", batch.id)
+        batch.holders.add(officer)
+        batch.open_from = until
+
+    def hold_entry(self, batch: BookedBatch, index: int, officer: int, time: int) -> None:
+        """Keep a payout from being paid for 72 hours."""
+        if (index, officer) in batch.entry_holders:
+            raise Refused("AlreadyHeld", batch.id, officer)
+        self._require_unpaid(batch, index)
+        batch.entry_holders.add((index, officer))
+        if batch.approval["kind"] == 1:
+            batch.streams[index].held = time + 3 * DAY
+        else:
+            batch.held[index] = time + 3 * DAY
+
+    def change_wallet(self, batch: BookedBatch, index: int, old: str, new: str) -> None:
+        """Pay what is unpaid to another wallet; a hold is over."""
+        self._require_payable(new)
+        payee = self._require_unpaid(batch, index)
+        if old != payee or new == payee:
+            raise Refused("WrongPayee", batch.id, index, payee)
+        if batch.approval["kind"] == 1:
+            batch.streams[index].payee = new
+            batch.streams[index].held = 0
+        else:
+            batch.skipped[index] = (new, batch.skipped[index][1])
+            batch.held.pop(index, None)
+
+    def expire_unexecuted(self, batch: BookedBatch, time: int) -> None:
+        """Give back what no chunk paid in its time."""
+        if time < batch.approval["executeBefore"]:
+            raise Refused("NotExpired", batch.id, batch.approval["executeBefore"])
+        if batch.cancelled or batch.expired or len(batch.run) == batch.chunk_count:
+            raise Refused("NothingToExpire", batch.id)
+        batch.expired = True
+        self._release_unexecuted(batch)
+
+    def expire_payout(self, batch: BookedBatch, index: int, time: int) -> None:
+        """Give a skipped payout back that can never be paid."""
+        if time < batch.approval["expiresAt"]:
+            raise Refused("NotExpired", batch.id, batch.approval["expiresAt"])
+        if index not in batch.skipped:
+            raise Refused("NotSkipped", batch.id, index)
+        self._require_not_held(batch, index, batch.held.get(index, 0), time)
+        payee, amount = batch.skipped[index]
+        if not self.unpayable(payee):
+            raise Refused("StillPayable", batch.id, index)
+        if payee not in self.ours:
+            raise Refused("Unpayable", payee, 4)
+        del batch.skipped[index]
+        self._release([amount])
+
+    def expire_streams(self, batch: BookedBatch, chunk: int, time: int) -> None:
+        """Give back what is unpaid of a chunk's streams that can never be paid."""
+        if time < batch.approval["expiresAt"]:
+            raise Refused("NotExpired", batch.id, batch.approval["expiresAt"])
+        if chunk not in batch.run or batch.approval["kind"] != 1:
+            raise Refused("StreamsNotOpen", batch.id, chunk)
+        streams = [batch.streams[index] for index in batch.indexes(chunk)]
+        over = [
+            stream
+            for stream in streams
+            if stream.payee in self.ours and time >= stream.held and batch.unpaid(stream)
+        ]
+        if not over:
+            raise Refused("NothingToExpire", batch.id)
+        self._release([batch.unpaid(stream) for stream in over])
+        for stream in over:
+            stream.cut = stream.through
+
+    def _require_unpaid(self, batch: BookedBatch, index: int) -> str:
+        """Who is paid now of a payout of which something is unpaid."""
+        if batch.approval["kind"] == 0:
+            if index not in batch.skipped:
+                raise Refused("NotSkipped", batch.id, index)
+            return batch.skipped[index][0]
+        self._require_open(batch, index // batch.approval["chunkSize"])
+        stream = batch.streams[index]
+        if not batch.unpaid(stream):
+            raise Refused("NothingUnpaid", batch.id, index)
+        return stream.payee
+
+    def _require_not_held(self, batch: BookedBatch, index: int, until: int, time: int) -> None:
+        if time < until:
+            raise Refused("EntryIsHeld", batch.id, index, until)
 
     # ---- streams -----------------------------------------------------------------------------
 
@@ -184,6 +303,7 @@ class Model:
         due = batch.vested(stream, through) - batch.withdrawn(stream)
         if due == 0:
             raise Refused("NothingToWithdraw", batch.id, index)
+        self._require_not_held(batch, index, stream.held, time)
         self._require_payable(stream.payee)
         stream.through = through
         self._mint(stream.payee, due)
@@ -199,7 +319,11 @@ class Model:
             amount = batch.vested(stream, through) - batch.withdrawn(stream)
             if amount:
                 due[index] = (through, amount)
-        payable = [index for index in due if not self.unpayable(batch.streams[index].payee)]
+        payable = [
+            index
+            for index in due
+            if not self.unpayable(batch.streams[index].payee) and time >= batch.streams[index].held
+        ]
         if not payable and (not due or step <= batch.ranged.get(chunk, 0)):
             raise Refused("NothingToWithdraw", batch.id, batch.indexes(chunk)[0])
         batch.ranged[chunk] = step

@@ -88,6 +88,7 @@ class Books:
     )
     st_pick = strategies.integers(0, 10**6)
     st_other = strategies.integers(0, 10**6)
+    st_officer = strategies.sampled_from([2, 3])
     st_mask = strategies.integers(1, 15)
     st_wait = strategies.one_of(
         strategies.sampled_from([0, HOUR, DAY]), strategies.integers(0, 3 * DAY)
@@ -253,6 +254,75 @@ class Books:
                 lambda: self.relief.cancel_batch(self.sent[batch.id]),
             )
 
+    def rule_hold_batch(self, st_pick, st_officer):
+        batch = self._pick(st_pick, lambda batch: len(batch.run) < batch.chunk_count)
+        if batch:
+            self._step(
+                lambda time: self.model.hold_batch(batch, st_officer, time),
+                lambda: self.relief.hold_batch(self.sent[batch.id], st_officer),
+            )
+
+    def rule_hold_entry(self, st_pick, st_other, st_officer):
+        batch = self._pick(st_pick, lambda batch: batch.skipped or batch.streams)
+        if batch:
+            index = self._unpaid(batch, st_other)
+            self._step(
+                lambda time: self.model.hold_entry(batch, index, st_officer, time),
+                lambda: self.relief.hold_entry(self.sent[batch.id], index, st_officer),
+            )
+
+    def rule_change_wallet(self, st_pick, st_other, st_receiver, st_rarely):
+        batch = self._pick(st_pick, lambda batch: batch.skipped or batch.streams)
+        if batch:
+            index = self._unpaid(batch, st_other)
+            now_paid = batch.skipped.get(index) or batch.entries[index]
+            old = batch.streams[index].payee if index in batch.streams else now_paid[0]
+            if st_rarely:
+                old = self.payees[0]
+            new = self.payees[st_receiver]
+            self._step(
+                lambda _: self.model.change_wallet(batch, index, old, new),
+                lambda: self.relief.change_wallet(self.sent[batch.id], index, old, new),
+            )
+
+    @staticmethod
+    def _unpaid(batch: BookedBatch, other: int) -> int:
+        """One of the payouts of which something is unpaid, or any."""
+        unpaid = sorted(batch.skipped) or [
+            index for index, stream in batch.streams.items() if batch.unpaid(stream)
+        ]
+        return unpaid[other % len(unpaid)] if unpaid else other % len(batch.entries)
+
+    def rule_expire(self, st_pick, st_other, st_rarely):
+        batch = self._pick(st_pick, lambda batch: batch.skipped or batch.streams)
+        if batch and st_rarely:
+            # The next step is taken when its time is over, now and then a second too early.
+            self.time = max(self.time, batch.approval["expiresAt"] - 1 - (st_other % 7 == 0))
+            self._expire(batch, st_other)
+
+    def rule_expire_unexecuted(self, st_pick):
+        batch = self._pick(st_pick, lambda batch: len(batch.run) < batch.chunk_count)
+        if batch:
+            self._step(
+                lambda time: self.model.expire_unexecuted(batch, time),
+                lambda: self.relief.vault.expireUnexecuted(batch.id, self.anyone),
+            )
+
+    def _expire(self, batch: BookedBatch, other: int) -> None:
+        vault = self.relief.vault
+        if batch.streams:
+            for chunk in range(batch.chunk_count):
+                self._step(
+                    lambda time, chunk=chunk: self.model.expire_streams(batch, chunk, time),
+                    lambda chunk=chunk: vault.expireStreams(batch.id, chunk, self.anyone),
+                )
+            return
+        index = self._unpaid(batch, other)
+        self._step(
+            lambda time: self.model.expire_payout(batch, index, time),
+            lambda: vault.expirePayout(batch.id, index, self.anyone),
+        )
+
     def rule_freeze_or_unfreeze(self, st_wallet):
         account = self.accounts[st_wallet]
         if account.address in self.model.frozen:
@@ -415,12 +485,11 @@ class Books:
     def invariant_what_is_committed_is_what_is_unpaid(self):
         unpaid = 0
         for batch in self.model.batches:
-            waiting = set(range(batch.chunk_count)) - batch.run if not batch.cancelled else ()
+            gone = batch.cancelled or batch.expired
+            waiting = () if gone else set(range(batch.chunk_count)) - batch.run
             unpaid += sum(batch.entries[i][1] for chunk in waiting for i in batch.indexes(chunk))
             unpaid += sum(amount for _, amount in batch.skipped.values())
-            for stream in batch.streams.values():
-                kept = stream.total if stream.cut is None else batch.vested(stream, stream.cut)
-                unpaid += kept - batch.withdrawn(stream)
+            unpaid += sum(batch.unpaid(stream) for stream in batch.streams.values())
         assert self.model.committed == unpaid
 
     def teardown(self) -> None:

@@ -84,7 +84,7 @@ class BatchGiven(Given):
     expires_at: Time | None = Field(
         None,
         strict=False,
-        description="What can never be paid may return to the budget then; null: the earliest allowed.",
+        description="What can never be paid may return to the budget then; null: the earliest.",
     )
     chunk_size: int = Field(500, ge=1, le=500, description="Payouts one transaction pays.")
     cliff_s: int = Field(0, ge=0, le=2**32 - 1, description="Streams: seconds until the first.")

@@ -173,6 +173,8 @@ def examine_wiring(app: Application) -> Iterator[Check]:
         paused.append("transfers")
     if contracts.read(rpc, "lane", "paused"):
         paused.append("emergency grants")
+    if contracts.read(rpc, "vault", "inSunset"):
+        yield warned("contracts", "sunset", "nothing more is approved; what was is paid on")
     if paused:
         yield warned("contracts", "running", f"paused: {', '.join(paused)}")
     else:
