@@ -33,6 +33,7 @@ from hypothesis import HealthCheck, settings
 from service.chain.devnode import DevNode, start_anvil
 from service.config import PROJECT_ROOT
 from service.db import Base, create_database_engine
+from tests.support.chromium import PROGRAMS, Chromium, program, start_chromium
 
 # A busy machine is no failure of what is tested.
 settings.register_profile(
@@ -87,6 +88,21 @@ def costly_chain() -> Iterator[DevNode]:
     with start_anvil(block_time_s=1, extra_arguments=("--mixed-mining",)) as node:
         node.rpc("anvil_setNextBlockBaseFeePerGas", hex(10**9))
         yield node
+
+
+# ---- Browser ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Chromium]:
+    """A Chromium with a virtual authenticator; without one on the PATH the tests are skipped."""
+    found = program()
+    if found is None:
+        pytest.skip(
+            f"no Chromium on the PATH ({', '.join(PROGRAMS)}): install the package chromium"
+        )
+    with start_chromium(found) as started:
+        yield started
 
 
 # ---- Databases -------------------------------------------------------------------------------

@@ -10,7 +10,10 @@ from service.approvals.keys import (
     passkey_signature,
     require_point,
 )
+from service.approvals.typed_data import digest_of
+from service.audit.keys import signed_by_key
 from service.errors import InvalidInput, InvalidSignature
+from tests.support.chromium import RECORD, Chromium, batch_approval
 from tests.support.officer_keys import (
     BACKED_UP,
     BACKUP_ELIGIBLE,
@@ -123,3 +126,37 @@ def test_client_data_without_a_challenge_is_refused() -> None:
     response = PASSKEY.browser_assertion(DIGEST)["response"]
     with pytest.raises(InvalidInput, match="as a browser gives them"):
         passkey_assertion({**response, "clientDataJSON": "e30"})
+
+
+# ---- what a browser made -------------------------------------------------------------------------
+
+
+def test_the_recorded_assertion_of_a_browser_approves_the_batch_it_was_asked_for() -> None:
+    digest, point = bytes.fromhex(RECORD["digest"][2:]), bytes.fromhex(RECORD["point"][2:])
+    assert digest_of(RECORD["typed_data"]) == digest_of(batch_approval()) == digest
+
+    encoded = passkey_assertion(RECORD["assertion"]["response"])
+    taken = passkey_signature(point, digest, encoded)
+
+    assert taken != encoded  # s was in the upper half
+    assert signed_by_key(point, digest, taken)
+    assert not signed_by_key(point, digest, encoded)
+    with pytest.raises(InvalidSignature, match="challenge is another"):
+        passkey_signature(point, DIGEST, encoded)
+
+
+def test_a_browser_here_makes_what_the_service_and_the_audit_take(browser: Chromium) -> None:
+    point, digest = browser.register(), digest_of(batch_approval())
+    taken = passkey_signature(point, digest, passkey_assertion(browser.sign(digest)["response"]))
+    assert signed_by_key(point, digest, taken)
+
+
+def test_a_browser_that_did_not_verify_its_user_is_refused(browser: Chromium) -> None:
+    point = browser.register()
+    browser.verify_user(verified=False)
+    try:
+        unverified = browser.sign(DIGEST, verification="discouraged")
+    finally:
+        browser.verify_user(verified=True)
+    with pytest.raises(InvalidSignature, match="did not verify its user"):
+        passkey_signature(point, DIGEST, passkey_assertion(unverified["response"]))

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 import pytest
 from eth_abi.abi import encode
 
+from service.approvals.keys import passkey_assertion, passkey_signature
 from service.chain.contracts import load_bytecode
 from service.chain.devnode import DevNode, start_anvil
+from tests.support.chromium import RECORD
 from tests.support.deployed import ARTIFACTS_DIR, mined
 from tests.support.officer_keys import P256Key, Passkey, twin
 
@@ -50,3 +52,11 @@ def test_a_passkeys_assertion_is_accepted_for_its_challenge_alone(node: DevNode)
     key = Passkey("an officer")
     assert accepts(node, "PasskeyVerifier", key.point, DIGEST, key.sign(DIGEST))
     assert not accepts(node, "PasskeyVerifier", key.point, DIGEST, key.sign(bytes(32)))
+
+
+def test_the_recorded_assertion_of_a_browser_is_accepted(node: DevNode) -> None:
+    digest, point = bytes.fromhex(RECORD["digest"][2:]), bytes.fromhex(RECORD["point"][2:])
+    as_made = passkey_assertion(RECORD["assertion"]["response"])
+    taken = passkey_signature(point, digest, as_made)
+    assert accepts(node, "PasskeyVerifier", point, digest, taken)
+    assert not accepts(node, "PasskeyVerifier", point, digest, as_made)  # s in the upper half

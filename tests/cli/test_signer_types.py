@@ -12,6 +12,7 @@ from service.audit.replay import Options, replay
 from service.audit.rpc import Node
 from tests.cli.conftest import Cli, Ran
 from tests.cli.test_whole_way import cases_file, ready, states, work
+from tests.support.chromium import Chromium
 from tests.support.deployed import TWO_DAYS_S, Deployed, account, deploy_wallet
 from tests.support.officer_keys import P256Key, Passkey
 
@@ -95,6 +96,31 @@ def test_a_batch_signed_with_every_type_is_paid_and_audited(
         vault = bytes.fromhex(deployed.vault[2:])
         report = replay(node, Options(vault, database=ready.app.settings.resolved_database_url))
     assert report.findings == []
+
+
+def test_a_passkey_made_in_a_browser_approves_a_batch(
+    ready: Cli, deployed: Deployed, browser: Chromium, tmp_path: Path
+) -> None:
+    point = "0x" + browser.register().hex()
+    ready.ok(
+        *("officer", "add-signer", 2, point, "--signer-type", "passkey"),
+        *("--reason", "a phone", *GOVERNORS),
+    )
+    work(ready)
+    deployed.advance(TWO_DAYS_S)
+    work(ready)
+    (built,) = ready.ok("batch", "build", "flood", "--kind", "one_off", "--maker", "1")["batches"]
+    ready.ok("batch", "approve", built["id"], "-k", "officer-1")
+    assertion = tmp_path / "assertion.json"
+    assertion.write_text(json.dumps(browser.sign(digest(ready, built["id"]))))
+
+    ready.ok("batch", "approve", built["id"], "--assertion", assertion, "--signer", point)
+    ready.ok("batch", "release", built["id"])
+    work(ready)
+
+    assert states(ready, built["id"]) == {"paid": 2}
+    with Node(deployed.node.rpc_url) as node:
+        assert replay(node, Options(bytes.fromhex(deployed.vault[2:]))).findings == []
 
 
 def test_what_a_contract_account_refuses_is_not_kept(ready: Cli, officers: str, batch: str) -> None:

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 from sqlalchemy import func, select
 
+from service.approvals.models import KeyVerifier
 from service.confirmations.models import Block, ChainAlarm, Event, Transfer
 from service.errors import IntegrityError
 from service.payouts.models import Batch, Stream
@@ -231,3 +232,28 @@ def test_nothing_goes_on_chain_while_a_batch_there_is_unknown_here(make_world: M
 
     assert world.batch_state(batch.id) == "released"
     assert world.balance_on_chain(batch.payees[0]) == 0
+
+
+def test_a_verifier_that_a_reorg_brought_back_counts_again(make_world: Make) -> None:
+    world = make_world(8)
+    deployed = world.deployed
+    verifier = deployed.deployment.p256_verifier
+    world.run()
+    members = [("verifier", "address"), ("actionId", "bytes32"), ("deadline", "uint40")]
+    action, deadline = bytes(31) + b"\x01", deployed.now() + DAY_S
+    message = {"verifier": verifier, "actionId": action, "deadline": deadline}
+    signed = deployed.sign_action("registry", "VerifierRemoval", members, message, (2, 3))
+    reorg = Reorg(world)
+    deployed.send(
+        deployed.deployer, "registry", "removeVerifier", verifier, action, deadline, signed
+    )
+    world.run()
+
+    def removed() -> bool:
+        with world.session() as session:
+            return session.get_one(KeyVerifier, verifier.lower()).removed
+
+    assert removed()
+    reorg.happen(2)
+    world.run()
+    assert not removed()
