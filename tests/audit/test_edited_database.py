@@ -21,6 +21,7 @@ Check = Callable[[], list[Finding]]
 ROWS = {
     "programmes": "id = 1",
     "officers": "officer_id = 4",
+    "key_verifiers": "NOT removed",
     "officer_signers": "officer_id = 2",
     "batches": "state = 'done' AND kind = 'one_off' AND count = 5",
     "chunks": "state = 'final' AND count = 10",
@@ -230,6 +231,7 @@ def test_a_batch_in_any_other_state_is_named(
 DELETED = {
     "programmes": None,
     "officers": None,
+    "key_verifiers": None,
     "officer_signers": None,
     "batches": "plain",
     "chunks": "plain",
@@ -272,7 +274,7 @@ def test_a_row_added_is_named(copy: Path, check: Check, table: str) -> None:
         for key in ("id", "number"):
             if isinstance(row.get(key), int):
                 row[key] += 900
-        for key in ("id", "hash", "signer", "code", "commitment"):
+        for key in ("id", "hash", "signer", "verifier", "code", "commitment"):
             if isinstance(row.get(key), str):
                 row[key] = _other_text(key, row[key])
         names = ", ".join(f'"{name}"' for name in row)
