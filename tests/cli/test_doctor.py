@@ -100,6 +100,24 @@ def test_a_vault_in_its_sunset_is_a_warning(chain_cli: Cli, deployed: Deployed) 
     assert _by_name(chain_cli("doctor", "--json").json)["sunset"]["status"] == "warning"
 
 
+def test_a_removed_verifier_is_a_warning(chain_cli: Cli, deployed: Deployed) -> None:
+    check = _by_name(chain_cli("doctor", "--json").json)["verifiers"]
+    assert (check["status"], check["detail"]) == (
+        "ok",
+        "officers can sign with P-256 keys and passkeys",
+    )
+    verifier = deployed.deployment.passkey_verifier
+    action, deadline = bytes(31) + b"\x01", deployed.now() + 3_600
+    members = [("verifier", "address"), ("actionId", "bytes32"), ("deadline", "uint40")]
+    message = {"verifier": verifier, "actionId": action, "deadline": deadline}
+    signed = deployed.sign_action("registry", "VerifierRemoval", members, message, [1, 2])
+    sender = deployed.roles["guardian"]
+    deployed.send(sender, "registry", "removeVerifier", verifier, action, deadline, signed)
+    check = _by_name(chain_cli("doctor", "--json").json)["verifiers"]
+    assert check["status"] == "warning"
+    assert "removed the verifier of passkeys:" in check["detail"]
+
+
 def test_a_lane_that_is_no_minter_any_more_fails(chain_cli: Cli, deployed: Deployed) -> None:
     action, deadline = bytes(31) + b"\x01", deployed.now() + 3_600
     members = [("minter", "address"), ("actionId", "bytes32"), ("deadline", "uint40")]
