@@ -22,6 +22,7 @@ import importlib
 import itertools
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +80,24 @@ def chain(anvil: DevNode) -> Iterator[DevNode]:
     """The session's chain; blocks, balances and nonces are put back after the test."""
     snapshot = anvil.rpc("evm_snapshot")
     yield anvil
+    _wait_until_nothing_is_mined(anvil)
     anvil.rpc("evm_revert", snapshot)
+
+
+def _wait_until_nothing_is_mined(node: DevNode) -> None:
+    """Wait for what a test left in the pool; a transaction that cannot be mined stays there.
+
+    A block that is mined while the node goes back to a snapshot names a parent that is gone, and
+    every later test would meet a chain that does not link up.
+    """
+    deadline = time.monotonic() + 2
+    seen: tuple[str, str] | None = None
+    while time.monotonic() < deadline:
+        pending, head = node.rpc("txpool_status")["pending"], node.rpc("eth_blockNumber")
+        if seen == (pending, head) and int(pending, 16) == 0:
+            return
+        seen = (pending, head)
+        time.sleep(0.005)
 
 
 @pytest.fixture(scope="module")
