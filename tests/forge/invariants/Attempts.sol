@@ -76,6 +76,11 @@ abstract contract Attempts is Books, Cheats {
         return payee != address(0) && payee != address(_token) && payee != address(_vault) && !_frozen[payee];
     }
 
+    /// @dev Whether its wallet can be paid and no reviewer holds it.
+    function _canPay(Payout storage payout) internal view returns (bool) {
+        return _payable(payout.payee) && block.timestamp >= payout.heldUntil;
+    }
+
     /// @dev Tries a call as `sender`; whether it worked has to be whether the rules allow it.
     function _try(address sender, address target, bytes memory call, bool allowed, string memory action)
         internal
@@ -117,7 +122,7 @@ abstract contract Attempts is Books, Cheats {
             for (uint256 i; i < _payouts[b].length; ++i) {
                 if (!_chunkRan[b][i / _batches[b].chunkSize]) continue;
                 (,, uint256 accrued,,) = _vault.stream(_batches[b].id, i);
-                if (accrued < _accruedBefore[b][i]) accrualFell = true;
+                if (accrued < _accruedBefore[b][i] && !_payouts[b][i].expired) accrualFell = true;
                 _accruedBefore[b][i] = accrued;
             }
         }

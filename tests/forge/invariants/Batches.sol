@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IAllowanceVault} from "../../../contracts/interfaces/IAllowanceVault.sol";
+import {IVaultCorrections} from "../../../contracts/interfaces/IVaultCorrections.sol";
 import {Attempts} from "./Attempts.sol";
 
 /// @title Batches: approving them, cancelling them, running their chunks, paying what was skipped
@@ -30,7 +31,7 @@ abstract contract Batches is Attempts {
         bool quorate = _isQuorate(approval, sum, ids, forged);
         uint256 outstanding = _minted - _redeemed + _owedInAll() + approval.total;
         bool opens = _opensAt(sum) < approval.executeBefore;
-        bool allowed = quorate && !_approvalsPaused && approval.total != 0 && opens && !_reserveIsStale()
+        bool allowed = quorate && !_approvalsPaused && !_sunset && approval.total != 0 && opens && !_reserveIsStale()
             && outstanding <= _reserveInForce() && _allocated() + approval.total <= relief.BUDGET();
 
         bytes memory call = abi.encodeCall(
@@ -47,6 +48,7 @@ abstract contract Batches is Attempts {
                 id: approval.batchId,
                 stream: stream,
                 cancelled: false,
+                expired: false,
                 chunkSize: approval.chunkSize,
                 executeFrom: _opensAt(sum),
                 executeBefore: approval.executeBefore,
@@ -89,7 +91,8 @@ abstract contract Batches is Attempts {
         for (uint256 i; i < count; ++i) {
             uint256 one = uint256(keccak256(abi.encode(amounts, i)));
             uint256 amount = one % 16 == 0 ? one % 3 : 1 + (one >> 8) % 10_000e6;
-            _payouts[number].push(Payout(_payee(one >> 128), amount, 0, 0, false, false, 0));
+            address payee = _payee(one >> 128);
+            _payouts[number].push(Payout(payee, amount, 0, 0, false, false, 0, payee, 0, false));
         }
     }
 
@@ -137,7 +140,7 @@ abstract contract Batches is Attempts {
     function _entries(uint256 number, uint256 chunkSize, uint256 chunk) private view returns (bytes memory packed) {
         uint256 count = _payouts[number].length;
         for (uint256 i = chunk * chunkSize; i < (chunk + 1) * chunkSize && i < count; ++i) {
-            packed = abi.encodePacked(packed, _payouts[number][i].payee, uint64(_payouts[number][i].amount));
+            packed = abi.encodePacked(packed, _payouts[number][i].signed, uint64(_payouts[number][i].amount));
         }
     }
 
@@ -162,7 +165,7 @@ abstract contract Batches is Attempts {
             )
         );
         (bytes memory packed, bool quorate) = _reviewed(batch, structHash, signers);
-        bytes memory call = abi.encodeCall(IAllowanceVault.cancelBatch, (batch.id, bytes32(_ids), _deadline(), packed));
+        bytes memory call = abi.encodeCall(IVaultCorrections.cancelBatch, (batch.id, bytes32(_ids), _deadline(), packed));
         if (!_try(STRANGER, address(_vault), call, quorate && !batch.cancelled, "cancelBatch")) return;
         uint256 before = _owedInAll();
         batch.cancelled = true;
@@ -245,11 +248,10 @@ abstract contract Batches is Attempts {
             uint256 candidate = (index + i) % _payouts[number].length;
             if (!_payouts[number][candidate].skipped) continue;
             index = candidate;
-            if (_payable(_payouts[number][candidate].payee)) break;
+            if (_canPay(_payouts[number][candidate])) break;
         }
         Payout storage payout = _payouts[number][index];
-        bool allowed =
-            !_executionPaused && block.timestamp < batch.expiresAt && payout.skipped && _payable(payout.payee);
+        bool allowed = !_executionPaused && payout.skipped && _canPay(payout);
         bytes memory call = abi.encodeCall(IAllowanceVault.retryPayout, (batch.id, index));
         if (_try(STRANGER, address(_vault), call, allowed, "retry")) _bookWhole(payout);
     }

@@ -8,6 +8,9 @@ abstract contract Books {
     /// @param paid Sum of what was paid of it, base units.
     /// @param timesPaid How often the whole of a one-off payout was paid.
     /// @param skipped A one-off payout that could not be paid when its chunk ran, and was not since.
+    /// @param signed Whom officers signed, where `payee` is who is paid now.
+    /// @param heldUntil Before this time it is not paid.
+    /// @param expired A stream that can never be paid, and gave back what was not.
     /// @param cut Whether the stream was cancelled, and `cutAt` how many seconds after its start.
     struct Payout {
         address payee;
@@ -17,12 +20,16 @@ abstract contract Books {
         bool skipped;
         bool cut;
         uint256 cutAt;
+        address signed;
+        uint256 heldUntil;
+        bool expired;
     }
 
     struct Booked {
         bytes32 id;
         bool stream;
         bool cancelled;
+        bool expired;
         uint256 chunkSize;
         uint256 executeFrom;
         uint256 executeBefore;
@@ -83,6 +90,7 @@ abstract contract Books {
 
     bool internal _transfersPaused;
     bool internal _approvalsPaused;
+    bool internal _sunset;
     bool internal _executionPaused;
     uint256 internal _withdrawalsPausedUntil;
     uint256 internal _withdrawalsPausableFrom;
@@ -108,6 +116,7 @@ abstract contract Books {
 
     /// @dev What the payee may have had by now.
     function _accrued(Booked storage batch, Payout storage payout) internal view returns (uint256) {
+        if (payout.expired) return payout.paid;
         return _vested(payout.amount, payout.cut ? payout.cutAt : _stepOf(batch), batch.duration);
     }
 
@@ -115,8 +124,9 @@ abstract contract Books {
     function _owed(uint256 batchNumber, uint256 index) internal view returns (uint256) {
         Booked storage batch = _batches[batchNumber];
         Payout storage payout = _payouts[batchNumber][index];
-        if (!_chunkRan[batchNumber][index / batch.chunkSize]) return batch.cancelled ? 0 : payout.amount;
+        if (!_chunkRan[batchNumber][index / batch.chunkSize]) return batch.cancelled || batch.expired ? 0 : payout.amount;
         if (!batch.stream) return payout.skipped ? payout.amount : 0;
+        if (payout.expired) return 0;
         uint256 kept = payout.cut ? _vested(payout.amount, payout.cutAt, batch.duration) : payout.amount;
         return kept - payout.paid;
     }

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {Relief} from "../support/Relief.sol";
 import {Attempts} from "./Attempts.sol";
 import {Batches} from "./Batches.sol";
+import {Corrections} from "./Corrections.sol";
 import {Grants} from "./Grants.sol";
 import {Housekeeping} from "./Housekeeping.sol";
 import {Strangers} from "./Strangers.sol";
@@ -13,7 +14,7 @@ import {Wallets} from "./Wallets.sol";
 /// @title What people may try, in any order, at any time
 /// @notice Foundry calls the functions that change something; each works out from the books whether the rules allow
 /// it, tries it, and books what happened. The others show the books to the invariants.
-contract Handler is Batches, Streams, Grants, Wallets, Housekeeping, Strangers {
+contract Handler is Batches, Streams, Corrections, Grants, Wallets, Housekeeping, Strangers {
     constructor(Relief relief_) Attempts(relief_) {}
 
     function holders() external view returns (address[] memory) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IAllowanceVault} from "../../../contracts/interfaces/IAllowanceVault.sol";
 import {IBenefitToken} from "../../../contracts/interfaces/IBenefitToken.sol";
 import {IOfficerRegistry} from "../../../contracts/interfaces/IOfficerRegistry.sol";
+import {IVaultAdministration} from "../../../contracts/interfaces/IVaultAdministration.sol";
 import {Attempts} from "./Attempts.sol";
 
 /// @title Freezing, attesting, pausing, officers leaving, and time
@@ -51,7 +51,7 @@ abstract contract Housekeeping is Attempts {
     function _pauseVault(uint8 operations) private {
         bool rested = block.timestamp >= _withdrawalsPausableFrom;
         bool allowed = operations >= 1 && operations <= 7 && (operations & 4 == 0 || rested);
-        bytes memory call = abi.encodeCall(IAllowanceVault.pause, (operations));
+        bytes memory call = abi.encodeCall(IVaultAdministration.pause, (operations));
         if (!_try(relief.GUARDIAN(), address(_vault), call, allowed, "pause")) return;
         if (operations & 1 != 0) _approvalsPaused = true;
         if (operations & 2 != 0) _executionPaused = true;
@@ -71,7 +71,7 @@ abstract contract Housekeeping is Attempts {
             )
         );
         (bytes memory packed, bool quorate) = _governed(relief.vaultDigest(structHash), signers);
-        bytes memory call = abi.encodeCall(IAllowanceVault.unpause, (operations, bytes32(_ids), _deadline(), packed));
+        bytes memory call = abi.encodeCall(IVaultAdministration.unpause, (operations, bytes32(_ids), _deadline(), packed));
         bool allowed = quorate && operations >= 1 && operations <= 7;
         if (!_try(STRANGER, address(_vault), call, allowed, "unpause")) return;
         _spent.push(Spent(address(_vault), call));

@@ -7,6 +7,9 @@ import {IAllowanceVault} from "../../../contracts/interfaces/IAllowanceVault.sol
 import {IBenefitToken} from "../../../contracts/interfaces/IBenefitToken.sol";
 import {IEmergencyLane} from "../../../contracts/interfaces/IEmergencyLane.sol";
 import {IOfficerRegistry} from "../../../contracts/interfaces/IOfficerRegistry.sol";
+import {IVaultAdministration} from "../../../contracts/interfaces/IVaultAdministration.sol";
+import {IVaultRecords} from "../../../contracts/interfaces/IVaultRecords.sol";
+import {IVaultCorrections} from "../../../contracts/interfaces/IVaultCorrections.sol";
 import {Attempts} from "./Attempts.sol";
 
 /// @title People without any role, and what was signed once sent again
@@ -93,16 +96,16 @@ abstract contract Strangers is Attempts {
         target = address(_vault);
         if (which == 16) {
             IAllowanceVault.Tier[] memory tiers = new IAllowanceVault.Tier[](1);
-            tiers[0] = IAllowanceVault.Tier(uint80(amount), 1, 0);
-            call = abi.encodeCall(IAllowanceVault.createProgramme, (2, 0, 0, uint80(amount), 1, tiers, id));
+            tiers[0] = IVaultRecords.Tier(uint80(amount), 1, 0);
+            call = abi.encodeCall(IVaultAdministration.createProgramme, (2, 0, 0, uint80(amount), 1, tiers, id));
         }
-        if (which == 17) call = abi.encodeCall(IAllowanceVault.scheduleBudgetIncrease, (programme, type(uint80).max));
-        if (which == 18) call = abi.encodeCall(IAllowanceVault.applyBudgetIncrease, (programme));
-        if (which == 19) call = abi.encodeCall(IAllowanceVault.decreaseBudget, (programme, uint80(amount)));
-        if (which == 20) call = abi.encodeCall(IAllowanceVault.pause, (uint8(1 + amount % 7)));
-        if (which == 21) call = abi.encodeCall(IAllowanceVault.unpause, (7, id, deadline, bad));
-        if (which == 22) call = abi.encodeCall(IAllowanceVault.cancelBatch, (id, id, deadline, bad));
-        if (which == 23) call = abi.encodeCall(IAllowanceVault.cancelStreams, (id, 0, 1, 0, id, deadline, bad));
+        if (which == 17) call = abi.encodeCall(IVaultAdministration.scheduleBudgetIncrease, (programme, type(uint80).max));
+        if (which == 18) call = abi.encodeCall(IVaultAdministration.applyBudgetIncrease, (programme));
+        if (which == 19) call = abi.encodeCall(IVaultAdministration.decreaseBudget, (programme, uint80(amount)));
+        if (which == 20) call = abi.encodeCall(IVaultAdministration.pause, (uint8(1 + amount % 7)));
+        if (which == 21) call = abi.encodeCall(IVaultAdministration.unpause, (7, id, deadline, bad));
+        if (which == 22) call = abi.encodeCall(IVaultCorrections.cancelBatch, (id, id, deadline, bad));
+        if (which == 23) call = abi.encodeCall(IVaultCorrections.cancelStreams, (id, 0, 1, 0, id, deadline, bad));
         if (which >= 24) target = address(_registry);
         IOfficerRegistry.NewOfficer memory added =
             IOfficerRegistry.NewOfficer(99, 15, 0, 0, 1, abi.encodePacked(STRANGER));

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IAllowanceVault} from "../../../contracts/interfaces/IAllowanceVault.sol";
+import {IVaultCorrections} from "../../../contracts/interfaces/IVaultCorrections.sol";
 import {Attempts} from "./Attempts.sol";
 
 /// @title Streams: withdrawing from one or from a chunk, and cutting some
@@ -14,7 +15,7 @@ abstract contract Streams is Attempts {
         Payout storage payout = _payouts[number][index];
         bool open = _chunkRan[number][index / batch.chunkSize];
         uint256 due = open ? _accrued(batch, payout) - payout.paid : 0;
-        bool allowed = due != 0 && _payable(payout.payee) && block.timestamp >= _withdrawalsPausedUntil;
+        bool allowed = due != 0 && _canPay(payout) && block.timestamp >= _withdrawalsPausedUntil;
         bytes memory call = abi.encodeCall(IAllowanceVault.withdraw, (batch.id, index));
         if (!_try(STRANGER, address(_vault), call, allowed, "withdraw")) return;
         payout.paid += due;
@@ -47,7 +48,7 @@ abstract contract Streams is Attempts {
             for (uint256 i = first; i < end; ++i) {
                 Payout storage payout = _payouts[number][i];
                 if (_accrued(batch, payout) == payout.paid) continue;
-                if (_payable(payout.payee)) anyPaid = true;
+                if (_canPay(payout)) anyPaid = true;
                 else anySkipped = true;
             }
         }
@@ -58,7 +59,7 @@ abstract contract Streams is Attempts {
         _rangeWentTo[number][chunk] = _stepOf(batch);
         for (uint256 i = first; i < end; ++i) {
             Payout storage payout = _payouts[number][i];
-            if (!_payable(payout.payee)) continue;
+            if (!_canPay(payout)) continue;
             uint256 due = _accrued(batch, payout) - payout.paid;
             payout.paid += due;
             _bookMint(payout.payee, due);
@@ -89,7 +90,7 @@ abstract contract Streams is Attempts {
         (uint256 returned, bool fits) = _lostByCutting(number, chunk, mask);
         bool allowed = quorate && fits && returned != 0;
         bytes memory call = abi.encodeCall(
-            IAllowanceVault.cancelStreams, (batch.id, chunk, mask, 0, bytes32(_ids), _deadline(), packed)
+            IVaultCorrections.cancelStreams, (batch.id, chunk, mask, 0, bytes32(_ids), _deadline(), packed)
         );
         if (!_try(STRANGER, address(_vault), call, allowed, "cancelStreams")) return;
         _returnedToBudget += returned;
@@ -119,7 +120,7 @@ abstract contract Streams is Attempts {
         for (uint256 i = first; i < end; ++i) {
             if ((mask >> (i - first)) & 1 == 0) continue;
             Payout storage payout = _payouts[number][i];
-            if (payout.cut) fits = false;
+            if (payout.cut || payout.expired) fits = false;
             returned += payout.amount - _vested(payout.amount, _elapsed(batch), batch.duration);
         }
     }

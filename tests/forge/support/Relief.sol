@@ -5,8 +5,10 @@ import {IAccessManager} from "@openzeppelin/contracts/access/manager/IAccessMana
 
 import {IAllowanceVault} from "../../../contracts/interfaces/IAllowanceVault.sol";
 import {IBenefitToken} from "../../../contracts/interfaces/IBenefitToken.sol";
-import {IOfficerRegistry} from "../../../contracts/interfaces/IOfficerRegistry.sol";
 import {IEmergencyLane} from "../../../contracts/interfaces/IEmergencyLane.sol";
+import {IOfficerRegistry} from "../../../contracts/interfaces/IOfficerRegistry.sol";
+import {IVaultAdministration} from "../../../contracts/interfaces/IVaultAdministration.sol";
+import {IVaultRecords} from "../../../contracts/interfaces/IVaultRecords.sol";
 import {Cheats} from "../Vm.sol";
 
 /// @title The contracts deployed as scripts/deploy.py does it, and officers who can sign
@@ -72,19 +74,19 @@ contract Relief is Cheats {
         vm.assertEq(address(vault), vaultAddress);
         vm.assertEq(address(lane), laneAddress);
 
-        _grant(1, GUARDIAN, address(vault), IAllowanceVault.pause.selector);
+        _grant(1, GUARDIAN, address(vault), IVaultAdministration.pause.selector);
         _grant(1, GUARDIAN, address(token), IBenefitToken.pauseTransfers.selector);
         _grant(1, GUARDIAN, address(lane), IEmergencyLane.pause.selector);
         _grant(2, FREEZER, address(token), IBenefitToken.freeze.selector);
         _grant(2, FREEZER, address(token), IBenefitToken.unfreeze.selector);
         _grant(3, ATTESTOR, address(token), IBenefitToken.attestReserve.selector);
-        _grant(5, PLANNER, address(vault), IAllowanceVault.createProgramme.selector);
+        _grant(5, PLANNER, address(vault), IVaultAdministration.createProgramme.selector);
         manager.grantRole(0, address(registry), 0);
         manager.renounceRole(0, address(this));
 
         IAllowanceVault.Tier[] memory tiers = new IAllowanceVault.Tier[](2);
-        tiers[0] = IAllowanceVault.Tier(FIRST_TIER, 1, 0);
-        tiers[1] = IAllowanceVault.Tier(WIDE_TIER, 2, CHALLENGE_DELAY);
+        tiers[0] = IVaultRecords.Tier(FIRST_TIER, 1, 0);
+        tiers[1] = IVaultRecords.Tier(WIDE_TIER, 2, CHALLENGE_DELAY);
         vm.prank(PLANNER);
         vault.createProgramme(PROGRAMME, 0, 0, BUDGET, type(uint64).max, tiers, bytes32(0));
         vm.warp(block.timestamp + 3 days);
