@@ -82,6 +82,7 @@ def test_as_a_module_of_its_own_it_prints_one_json_document(scenario: Scenario) 
     hashes = {
         name: contract["runtime_code_hash"]
         for name, contract in scenario.deployed.content["contracts"].items()
+        if not name.endswith("_verifier")  # not the vault's, but the registry's to accept or not
     }
     assert report["code_hashes"] == hashes
 

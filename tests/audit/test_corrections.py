@@ -55,7 +55,7 @@ def corrected(
 @pytest.fixture(scope="module")
 def events(corrected: Scenario) -> Iterator[Replayed]:
     with Node(corrected.deployed.node.rpc_url) as node:
-        yield replayed_once(node, corrected)
+        yield replayed_once(node, corrected.deployed)
 
 
 def test_chain_database_ledger_and_manifests_agree(corrected: Scenario) -> None:
