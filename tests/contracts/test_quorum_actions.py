@@ -61,6 +61,19 @@ def _stream_cancellation(relief):
     return Action(relief.vault, send, "StreamCancellation", message, arguments, REVIEWERS)
 
 
+def _wallet_change(relief):
+    old, new = relief.payees(2)
+    batch = relief.open_streams([(old, 10)])
+    message = {"batchId": batch.id, "index": 0, "from": old, "to": new}
+    send = relief.vault.changeWallet
+    arguments = tuple(message.values())
+    return Action(relief.vault, send, "WalletChange", message, arguments, REVIEWERS)
+
+
+def _sunset(relief):
+    return Action(relief.vault, relief.vault.beginSunset, "Sunset", {}, ())
+
+
 def _unpause(relief):
     return Action(relief.vault, relief.vault.unpause, "Unpause", {"operations": 1}, (1,))
 
@@ -157,6 +170,8 @@ def _unpause_grants(relief):
 ACTIONS = [
     _batch_cancellation,
     _stream_cancellation,
+    _wallet_change,
+    _sunset,
     _unpause,
     _unpause_transfers,
     _cap_increase,
