@@ -372,6 +372,8 @@ def test_a_worker_that_runs_out_of_time_says_what_is_left(ready: Cli) -> None:
         pytest.raises(TimeoutError) as late,
     ):
         worker.run_until_idle(0)
-    assert str(late.value) == (
-        "still at work after 0 seconds: the last round still found something to do"
+    # Which of the two, the node decides: it mines a moment after it answers.
+    assert str(late.value) in (
+        "still at work after 0 seconds: the last round still found something to do",
+        "still at work after 0 seconds: 1 transaction is due or not mined yet",
     )

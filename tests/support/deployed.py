@@ -573,8 +573,8 @@ def selector(key: str, function: str) -> bytes:
 
 
 def contract_address(deployer: str, nonce: int) -> str:
-    """Address of the contract that `deployer` creates with `nonce` (nonces below 128)."""
-    assert nonce < 0x80, "RLP of a small nonce only"
-    encoded_nonce = bytes([nonce]) if nonce else b"\x80"
+    """Address of the contract that `deployer` creates with `nonce`."""
+    number = nonce.to_bytes((nonce.bit_length() + 7) // 8, "big")
+    encoded_nonce = number if 0 < nonce < 0x80 else bytes([0x80 + len(number)]) + number
     body = b"\x94" + bytes.fromhex(deployer[2:]) + encoded_nonce
     return str(to_checksum_address(keccak(bytes([0xC0 + len(body)]) + body)[12:]))
