@@ -9,7 +9,8 @@ import {IBenefitToken} from "./interfaces/IBenefitToken.sol";
 import {IOfficerRegistry} from "./interfaces/IOfficerRegistry.sol";
 
 /// @title Benefit stablecoin
-/// @dev Storage: bit 255 of a balance word is the freeze flag; supply, committed, cap and the pause share one slot.
+/// @dev Storage: bit 255 of a balance word is the freeze flag. What is outstanding, supply and commitments together, is kept
+/// as one number, since a mint leaves it as it is: a mint writes its minter's word and the payees' balances, nothing else.
 contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
     uint16 private constant GOVERNOR = 8;
     uint256 private constant FROZEN_BIT = 1 << 255;
@@ -49,10 +50,10 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
     /// @inheritdoc IBenefitToken
     uint8 public constant decimals = 6;
 
-    /// @dev All four in one slot.
+    /// @dev All four in one slot: supply and commitments together, all redemptions ever, the cap on the first.
     struct Totals {
-        uint80 supply;
-        uint80 committed;
+        uint80 outstanding;
+        uint80 redeemed;
         uint80 cap;
         bool transfersPaused;
     }
@@ -74,7 +75,6 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
 
     Totals private _totals;
     Attestation private _attestation;
-    uint80 private _redeemedTotal;
     /// @dev Balance in the low bits, the freeze flag in bit 255; balances fit uint80.
     mapping(address account => uint256) private _balances;
     /// @inheritdoc IBenefitToken
@@ -84,6 +84,8 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
     /// @inheritdoc IBenefitToken
     mapping(address authorizer => mapping(bytes32 nonce => bool)) public authorizationState;
     mapping(address account => Minter) private _minters;
+    /// @dev Who is or was a minter, each once; none leaves, for what it committed counts on.
+    address[] private _everMinters;
     mapping(address account => PendingMinter) private _pendingMinters;
     PendingCap private _pendingCap;
 
@@ -107,17 +109,15 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
         _registry = registry;
         emergencyLane = lane;
         _totals.cap = cap_;
-        _minters[vault] = Minter(cap_, 0, 0, true);
-        emit MinterActivated(vault, cap_);
-        _minters[lane] = Minter(laneCap, 0, 0, true);
-        emit MinterActivated(lane, laneCap);
+        _activate(vault, cap_);
+        _activate(lane, laneCap);
     }
 
     // ------------------------------------------------------------------------------------------------- ERC-20
 
     /// @inheritdoc IBenefitToken
     function totalSupply() external view returns (uint256) {
-        return _totals.supply;
+        return _totals.outstanding - committed();
     }
 
     /// @inheritdoc IBenefitToken
@@ -288,16 +288,18 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
     }
 
     function _redeem(address from, uint256 amount, bytes32 paymentReference) private {
-        require(!_totals.transfersPaused, TransfersArePaused());
+        Totals memory totals = _totals;
+        require(!totals.transfersPaused, TransfersArePaused());
         require(amount != 0, ZeroAmount());
         _debit(from, amount);
         // A balance covered it, so it fits uint80 and is within the supply.
         unchecked {
-            _totals.supply -= uint80(amount);
+            totals.outstanding -= uint80(amount);
         }
-        _redeemedTotal += uint80(amount);
+        totals.redeemed += uint80(amount);
+        _totals = totals;
         emit Transfer(from, address(0), amount);
-        emit Redeemed(from, amount, paymentReference, _redeemedTotal);
+        emit Redeemed(from, amount, paymentReference, totals.redeemed);
     }
 
     // --------------------------------------------------------------------------------------------------- minters
@@ -311,8 +313,8 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
         require(own <= self.cap, MinterCapExceeded(msg.sender, own, self.cap));
 
         Totals storage totals = _totals;
-        uint256 all = uint256(totals.supply) + totals.committed + amount;
-        require(all <= totals.cap, CapExceeded(all, totals.cap));
+        uint256 outstanding = uint256(totals.outstanding) + amount;
+        require(outstanding <= totals.cap, CapExceeded(outstanding, totals.cap));
         uint256 asOf = _attestation.asOf;
         // A disaster does not wait for the attestor: the lane goes on, within its caps and the reserve last attested.
         require(
@@ -320,26 +322,26 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
             ReserveStale(asOf, RESERVE_MAX_AGE)
         );
         uint256 inForce = reserve();
-        require(all <= inForce, ReserveExceeded(all, inForce));
+        require(outstanding <= inForce, ReserveExceeded(outstanding, inForce));
 
         // Within the caps just checked, which fit uint80.
         unchecked {
             self.committed += uint80(amount);
-            totals.committed += uint80(amount);
         }
-        emit Committed(msg.sender, amount, totals.committed);
+        totals.outstanding = uint80(outstanding);
+        emit Committed(msg.sender, amount, outstanding);
     }
 
     /// @inheritdoc IBenefitToken
     function release(uint256 amount) external {
         Minter storage self = _minters[msg.sender];
         require(amount <= self.committed, CommitmentExceeded(amount, self.committed));
-        // A minter's commitments are part of the total.
+        // A minter's commitments are part of what is outstanding.
         unchecked {
             self.committed -= uint80(amount);
-            _totals.committed -= uint80(amount);
+            _totals.outstanding -= uint80(amount);
         }
-        emit Released(msg.sender, amount, _totals.committed);
+        emit Released(msg.sender, amount, _totals.outstanding);
     }
 
     /// @inheritdoc IBenefitToken
@@ -349,7 +351,7 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
     {
         require(entries.length % 28 == 0 && entries.length <= 28 * 512, MalformedEntries(entries.length));
         (skippedLow, skippedHigh, minted, skipped) = _credit(entries, entryCap);
-        _turnIntoSupply(minted);
+        _mintCommitted(minted);
     }
 
     /// @inheritdoc IBenefitToken
@@ -357,7 +359,7 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
         uint256 held = _balances[payee];
         reason = _unpayableReason(payee, msg.sender, held);
         if (reason != 0) return reason;
-        _turnIntoSupply(amount);
+        _mintCommitted(amount);
         // Balances sum to the supply, which fits uint80.
         unchecked {
             _balances[payee] = held + amount;
@@ -365,17 +367,16 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
         emit Transfer(address(0), payee, amount);
     }
 
-    /// @dev Moves `minted` from the caller's and all commitments to what it minted and to the supply.
-    function _turnIntoSupply(uint256 minted) private {
+    /// @dev Moves `minted` from what the caller committed to what it minted, and so into the supply: the supply is what is
+    /// outstanding and not committed.
+    function _mintCommitted(uint256 minted) private {
         Minter storage self = _minters[msg.sender];
         uint256 own = self.committed;
         require(minted <= own, CommitmentExceeded(minted, own));
-        // Each pair of numbers stands in one word (Minter: committed from bit 80, minted from 160; Totals: supply from 0,
-        // committed from 80) and is written once, not a number at a time. `minted` is within this minter's commitment,
-        // so within the total; each sum of a pair stays and fits uint80, so nothing carries over.
+        // Both stand in one word, committed from bit 80, minted from 160, and are written once, not one after the other.
+        // Together they stay what they were, within the minter's cap, so nothing carries over.
         assembly ("memory-safe") {
             sstore(self.slot, add(sub(sload(self.slot), shl(80, minted)), shl(160, minted)))
-            sstore(_totals.slot, add(sub(sload(_totals.slot), shl(80, minted)), minted))
         }
     }
 
@@ -442,8 +443,11 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
     // ----------------------------------------------------------------------------------------------- state to read
 
     /// @inheritdoc IBenefitToken
-    function committed() external view returns (uint256) {
-        return _totals.committed;
+    function committed() public view returns (uint256 all) {
+        uint256 count = _everMinters.length;
+        for (uint256 i; i < count; ++i) {
+            all += _minters[_everMinters[i]].committed;
+        }
     }
 
     /// @inheritdoc IBenefitToken
@@ -479,12 +483,12 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
 
     /// @inheritdoc IBenefitToken
     function redeemedTotal() external view returns (uint256) {
-        return _redeemedTotal;
+        return _totals.redeemed;
     }
 
     /// @inheritdoc IBenefitToken
     function reserve() public view returns (uint256) {
-        uint256 notIncluded = _redeemedTotal - _attestation.redemptionsIncluded;
+        uint256 notIncluded = _totals.redeemed - _attestation.redemptionsIncluded;
         uint256 attested = _attestation.amount;
         return attested > notIncluded ? attested - notIncluded : 0;
     }
@@ -505,8 +509,8 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
         require(asOf > previous.asOf, AttestationNotNewer(asOf, previous.asOf));
         require(asOf <= block.timestamp, AttestationInFuture(asOf));
         require(
-            redemptionsIncluded >= previous.redemptionsIncluded && redemptionsIncluded <= _redeemedTotal,
-            RedemptionsOutOfRange(redemptionsIncluded, previous.redemptionsIncluded, _redeemedTotal)
+            redemptionsIncluded >= previous.redemptionsIncluded && redemptionsIncluded <= _totals.redeemed,
+            RedemptionsOutOfRange(redemptionsIncluded, previous.redemptionsIncluded, _totals.redeemed)
         );
         _attestation = Attestation(amount, redemptionsIncluded, asOf);
         emit ReserveAttested(amount, redemptionsIncluded, asOf, documentHash);
@@ -595,10 +599,17 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
         PendingMinter memory pending = _pendingMinters[account];
         require(pending.activeFrom != 0 && block.timestamp >= pending.activeFrom, MinterNotDue(account, pending.activeFrom));
         delete _pendingMinters[account];
+        _activate(account, pending.cap);
+    }
+
+    /// @dev Makes `account` a minter, or gives one that is active a higher cap.
+    function _activate(address account, uint80 minterCap) private {
         Minter storage activated = _minters[account];
-        activated.cap = pending.cap;
+        // A minter's cap is never zero.
+        if (activated.cap == 0) _everMinters.push(account);
+        activated.cap = minterCap;
         activated.active = true;
-        emit MinterActivated(account, pending.cap);
+        emit MinterActivated(account, minterCap);
     }
 
     /// @inheritdoc IBenefitToken

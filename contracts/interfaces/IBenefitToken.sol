@@ -33,9 +33,10 @@ interface IBenefitToken {
     /// @notice ERC-3009.
     event AuthorizationCanceled(address indexed authorizer, bytes32 indexed nonce);
 
-    /// @param committed All that is committed now.
-    event Committed(address indexed minter, uint256 amount, uint256 committed);
-    event Released(address indexed minter, uint256 amount, uint256 committed);
+    /// @param outstanding Supply and all commitments now: what cap and reserve must carry.
+    event Committed(address indexed minter, uint256 amount, uint256 outstanding);
+    /// @param outstanding Supply and all commitments now.
+    event Released(address indexed minter, uint256 amount, uint256 outstanding);
     /// @param paymentReference What the payer of the fiat side matches its bank payment to.
     /// @param redeemedTotal All redemptions ever, this one included.
     event Redeemed(address indexed from, uint256 amount, bytes32 indexed paymentReference, uint256 redeemedTotal);
@@ -185,6 +186,7 @@ interface IBenefitToken {
     /// itself; 4 frozen.
     function unpayableReason(address account, address minter) external view returns (uint8);
 
+    /// @notice All that minters have committed and not yet minted or released.
     function committed() external view returns (uint256);
     function cap() external view returns (uint256);
     /// @notice A planned higher cap and when it may be applied; zeros if there is none.

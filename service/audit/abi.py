@@ -90,8 +90,8 @@ event Transfer(address indexed from, address indexed to, uint256 value);
 event Approval(address indexed owner, address indexed spender, uint256 value);
 event AuthorizationUsed(address indexed authorizer, bytes32 indexed nonce);
 event AuthorizationCanceled(address indexed authorizer, bytes32 indexed nonce);
-event Committed(address indexed minter, uint256 amount, uint256 committed);
-event Released(address indexed minter, uint256 amount, uint256 committed);
+event Committed(address indexed minter, uint256 amount, uint256 outstanding);
+event Released(address indexed minter, uint256 amount, uint256 outstanding);
 event Redeemed(address indexed from, uint256 amount, bytes32 indexed paymentReference, uint256
     redeemedTotal);
 event ReserveAttested(uint256 amount, uint256 redemptionsIncluded, uint256 asOf, bytes32

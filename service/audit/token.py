@@ -199,15 +199,7 @@ class TokenReplay:
             if minter.committed + minter.minted > minter.cap:
                 self._limit(event, Code.CAP_EXCEEDED, minter.cap, "the minter's cap")
         token.committed += amount
-        if token.committed != args["committed"]:
-            self.findings.error(
-                Code.COMMITMENT_MISMATCH,
-                "the sum of all commitments is not what the token says",
-                _place(event),
-                expected=token.committed,
-                found=args["committed"],
-            )
-        outstanding = token.supply + token.committed
+        outstanding = self._announced(event)
         if outstanding > token.cap:
             self._limit(event, Code.CAP_EXCEEDED, token.cap, "the token's cap")
         if outstanding > token.reserve:
@@ -228,16 +220,23 @@ class TokenReplay:
         minter = token.minters.get(args["minter"])
         if minter is not None:
             minter.committed -= args["amount"]
-        if token.committed != args["committed"] or token.committed < 0:
-            self.findings.error(
-                Code.COMMITMENT_MISMATCH,
-                "the sum of all commitments is not what the token says",
-                _place(event),
-                expected=token.committed,
-                found=args["committed"],
-            )
+        self._announced(event)
         if args["minter"] == self.vault:
             self.releases.append(args["amount"])
+
+    def _announced(self, event: Event) -> int:
+        """Return supply and commitments together, which is what the event must say."""
+        token, found = self.state.token, event.args["outstanding"]
+        outstanding = token.supply + token.committed
+        if outstanding != found or token.committed < 0:
+            self.findings.error(
+                Code.COMMITMENT_MISMATCH,
+                "supply and commitments are together not what the token says",
+                _place(event),
+                expected=outstanding,
+                found=found,
+            )
+        return outstanding
 
     def _limit(self, event: Event, code: Code, limit: int, name: str) -> None:
         token = self.state.token

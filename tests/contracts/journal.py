@@ -115,11 +115,11 @@ class _Reader:
 
     def on_Committed(self, event: Any) -> None:  # noqa: N802
         self.journal.announced += event["amount"]
-        assert event["committed"] == self.journal.announced
+        assert event["outstanding"] == self.journal.supply + self.journal.announced
 
     def on_Released(self, event: Any) -> None:  # noqa: N802
         self.journal.announced -= event["amount"]
-        assert event["committed"] == self.journal.announced
+        assert event["outstanding"] == self.journal.supply + self.journal.announced
 
     # ---- vault -------------------------------------------------------------------------------
 

@@ -42,7 +42,7 @@ REACH = {
     "mint_fresh": 24_900,
     "mint_existing": 7_800,
     "stream_open": 7_300,
-    "withdraw_self_opened": 65_000,
+    "withdraw_self_existing": 65_000,
     "withdraw_relayed_fresh": 24_800,
     "withdraw_relayed_existing_first": 7_600,
     "withdraw_relayed_existing": 7_600,

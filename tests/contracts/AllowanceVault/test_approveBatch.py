@@ -36,7 +36,7 @@ def test_an_approval_is_stored_announced_and_its_total_committed(relief, vault, 
         }
     ]
     assert emitted(transaction, "Committed") == [
-        {"minter": vault.address, "amount": 7 * TOKENS, "committed": 7 * TOKENS}
+        {"minter": vault.address, "amount": 7 * TOKENS, "outstanding": 7 * TOKENS}
     ]
     assert vault.seq() == seq + 1
     assert vault.batch(batch.id) == (

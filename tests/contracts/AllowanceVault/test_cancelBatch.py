@@ -32,7 +32,7 @@ def test_the_rest_returns_to_the_budget_and_is_announced(relief, vault, token, b
         }
     ]
     assert emitted(transaction, "Released") == [
-        {"minter": vault.address, "amount": 50, "committed": 0}
+        {"minter": vault.address, "amount": 50, "outstanding": 10}
     ]
     stored = vault.batch(batch.id)
     assert (stored[2], stored[-1]) == (2, 0)

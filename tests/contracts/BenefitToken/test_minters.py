@@ -174,16 +174,30 @@ def test_a_commitment_is_counted_and_announced(relief, token, minter):
     relief.approve(relief.batch([(relief.payees(1)[0], 50)]))
     transaction = token.commit(400, {"from": minter})
     assert emitted(transaction, "Committed") == [
-        {"minter": minter.address, "amount": 400, "committed": 450}
+        {"minter": minter.address, "amount": 400, "outstanding": 450}
     ]
     assert token.minter(minter) == (CAP, 400, 0, True)
+
+
+def test_commitments_of_a_minter_whose_cap_rose_or_who_was_removed_count_once(
+    relief, token, minter, bob, schedule, remove
+):
+    relief.approve(relief.batch([(relief.payees(1)[0], 50)]))
+    token.commit(400, {"from": minter})
+    schedule(2 * CAP, minter)
+    advance(14 * DAY)
+    token.activateMinter(minter, {"from": relief.anyone})
+    assert (token.totalSupply(), token.committed()) == (0, 450)
+    remove(minter)
+    token.mintEntry(bob, 30, {"from": minter})
+    assert (token.totalSupply(), token.committed()) == (30, 420)
 
 
 def test_a_release_is_counted_and_announced(token, minter):
     token.commit(400, {"from": minter})
     transaction = token.release(150, {"from": minter})
     assert emitted(transaction, "Released") == [
-        {"minter": minter.address, "amount": 150, "committed": 250}
+        {"minter": minter.address, "amount": 150, "outstanding": 250}
     ]
     assert token.minter(minter) == (CAP, 250, 0, True)
 
