@@ -308,7 +308,7 @@ def upgrade() -> None:
             "contract IN ('vault', 'registry', 'token')", name=op.f("ck_quorum_actions_contract")
         ),
         sa.CheckConstraint(
-            "kind IN ('batch_cancellation', 'cap_increase', 'manager_call', 'minter_addition', 'minter_removal', 'officer_addition', 'officer_removal', 'signer_addition', 'signer_removal', 'stream_cancellation', 'token_unpause', 'vault_unpause', 'verifier_addition', 'verifier_removal')",
+            "kind IN ('batch_cancellation', 'batch_hold', 'cap_increase', 'entry_hold', 'manager_call', 'minter_addition', 'minter_removal', 'officer_addition', 'officer_removal', 'signer_addition', 'signer_removal', 'stream_cancellation', 'sunset', 'token_unpause', 'vault_unpause', 'verifier_addition', 'verifier_removal', 'wallet_change')",
             name=op.f("ck_quorum_actions_kind"),
         ),
         sa.CheckConstraint(

@@ -1,4 +1,4 @@
-"""Officers' signatures over batches and quorum actions, with what only the chain can say."""
+"""Officers' signatures over batches and actions, with what only the chain can say."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from service.approvals.actions import (
     ActionStatus,
     action_typed_data,
     create_action,
+    officers_needed,
     signed_by,
     submit_action_signature,
 )
@@ -168,7 +169,7 @@ def signature_view(row: ApprovalSignature | QuorumSignature) -> dict[str, Any]:
     }
 
 
-# ---- Quorum actions ----------------------------------------------------------------------------
+# ---- Actions -----------------------------------------------------------------------------------
 
 
 def quorum(app: Application) -> int:
@@ -283,7 +284,8 @@ def action_status_view(app: Application, session: Session, action: QuorumAction)
     ChainUnavailable
         When the node does not answer.
     """
-    return action_view(session, action, now=app.chain_clock.now()) | {"quorum": quorum(app)}
+    needed = officers_needed(action.kind, quorum(app))
+    return action_view(session, action, now=app.chain_clock.now()) | {"quorum": needed}
 
 
 def officer_view(officer: Officer, signers: Sequence[OfficerSigner]) -> dict[str, Any]:

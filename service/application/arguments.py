@@ -52,7 +52,9 @@ def arguments_view(arguments: Mapping[str, Any]) -> dict[str, Any]:
         elif name == "maskLow":
             shown["streams"] = _streams(int(value), int(arguments["maskHigh"]))
         elif name not in ("regionDigits", "maskHigh", "signerType"):
-            ours = _NAMES.get(name) or _CAPITAL.sub("_", name).lower()
+            # With who is paid stands beside it, "from" is no holder but a wallet left or paying.
+            ours = None if name == "from" and "to" in arguments else _NAMES.get(name)
+            ours = ours or _CAPITAL.sub("_", name).lower()
             shown[ours] = _READ[name](value) if name in _READ else value
     return shown
 
@@ -70,6 +72,7 @@ def _streams(low: int, high: int) -> list[int]:
 
 _READ: dict[str, Callable[[Any], Any]] = {
     "chunkIndex": int,
+    "index": int,
     "roles": role_names,
     "signer": signer_text,
     "tiers_": lambda tiers: [arguments_view(tier) for tier in tiers],

@@ -1,4 +1,4 @@
-"""Quorum actions: everything but a batch's approval that several officers must sign.
+"""Actions: everything but a batch's approval that officers must sign, a quorum of them or one.
 
 Each has its own type, an action id used once for ever, and a deadline. Nothing here commits.
 """
@@ -16,6 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.approvals import officers
+from service.approvals.corrections import OF_A_BATCH, check_correction
 from service.approvals.domain import ContractKey, SigningDomain
 from service.approvals.models import (
     ActionKind,
@@ -28,20 +29,22 @@ from service.approvals.models import (
 from service.approvals.officers import SignedWith, signer_text
 from service.approvals.signatures import pack_signatures
 from service.approvals.states import ActionState, move_action
-from service.approvals.typed_data import TYPES, digest_of, make_typed_data
+from service.approvals.typed_data import TYPES, digest_of, make_typed_data, member_names
 from service.clock import SYSTEM_CLOCK, Clock
 from service.db import lock
 from service.errors import AlreadyExists, Conflict, IntegrityError, InvalidInput, NotFound
 from service.payouts import journal
 from service.payouts.directory import region_of
 from service.payouts.paging import Page, check_limit
-from service.payouts.queries import get_batch
-from service.payouts.states import BatchState
 from service.regions import WHOLE_COUNTRY, known_on
 
 PRIMARY_TYPES: dict[ActionKind, str] = {
     ActionKind.BATCH_CANCELLATION: "BatchCancellation",
     ActionKind.STREAM_CANCELLATION: "StreamCancellation",
+    ActionKind.BATCH_HOLD: "BatchHold",
+    ActionKind.ENTRY_HOLD: "EntryHold",
+    ActionKind.WALLET_CHANGE: "WalletChange",
+    ActionKind.SUNSET: "Sunset",
     ActionKind.VAULT_UNPAUSE: "Unpause",
     ActionKind.OFFICER_ADDITION: "OfficerAddition",
     ActionKind.OFFICER_REMOVAL: "OfficerRemoval",
@@ -56,26 +59,33 @@ PRIMARY_TYPES: dict[ActionKind, str] = {
     ActionKind.MINTER_REMOVAL: "MinterRemoval",
 }
 
-_OF_A_BATCH = (ActionKind.BATCH_CANCELLATION, ActionKind.STREAM_CANCELLATION)
+ONE_OFFICER = frozenset({ActionKind.BATCH_HOLD, ActionKind.ENTRY_HOLD})
+"""One officer signs these, and no more than one (``OfficerRegistry.requireOne``)."""
+
 _MAX_UINT40 = 2**40 - 1
 _CURSOR = re.compile(r"0x[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
 class ActionStatus:
-    """How far a quorum action has come.
+    """How far an action has come.
 
     Attributes
     ----------
     officers
         Numbers of the officers who signed and are in force, ascending.
     quorum
-        How many are needed.
+        How many are needed: the registry's quorum, or one.
     """
 
     action: QuorumAction
     officers: tuple[int, ...]
     quorum: int
+
+
+def officers_needed(kind: ActionKind | str, quorum: int) -> int:
+    """Return how many officers must sign an action, where the registry's quorum is so many."""
+    return 1 if kind in ONE_OFFICER else quorum
 
 
 def create_action(
@@ -94,7 +104,7 @@ def create_action(
     Parameters
     ----------
     message
-        Members of its type without ``actionId`` and ``deadline``: for example ``{"batchId": …}``,
+        Members of its type without those of ``actionId`` and ``deadline``: ``{"batchId": …}``,
         or ``{"batchId", "chunkIndex", "maskLow", "maskHigh"}``
         (:func:`service.payouts.streams.cancellation_masks`).
     deadline_unix_s
@@ -106,11 +116,11 @@ def create_action(
         When the message does not fit the type, the deadline is not in the future, or there is no
         reason.
     NotFound
-        When it names a batch that is none.
+        When it names a batch or payout that is none.
     AlreadyExists
         When an officer's number, or a signer, is or was one.
     Conflict
-        When the batch is not on chain, or has no streams to cancel.
+        As :func:`service.approvals.corrections.check_correction`.
     """
     why = journal.required_reason(reason)
     now = clock.now()
@@ -119,24 +129,18 @@ def create_action(
     action_id = "0x" + secrets.token_hex(32)
     primary_type = PRIMARY_TYPES[kind]
     contract: ContractKey = TYPES[primary_type][0]
+    ours = {"actionId": action_id, "deadline": deadline_unix_s}
+    members = {name: ours[name] for name in member_names(primary_type) if name in ours}
     try:
-        data = make_typed_data(
-            domain,
-            primary_type,
-            {**message, "actionId": action_id, "deadline": deadline_unix_s},
-        )
+        data = make_typed_data(domain, primary_type, {**message, **members})
         digest = digest_of(data)
     except (ValueError, TypeError, AttributeError) as error:
         raise InvalidInput(f"the message does not fit {primary_type}: {error}") from None
     if kind in (ActionKind.OFFICER_ADDITION, ActionKind.SIGNER_ADDITION):
         _check_addition(session, kind, data["message"], now)
     role, region_code, region_digits = Role.GOVERNOR, 0, 0
-    if kind in _OF_A_BATCH:
-        batch = get_batch(session, data["message"]["batchId"])
-        if batch.state not in (BatchState.ONCHAIN, BatchState.DONE):
-            raise Conflict(f"batch {batch.id} is {batch.state}, not on chain")
-        if kind is ActionKind.STREAM_CANCELLATION and batch.kind != "stream":
-            raise Conflict(f"batch {batch.id} has no streams")
+    if kind in OF_A_BATCH:
+        batch = check_correction(session, kind, data["message"], now)
         role, region_code, region_digits = Role.REVIEWER, batch.region_code, batch.region_digits
     action = QuorumAction(
         id=action_id,
@@ -190,7 +194,7 @@ def get_action(session: Session, action_id: str) -> QuorumAction:
     """
     found = session.get(QuorumAction, action_id.lower())
     if found is None:
-        raise NotFound(f"there is no quorum action {action_id}")
+        raise NotFound(f"there is no action {action_id}")
     return found
 
 
@@ -249,7 +253,7 @@ def submit_action_signature(
     actor: str | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> ActionStatus:
-    """Record an officer's signature over an action; with a quorum of them it is ready to send.
+    """Record an officer's signature over an action; with enough of them it is ready to send.
 
     Parameters
     ----------
@@ -263,7 +267,7 @@ def submit_action_signature(
     NotFound
         When there is no such action.
     Conflict
-        When it was sent, is done, or its deadline has passed.
+        When it was sent, is done, its deadline has passed, or the one officer needed has signed.
     InvalidSignature
         When the signature is not canonical, or not an officer's over this action.
     PermissionDenied
@@ -279,6 +283,9 @@ def submit_action_signature(
         raise Conflict(f"action {action.id} is {action.state}: no more signatures")
     if action.deadline_unix_s < now.timestamp():
         raise Conflict(f"the deadline of action {action.id} has passed")
+    needed = officers_needed(action.kind, quorum)
+    if needed == 1 and (before := signed_by(session, action, now)):
+        raise Conflict(f"officer {before[0]} signed action {action.id}: one officer is enough")
     digest = digest_of(action_typed_data(session, action.id, domain))
     signed = officers.identify(
         session, digest, signature, signed_with=signed_with, officer_id=officer_id, now=now
@@ -303,7 +310,7 @@ def submit_action_signature(
     _record(session, action, "sign_action", named, clock, reason=reason)
     session.flush()
     status = action_status(session, action.id, quorum=quorum, clock=clock)
-    if action.state == ActionState.COLLECTING and len(status.officers) >= quorum:
+    if action.state == ActionState.COLLECTING and len(status.officers) >= needed:
         action.state = move_action(action.state, ActionState.READY).value
         session.flush()
     return status
@@ -312,7 +319,7 @@ def submit_action_signature(
 def action_status(
     session: Session, action_id: str, *, quorum: int, clock: Clock = SYSTEM_CLOCK
 ) -> ActionStatus:
-    """Return how far an action has come.
+    """Return how far an action has come, where the registry's quorum is so many.
 
     Raises
     ------
@@ -320,7 +327,8 @@ def action_status(
         When there is no such action.
     """
     action = get_action(session, action_id)
-    return ActionStatus(action, tuple(signed_by(session, action, clock.now())), quorum)
+    signed = tuple(signed_by(session, action, clock.now()))
+    return ActionStatus(action, signed, officers_needed(action.kind, quorum))
 
 
 def signed_by(session: Session, action: QuorumAction, now: datetime) -> list[int]:

@@ -1,4 +1,4 @@
-"""Tables of officers and signers (a mirror of the registry), signatures and quorum actions.
+"""Tables of officers and signers (a mirror of the registry), signatures and actions.
 
 ``signer`` and ``signature`` are ``0x`` and lower-case hexadecimal of the bytes the contract gets.
 """
@@ -31,10 +31,14 @@ class Role(IntFlag):
 
 
 class ActionKind(StrEnum):
-    """What a quorum action does."""
+    """What an action does."""
 
     BATCH_CANCELLATION = "batch_cancellation"
     STREAM_CANCELLATION = "stream_cancellation"
+    BATCH_HOLD = "batch_hold"
+    ENTRY_HOLD = "entry_hold"
+    WALLET_CHANGE = "wallet_change"
+    SUNSET = "sunset"
     VAULT_UNPAUSE = "vault_unpause"
     OFFICER_ADDITION = "officer_addition"
     OFFICER_REMOVAL = "officer_removal"
@@ -108,8 +112,9 @@ class ApprovalSignature(Base):
 
 
 class QuorumAction(Base):
-    """Something a quorum of officers asks of a contract, other than approving a batch.
+    """Something officers ask of a contract, other than approving a batch.
 
+    A quorum of them, or one where that is enough (``service.approvals.actions.ONE_OFFICER``).
     ``id`` is the action id (0x and 64 hexadecimal digits), used once for ever; ``message`` is the
     typed data's message, ``digest`` what is signed. With ``region_digits`` 0 any officer's region
     will do.

@@ -1,4 +1,4 @@
-"""The states of a quorum action, and the one table of the steps between them."""
+"""The states of an action, and the one table of the steps between them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from service.errors import IllegalTransition
 
 
 class ActionState(StrEnum):
-    """Where a quorum action stands."""
+    """Where an action stands."""
 
     COLLECTING = "collecting"
     READY = "ready"

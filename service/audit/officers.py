@@ -347,6 +347,7 @@ class Officers:
     ) -> int | None:
         """Check that exactly one officer signed (``requireOne``); return who, None if not one."""
         given = self._signed_by(digest, event, place)
+        self.registry.signed_alone.add(digest)
         for record in given:
             self._require(record, role, region, place)
         if len(given) == 1:

@@ -68,6 +68,8 @@ class Registry:
         A constant of the deployed contract, read from its view.
     actions_used
         Consumer and action id → digest that officers signed.
+    signed_alone
+        Digests that one officer's signature was enough for; they use up no action id.
     created_in
         Transaction that deployed it: only there may officers come without signatures.
     """
@@ -79,6 +81,7 @@ class Registry:
     signers: dict[tuple[int, bytes], Signer] = field(default_factory=dict)
     verifiers: dict[bytes, Verifier] = field(default_factory=dict)
     actions_used: dict[tuple[bytes, bytes], bytes] = field(default_factory=dict)
+    signed_alone: set[bytes] = field(default_factory=set)
 
     def governors(self) -> int:
         """Governors not removed, in force or about to be."""

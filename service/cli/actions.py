@@ -1,4 +1,4 @@
-"""``relief action``: what several officers must sign, other than a batch."""
+"""``relief action``: what officers must sign, other than a batch."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from service.approvals.models import ActionKind, QuorumAction
 
-app = typer.Typer(no_args_is_help=True, help="Quorum actions: list, show, typed-data, sign.")
+app = typer.Typer(no_args_is_help=True, help="Officers' actions: list, show, typed-data, sign.")
 
 ActionId = Annotated[
     str, typer.Argument(metavar="ACTION", help="Its id, or the beginning of it: 0x and 4+ digits.")
@@ -59,7 +59,7 @@ def list_(
     cursor: Cursor = None,
     as_json: Json = False,
 ) -> None:
-    """List quorum actions."""
+    """List actions: what officers sign other than batches."""
     from service.application.approvals import action_view
     from service.approvals.actions import list_actions
     from service.approvals.states import ActionState
@@ -101,7 +101,9 @@ def show_action(run: Run, data: Mapping[str, Any]) -> None:
         return
     shown = {name: data[name] for name in ("id", "kind", "state", "reason", "deadline")}
     shown["last_error"] = data["last_error"]
-    shown["to be signed by"] = f"{data['quorum']} officers who are {' or '.join(data['roles'])}"
+    needed, roles = data["quorum"], " or ".join(data["roles"])
+    by = f"{needed} officers who are {roles}" if needed > 1 else f"one officer who is {roles}"
+    shown["to be signed by"] = by
     shown["signed by officers"] = ", ".join(map(str, data["officers"])) or "nobody yet"
     run.record(shown | {"what_it_does": data["args"]})
     if data["state"] == "collecting":
@@ -134,7 +136,7 @@ def sign(
     wait: Wait = 0,
     as_json: Json = False,
 ) -> None:
-    """Add officers' signatures; with a quorum of them the worker sends the action."""
+    """Add officers' signatures; with enough of them the worker sends the action."""
     from service.application.approvals import action_status_view, record_action_signature
 
     run = start(ctx, as_json)
@@ -203,7 +205,7 @@ def end_actions(run: Run, actions: Sequence[Mapping[str, Any]], wait_s: float) -
         for action in actions
         if action["state"] != "done"
     ]
-    hint = "with a quorum's signatures `relief worker run` sends it"
+    hint = "once enough officers signed it, `relief worker run` sends it"
     end_open(run, still, wait_s, hint=hint)
 
 
@@ -225,7 +227,7 @@ def find_action(session: Session, text: str) -> QuorumAction:
     wanted = select(QuorumAction).where(QuorumAction.id.startswith(prefix)).limit(2)
     found = list(session.scalars(wanted))
     if not found:
-        raise NotFound(f"there is no quorum action {text}")
+        raise NotFound(f"there is no action {text}")
     if len(found) > 1:
         raise Conflict(f"several actions begin with {text}: give more of the id")
     return found[0]

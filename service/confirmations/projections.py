@@ -252,9 +252,19 @@ def _batch_uncancelled(session: Session, event: Event) -> None:
 
 def _batch_held(session: Session, event: Event) -> None:
     _set_execute_from(session, event.batch_id, event.args["executeFrom"])
+    _move_hold(session, event, ActionState.DONE)
+
+
+def _entry_held(session: Session, event: Event) -> None:
+    _move_hold(session, event, ActionState.DONE)
+
+
+def _entry_hold_taken_back(session: Session, event: Event) -> None:
+    _move_hold(session, event, ActionState.READY)
 
 
 def _hold_taken_back(session: Session, event: Event) -> None:
+    _move_hold(session, event, ActionState.READY)
     before = session.scalars(
         select(Event)
         .where(
@@ -507,7 +517,7 @@ def _stream_taken_back(session: Session, event: Event) -> None:
         streams.rebuild_chunk(session, batch, streams.chunk_of(batch, event))
 
 
-# ---- officers and quorum actions -----------------------------------------------------------------
+# ---- officers and actions ------------------------------------------------------------------------
 
 
 def _officer_added(session: Session, event: Event) -> None:
@@ -604,11 +614,25 @@ def _move_action(session: Session, event: Event, to: ActionState) -> None:
     row = session.get(QuorumAction, event.args["actionId"], populate_existing=True)
     # Action ids are each contract's own: the digest tells ours from a stranger's.
     if row is not None and row.digest.lower() == event.args["digest"].lower():
-        if row.state != to:
-            row.state = move_action(row.state, to).value
-        if to is ActionState.DONE:
-            row.last_error = None
-        session.flush()
+        _set_action(session, row, to)
+
+
+def _move_hold(session: Session, event: Event, to: ActionState) -> None:
+    row = session.get(QuorumAction, event.args["actionId"], populate_existing=True)
+    # The registry marks no action id as used for one officer's signature, and the event has no
+    # digest: what was signed tells ours from another under the same id.
+    if row is not None and all(
+        str(event.args.get(name)) == str(value) for name, value in row.message.items()
+    ):
+        _set_action(session, row, to)
+
+
+def _set_action(session: Session, row: QuorumAction, to: ActionState) -> None:
+    if row.state != to:
+        row.state = move_action(row.state, to).value
+    if to is ActionState.DONE:
+        row.last_error = None
+    session.flush()
 
 
 def _time(unix_s: int | str) -> datetime:
@@ -623,6 +647,7 @@ _HANDLERS: dict[tuple[str, str], Handler] = {
     ("vault", "BatchApproved"): _batch_approved,
     ("vault", "BatchCancelled"): _batch_cancelled,
     ("vault", "BatchHeld"): _batch_held,
+    ("vault", "EntryHeld"): _entry_held,
     ("vault", "UnexecutedExpired"): _unexecuted_expired,
     ("vault", "ChunkPaid"): _chunk_paid,
     ("vault", "PayoutSkipped"): _payout_skipped,
@@ -648,6 +673,7 @@ _UNDOERS: dict[tuple[str, str], Handler] = {
     ("vault", "BatchApproved"): _batch_unapproved,
     ("vault", "BatchCancelled"): _batch_uncancelled,
     ("vault", "BatchHeld"): _hold_taken_back,
+    ("vault", "EntryHeld"): _entry_hold_taken_back,
     ("vault", "UnexecutedExpired"): _expiry_taken_back,
     ("vault", "ChunkPaid"): _chunk_taken_back,
     ("vault", "PayoutRetried"): _retry_taken_back,

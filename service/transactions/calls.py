@@ -1,4 +1,4 @@
-"""Rows turned into contract calls: approvals, chunks, quorum actions and requested transactions.
+"""Rows turned into contract calls: approvals, chunks, actions and requested transactions.
 
 The calldata comes from the rows and nothing else; a row changed behind the officers' backs gives a
 call that the contract refuses.
@@ -24,6 +24,10 @@ from service.payouts.models import Batch, ChainRequest, RequestKind
 ACTION_FUNCTIONS: dict[ActionKind, tuple[str, str]] = {
     ActionKind.BATCH_CANCELLATION: ("vault", "cancelBatch"),
     ActionKind.STREAM_CANCELLATION: ("vault", "cancelStreams"),
+    ActionKind.BATCH_HOLD: ("vault", "holdBatch"),
+    ActionKind.ENTRY_HOLD: ("vault", "holdEntry"),
+    ActionKind.WALLET_CHANGE: ("vault", "changeWallet"),
+    ActionKind.SUNSET: ("vault", "beginSunset"),
     ActionKind.VAULT_UNPAUSE: ("vault", "unpause"),
     ActionKind.OFFICER_ADDITION: ("registry", "addOfficer"),
     ActionKind.OFFICER_REMOVAL: ("registry", "removeOfficer"),
@@ -99,9 +103,10 @@ def execute_chunk(
 
 
 def quorum_action(contracts: Contracts, action: QuorumAction, signatures: bytes) -> Call:
-    """Carry out what a quorum of officers signed.
+    """Carry out what officers signed.
 
-    The function takes the members of the signed type in the type's order, then the signatures.
+    The function takes the members of the signed type in the type's order, then the signatures. One
+    that takes fewer has them by the same names, members of a struct among them.
 
     Raises
     ------
@@ -110,11 +115,13 @@ def quorum_action(contracts: Contracts, action: QuorumAction, signatures: bytes)
     """
     kind = ActionKind(action.kind)
     contract, function = ACTION_FUNCTIONS[kind]
+    *parameters, _ = contracts.inputs(contract, function)
+    members, message = member_names(PRIMARY_TYPES[kind]), action.message
     with _as_broken_rows(function):
-        signed = [action.message[name] for name in member_names(PRIMARY_TYPES[kind])]
-    if kind is ActionKind.OFFICER_ADDITION:
-        # The contract takes the officer's members as one struct, by the same names.
-        signed = [action.message, *signed[-2:]]
+        if len(parameters) == len(members):
+            signed = [message[name] for name in members]
+        else:
+            signed = [message if p["type"] == "tuple" else message[p["name"]] for p in parameters]
     return _call(contracts, contract, function, *signed, signatures)
 
 

@@ -36,7 +36,7 @@ _WORDS: tuple[tuple[SendOutcome, tuple[str, ...]], ...] = (
     (SendOutcome.BUSY, ("pool is full", "txpool is full", "too many", "limit exceeded", "busy")),
 )
 
-ALREADY_DONE = frozenset({"BatchExists", "ChunkAlreadyExecuted", "ActionUsed"})
+ALREADY_DONE = frozenset({"BatchExists", "ChunkAlreadyExecuted", "ActionUsed", "AlreadyHeld"})
 """Refusals that say the effect is there already: somebody else sent what officers had signed."""
 
 

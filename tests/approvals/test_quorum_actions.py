@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from service.approvals import actions
 from service.approvals.actions import ActionStatus
-from service.approvals.models import ActionKind, QuorumAction
+from service.approvals.models import ActionKind, Officer, QuorumAction
 from service.approvals.states import ActionState, move_action
 from service.clock import ManualClock
 from service.errors import (
@@ -278,6 +278,57 @@ def test_a_batch_is_cancelled_by_reviewers_of_its_region_only(
         floor.sign(action, name)
 
     assert floor.sign(action, "officer 3").officers == (3,)
+
+
+# ---- one officer is enough -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def waiting(batch: Batch) -> Batch:
+    """A batch on chain none of whose chunks was run."""
+    batch.state = "onchain"
+    batch.execute_from_unix_s = int(NOW.timestamp())
+    return batch
+
+
+def test_a_hold_is_ready_with_one_signature_and_takes_no_second(
+    floor: Floor, waiting: Batch
+) -> None:
+    action = floor.propose(ActionKind.BATCH_HOLD, {"batchId": waiting.id})
+
+    status = floor.sign(action, "officer 3")
+
+    assert (status.officers, status.quorum, action.state) == ((3,), 1, "ready")
+    with pytest.raises(Conflict, match=r"officer 3 signed action .*: one officer is enough"):
+        floor.sign(action, "officer 2")
+
+
+def test_a_hold_whose_officer_was_removed_takes_anothers_signature_alone(
+    floor: Floor, waiting: Batch
+) -> None:
+    action = floor.propose(ActionKind.BATCH_HOLD, {"batchId": waiting.id})
+    floor.sign(action, "officer 3")
+    floor.session.get_one(Officer, 3).removed = True
+
+    document = floor.document(action)
+    assert floor.sign(action, "officer 2").officers == (2,)
+
+    signed = bytes.fromhex(sign("officer 2", document)[2:])
+    packed = actions.packed_action(floor.session, action.id, floor.clock.now())
+    assert packed == pack({2: (account("officer 2").address, signed)})
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("officer 4", "may not sign for region 51"), ("officer 5", "is no reviewer")],
+)
+def test_a_batch_is_held_by_a_reviewer_of_its_region_only(
+    floor: Floor, waiting: Batch, name: str, words: str
+) -> None:
+    action = floor.propose(ActionKind.BATCH_HOLD, {"batchId": waiting.id})
+
+    with pytest.raises(PermissionDenied, match=words):
+        floor.sign(action, name)
 
 
 # ---- pages and states ----------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from tests.support.rows import (
     add_request,
     wallet,
 )
-from tests.support.world import World
+from tests.support.world import World, run_as_stranger
 
 
 def request_of(world: World, number: int) -> ChainRequest:
@@ -259,6 +259,41 @@ def test_a_quorum_cancels_a_batch_and_the_rest_returns_to_the_budget(world: Worl
     assert world.batch_state(batch.id) == "cancelled"
     assert world.payout_states(batch.id) == ["cancelled", "cancelled"]
     assert world.deployed.read("token", "committed") == 0
+    assert world.differences() == []
+
+
+def test_one_reviewer_holds_a_batch_and_its_chunks_wait(world: World) -> None:
+    with world.session() as session:
+        batch = add_batch(session, world.deployed, [5, 6])
+        session.get_one(Batch, batch.id).paused = True
+    run_as_stranger(world, batch, approve=True, chunks=[])
+    world.run()
+    with world.session() as session:
+        action = add_action(
+            session,
+            world.deployed,
+            kind="batch_hold",
+            key="vault",
+            primary_type="BatchHold",
+            members=[("batchId", "bytes32")],
+            message={"batchId": bytes.fromhex(batch.id[2:])},
+            officers=(3,),
+        ).id
+    world.run()
+    with world.session() as session:
+        assert session.get_one(QuorumAction, action).state == "done"
+        row = session.get_one(Batch, batch.id)
+        row.paused = False
+        held_until = row.execute_from_unix_s
+    assert held_until is not None
+    assert 2 * DAY_S < held_until - world.deployed.now() <= 3 * DAY_S
+
+    world.run()
+    assert world.payout_states(batch.id) == ["queued"] * 2
+    world.deployed.advance(3 * DAY_S)
+    world.run()
+
+    assert world.payout_states(batch.id) == ["paid"] * 2
     assert world.differences() == []
 
 

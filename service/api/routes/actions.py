@@ -1,4 +1,4 @@
-"""Quorum actions: list, show, sign."""
+"""Officers' actions: list, show, sign."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def list_actions(
     *,
     state: Annotated[ActionState | None, Query(examples=["collecting"])] = None,
 ) -> ActionPage:
-    """List quorum actions, by id."""
+    """List actions, by id: what officers sign other than batches."""
     now = call.application.chain_clock.now()
     with call.read() as session:
         page = actions.list_actions(session, state=state, limit=paging.limit, cursor=paging.key)
@@ -50,7 +50,7 @@ def list_actions(
 
 @router.get("/actions/{action_id}", responses=reads(NotFound, *CHAIN))
 def show_action(call: CallDep, action_id: ActionIdPath) -> ActionStatusShown:
-    """Show a quorum action, who signed it and how many must."""
+    """Show an action, who signed it and how many must."""
     with call.read() as session:
         row = actions.get_action(session, action_id)
         return ActionStatusShown.model_validate(action_status_view(call.application, session, row))
@@ -71,7 +71,7 @@ def action_typed_data(call: CallDep, action_id: ActionIdPath) -> TypedDataShown:
     responses=writes(*STEP, InvalidSignature, IntegrityError, *CHAIN),
 )
 def sign_action(action_id: ActionIdPath, given: SignatureGiven, command: CommandDep) -> Response:
-    """Hand in an officer's signature; with a quorum of them the worker sends the action."""
+    """Hand in an officer's signature; with enough of them the worker sends the action."""
 
     def work(session: Session) -> Reply:
         status = record_action_signature(

@@ -1,4 +1,4 @@
-"""Officers, and the quorum actions that change them or cancel what they approved."""
+"""Officers, and the actions that change them or what they approved."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ _ACTION: dict[str, Any] = {
 
 
 class ActionShown(Shown):
-    """A quorum action: what several officers must sign before a contract does it."""
+    """An action: what officers must sign, a quorum or one, before a contract does it."""
 
     model_config = example(_ACTION)
 
@@ -179,11 +179,11 @@ class ActionPage(Page[ActionShown]):
 
 
 class ActionStatusShown(ActionShown):
-    """A quorum action, and how many must sign it."""
+    """An action, and how many must sign it."""
 
     model_config = example({**_ACTION, "quorum": 2})
 
-    quorum: int
+    quorum: int = Field(description="The registry's quorum; 1 where one officer is enough.")
 
 
 class CancellationShown(Shown):
