@@ -91,7 +91,7 @@ def upgrade() -> None:
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
-            "kind IN ('apply_budget', 'attest_reserve', 'create_programme', 'decrease_budget', 'redeem_with_authorization', 'retry_payout', 'schedule_budget', 'withdraw_chunk', 'withdraw_stream')",
+            "kind IN ('activate_minter', 'apply_budget', 'apply_cap', 'attest_reserve', 'cancel_authorization', 'create_programme', 'decrease_budget', 'expire_batch', 'expire_payout', 'expire_streams', 'lower_cap', 'permit', 'redeem_with_authorization', 'retry_payout', 'schedule_budget', 'transfer_with_authorization', 'withdraw_chunk', 'withdraw_stream')",
             name=op.f("ck_chain_requests_kind"),
         ),
         sa.CheckConstraint(

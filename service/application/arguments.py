@@ -18,6 +18,7 @@ _AMOUNTS = {
     "amount": "amount",
     "budget": "budget",
     "cap": "cap",
+    "newCap": "cap",
     "payoutCap": "payout_cap",
     "redemptionsIncluded": "redemptions_included",
     "upTo": "up_to",

@@ -29,7 +29,7 @@ def worker_signers(
         Names of keystores; none takes every keystore whose name begins with ``relayer``.
     with_roles
         Also those here that hold a role which the service sends requests for: the programme
-        manager's and the attestor's.
+        manager's, the attestor's and the treasurer's.
 
     Raises
     ------

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from service.approvals.models import KeyVerifier, Officer, OfficerSigner, QuorumAction
 from service.approvals.states import ActionState, move_action
 from service.clock import SYSTEM_CLOCK
-from service.confirmations import streams
+from service.confirmations import requests, streams
 from service.confirmations.models import ChainAlarm, Event
 from service.payouts.models import Batch, Chunk, Payout, Programme, Stream
 from service.payouts.states import (
@@ -41,11 +41,13 @@ def project(session: Session, events: Iterable[Event]) -> None:
         handler = _HANDLERS.get((event.contract, event.name))
         if handler is not None:
             handler(session, event)
+        requests.fulfil(session, event)
 
 
 def take_back(session: Session, orphaned: Sequence[Event]) -> None:
     """Undo events, newest first; their own rows are deleted already, those that are left count."""
     for event in sorted(orphaned, key=lambda e: (e.block_number, e.log_index), reverse=True):
+        requests.take_back(session, event)
         handler = _UNDOERS.get((event.contract, event.name))
         if handler is not None:
             handler(session, event)

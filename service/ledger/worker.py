@@ -22,6 +22,7 @@ from typing import IO, Any, Self
 from uuid import uuid4
 
 from sqlalchemy import Engine, func, select
+from sqlalchemy.exc import IntegrityError as AskedAtOnce
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -31,10 +32,12 @@ from service.chain.rpc import Rpc, RpcError
 from service.chain.signers import Signer
 from service.clock import SYSTEM_CLOCK
 from service.config import Settings
+from service.confirmations.expiry import ask_for_all_due
 from service.confirmations.finality import finalise
 from service.confirmations.ingest import FINAL_CURSOR, Ingestor
 from service.confirmations.models import ChainAlarm, Cursor
 from service.confirmations.projections import unknown_batch
+from service.confirmations.wallets import ZERO_ADDRESS
 from service.db import create_database_engine, session_factory, transaction
 from service.errors import ChainUnavailable, ConfigurationError, Conflict, IntegrityError
 from service.ledger.posting import post_final
@@ -156,6 +159,7 @@ class Worker:
             ),
             hook=hook,
         )
+        self._unpayable = (ZERO_ADDRESS, deployment.token, deployment.vault)
         self._ingestor = Ingestor(self._sessions, self._rpc, self._contracts)
         role_holders = {holder for holders in deployment.roles.values() for holder in holders}
         relayers = [s.address for s in signers if s.address not in role_holders]
@@ -264,6 +268,7 @@ class Worker:
         self._engine.take_lanes()
         if read.caught_up:
             head = Head(read.head, read.timestamp_unix_s)
+            self._ask_for_expiry(head)
             with transaction(self._sessions) as session:
                 drop_unwanted(session)
                 planned = self._planner.plan(
@@ -308,6 +313,14 @@ class Worker:
         self._engine.start()
         self._started = True
         say("started", owner=self.owner, chain_id=self._deployment.chain_id)
+
+    def _ask_for_expiry(self, head: Head) -> None:
+        """Ask that what can never be paid return to the budget, now that its time is over."""
+        try:
+            with transaction(self._sessions) as session:
+                ask_for_all_due(session, head.timestamp_unix_s, self._unpayable)
+        except AskedAtOnce:
+            log.info("another worker, or an officer, asked for the same expiry at this moment")
 
     def _hold_file(self) -> None:
         """On SQLite one worker works alone: an OS lock beside the database file."""

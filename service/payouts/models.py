@@ -59,6 +59,15 @@ class RequestKind(StrEnum):
     WITHDRAW_CHUNK = "withdraw_chunk"
     REDEEM_WITH_AUTHORIZATION = "redeem_with_authorization"
     ATTEST_RESERVE = "attest_reserve"
+    EXPIRE_BATCH = "expire_batch"
+    EXPIRE_PAYOUT = "expire_payout"
+    EXPIRE_STREAMS = "expire_streams"
+    LOWER_CAP = "lower_cap"
+    APPLY_CAP = "apply_cap"
+    ACTIVATE_MINTER = "activate_minter"
+    TRANSFER_WITH_AUTHORIZATION = "transfer_with_authorization"
+    CANCEL_AUTHORIZATION = "cancel_authorization"
+    PERMIT = "permit"
 
 
 class Programme(Base):

@@ -116,11 +116,12 @@ TRANSITIONS: Mapping[type[State], Mapping[Any, frozenset[Any]]] = {
         _P.CANCELLED: frozenset({_P.QUEUED, _P.INCLUDED, _P.SKIPPED}),
         _P.EXPIRED: frozenset({_P.QUEUED, _P.INCLUDED, _P.SKIPPED}),
     },
-    # Requests: a failed one is asked for again by a new row.
+    # Requests: a failed one is asked for again by a new row. What somebody else's transaction did,
+    # a re-org may take back.
     _R: {
         _R.REQUESTED: frozenset({_R.PLANNED, _R.DONE, _R.FAILED}),
         _R.PLANNED: frozenset({_R.REQUESTED, _R.DONE, _R.FAILED}),
-        _R.DONE: frozenset(),
+        _R.DONE: frozenset({_R.REQUESTED}),
         _R.FAILED: frozenset(),
     },
 }

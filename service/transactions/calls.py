@@ -52,6 +52,15 @@ REQUEST_FUNCTIONS: dict[RequestKind, tuple[str, str]] = {
     RequestKind.WITHDRAW_CHUNK: ("vault", "withdrawChunk"),
     RequestKind.REDEEM_WITH_AUTHORIZATION: ("token", "redeemWithAuthorization"),
     RequestKind.ATTEST_RESERVE: ("token", "attestReserve"),
+    RequestKind.EXPIRE_BATCH: ("vault", "expireUnexecuted"),
+    RequestKind.EXPIRE_PAYOUT: ("vault", "expirePayout"),
+    RequestKind.EXPIRE_STREAMS: ("vault", "expireStreams"),
+    RequestKind.LOWER_CAP: ("token", "lowerCap"),
+    RequestKind.APPLY_CAP: ("token", "applyCap"),
+    RequestKind.ACTIVATE_MINTER: ("token", "activateMinter"),
+    RequestKind.TRANSFER_WITH_AUTHORIZATION: ("token", "transferWithAuthorization"),
+    RequestKind.CANCEL_AUTHORIZATION: ("token", "cancelAuthorization"),
+    RequestKind.PERMIT: ("token", "permit"),
 }
 
 REQUEST_ROLES: dict[RequestKind, str] = {
@@ -59,6 +68,7 @@ REQUEST_ROLES: dict[RequestKind, str] = {
     RequestKind.SCHEDULE_BUDGET: "programme_manager",
     RequestKind.DECREASE_BUDGET: "programme_manager",
     RequestKind.ATTEST_RESERVE: "attestor",
+    RequestKind.LOWER_CAP: "treasurer",
 }
 """Requests that only the holder of a housekeeping role may send; the rest anybody may."""
 

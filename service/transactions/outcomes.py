@@ -36,8 +36,18 @@ _WORDS: tuple[tuple[SendOutcome, tuple[str, ...]], ...] = (
     (SendOutcome.BUSY, ("pool is full", "txpool is full", "too many", "limit exceeded", "busy")),
 )
 
-ALREADY_DONE = frozenset({"BatchExists", "ChunkAlreadyExecuted", "ActionUsed", "AlreadyHeld"})
-"""Refusals that say the effect is there already: somebody else sent what officers had signed."""
+ALREADY_DONE = frozenset(
+    {
+        "BatchExists",
+        "ChunkAlreadyExecuted",
+        "ActionUsed",
+        "AlreadyHeld",
+        "AuthorizationUsedOrCanceled",
+        "NothingToExpire",
+    }
+)
+"""Refusals that say the effect is there already: somebody else sent what officers or a holder had
+signed, or what anybody may."""
 
 
 def classify_send(error: RpcError) -> SendOutcome:

@@ -304,6 +304,10 @@ def drop_unwanted(session: Session) -> int:
             *_AWAITS_EXECUTION,
         ),
         Kind.QUORUM_ACTION: exists().where(QuorumAction.id == Transaction.action_id, _ACTION_OPEN),
+        Kind.REQUEST: exists().where(
+            _as_text(ChainRequest.id) == Transaction.request_id,
+            ChainRequest.state.in_([RequestState.REQUESTED, RequestState.PLANNED]),
+        ),
     }
     unwanted = or_(*((Transaction.kind == kind) & ~condition for kind, condition in wanted.items()))
     closed = session.execute(

@@ -71,15 +71,16 @@ def test_a_hold_delays_the_batch_until_a_reorg_takes_it_back(make_world: Make) -
 def test_what_no_chunk_paid_is_held_and_expires_when_that_is_final(make_world: Make) -> None:
     world = make_world(DEPTH)
     batch = approved(world, 5, 6)
-    world.deployed.advance(7 * DAY_S)
     world.run()
     reorg = Reorg(world)
+    world.deployed.advance(7 * DAY_S)
     sent(world, "expireUnexecuted", bytes.fromhex(batch.id[2:]))
     world.run()
     assert world.payout_states(batch.id) == ["held", "held"]
 
     reorg.happen(1)
     world.run()
+    world.deployed.advance(7 * DAY_S)
     sent(world, "expireUnexecuted", bytes.fromhex(batch.id[2:]))
     world.deployed.mine(DEPTH)
     world.run()
