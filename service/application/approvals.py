@@ -41,6 +41,7 @@ from service.approvals.service import (
 )
 from service.approvals.typed_data import digest_of
 from service.chain.signers import Signer
+from service.confirmations.holds import refuse_second_hold
 from service.errors import InvalidInput
 from service.payouts.directory import region_of
 from service.payouts.models import Batch, Programme
@@ -237,9 +238,10 @@ def record_action_signature(
     Raises
     ------
     ReliefError
-        As :func:`service.approvals.actions.submit_action_signature`.
+        As :func:`service.approvals.actions.submit_action_signature`, and
+        :func:`service.confirmations.holds.refuse_second_hold`.
     """
-    return submit_action_signature(
+    status = submit_action_signature(
         session,
         action_id,
         signature,
@@ -250,6 +252,8 @@ def record_action_signature(
         actor=actor,
         clock=app.chain_clock,
     )
+    refuse_second_hold(session, status)
+    return status
 
 
 def action_view(session: Session, action: QuorumAction, *, now: datetime) -> dict[str, Any]:

@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from service.application.pauses import VAULT_OPERATIONS
+from service.application.roles import meaning_of_call
 from service.approvals.models import Role
 from service.approvals.officers import signer_text
 from service.payouts.directory import region_of
@@ -34,8 +36,11 @@ _NAMES = {
     "challengeDelay": "challenge_delay_s",
     "from": "holder",
     "id": "programme",
+    "owner": "holder",
     "tiers_": "tiers",
+    "to": "payee",
 }
+_WALLET_CHANGE = {"from": "from_wallet", "to": "to_wallet"}
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 _MASK_BITS = 256
 
@@ -47,22 +52,28 @@ def arguments_view(arguments: Mapping[str, Any]) -> dict[str, Any]:
         if name in _AMOUNTS:
             shown |= amounts(**{_AMOUNTS[name]: value})
         elif name in _TIMES:
-            shown[_TIMES[name]] = format_unix_s(value)
+            shown[_TIMES[name]] = format_unix_s(int(value))
         elif name == "regionCode":
             shown["region"] = str(region_of(value, arguments["regionDigits"]))
         elif name == "maskLow":
             shown["streams"] = _streams(int(value), int(arguments["maskHigh"]))
         elif name not in ("regionDigits", "maskHigh", "signerType"):
-            # With who is paid stands beside it, "from" is no holder but a wallet left or paying.
-            ours = None if name == "from" and "to" in arguments else _NAMES.get(name)
-            ours = ours or _CAPITAL.sub("_", name).lower()
+            names = _WALLET_CHANGE if "batchId" in arguments else _NAMES
+            ours = names.get(name) or _CAPITAL.sub("_", name).lower()
             shown[ours] = _READ[name](value) if name in _READ else value
+            if name == "data":
+                shown["meaning"] = meaning_of_call(value)
     return shown
 
 
 def role_names(bits: int) -> list[str]:
     """Return the names of the roles that a bit field holds."""
     return [role.name.lower() for role in Role(bits) if role.name]
+
+
+def operation_names(bits: int) -> list[str]:
+    """Return the names of the vault's operations that a bit field holds."""
+    return [name for name, bit in VAULT_OPERATIONS.items() if bits & bit]
 
 
 def _streams(low: int, high: int) -> list[int]:
@@ -74,6 +85,7 @@ def _streams(low: int, high: int) -> list[int]:
 _READ: dict[str, Callable[[Any], Any]] = {
     "chunkIndex": int,
     "index": int,
+    "operations": operation_names,
     "roles": role_names,
     "signer": signer_text,
     "tiers_": lambda tiers: [arguments_view(tier) for tier in tiers],

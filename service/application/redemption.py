@@ -10,15 +10,17 @@ from eth_utils.crypto import keccak
 from sqlalchemy.orm import Session
 
 from service.application.context import Application
-from service.application.requests import ask_once
-from service.approvals.signatures import normalise, recover, split
-from service.approvals.typed_data import digest_of, make_typed_data
-from service.errors import InvalidInput, InvalidSignature, LimitExceeded
+from service.application.holder_signatures import (
+    DEFAULT_VALIDITY_S,
+    chain_now_unix_s,
+    holder_document,
+    holders_signature,
+    require_spendable,
+    require_usable,
+)
+from service.application.requests import ask_once, relayed_before
+from service.errors import InvalidInput
 from service.payouts.models import ChainRequest, RequestKind
-from service.units import format_amount
-
-DEFAULT_VALIDITY_S = 86_400
-"""A signature that is not relayed within a day is void."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +91,12 @@ def new_redemption(
     ChainUnavailable
         When the node does not answer.
     """
-    header = app.rpc.header("latest") or {}
-    now_unix_s = int(header["timestamp"], 16)
     return Redemption(
         holder=holder,
         amount_base_units=amount_base_units,
         payment_reference=payment_reference(reference),
         valid_after_unix_s=0,
-        valid_before_unix_s=valid_before_unix_s or now_unix_s + DEFAULT_VALIDITY_S,
+        valid_before_unix_s=valid_before_unix_s or chain_now_unix_s(app) + DEFAULT_VALIDITY_S,
         nonce=nonce or "0x" + secrets.token_hex(32),
     )
 
@@ -109,16 +109,15 @@ def redemption_typed_data(app: Application, redemption: Redemption) -> dict[str,
     InvalidInput
         When a value does not fit its type.
     """
-    try:
-        return make_typed_data(app.signing_domain, "RedeemWithAuthorization", redemption.message())
-    except ValueError as error:
-        raise InvalidInput(str(error)) from None
+    return holder_document(app, "RedeemWithAuthorization", redemption.message())
 
 
 def submit_redemption(
     app: Application, session: Session, redemption: Redemption, signature: str, *, actor: str
 ) -> ChainRequest:
     """Check a holder's signature and ask for the relayed redemption.
+
+    The same redemption again, open or done, is the request there is.
 
     Parameters
     ----------
@@ -129,23 +128,27 @@ def submit_redemption(
     ------
     InvalidSignature
         When the holder did not sign exactly this.
+    Conflict
+        When it was used or cancelled, is not valid now, transfers are paused, or the wallet is
+        frozen.
     LimitExceeded
         When the wallet has less than that.
     AlreadyExists
-        When the same redemption waits to be sent.
+        When another redemption under the same nonce waits to be sent.
     """
-    canonical = normalise(signature)
-    signer = recover(digest_of(redemption_typed_data(app, redemption)), canonical)
-    if signer != redemption.holder:
-        raise InvalidSignature(f"signed by {signer}, not by the holder {redemption.holder}")
-    balance = app.contracts.read(app.rpc, "token", "balanceOf", redemption.holder)
-    if balance < redemption.amount_base_units:
-        raise LimitExceeded(f"the wallet has {format_amount(balance)} only")
-    v, r, s = split(canonical)
-    return ask_once(
-        session,
-        RequestKind.REDEEM_WITH_AUTHORIZATION,
-        redemption.message() | {"v": v, "r": r, "s": s},
-        dedupe_key=f"redeem:{redemption.holder}:{redemption.nonce}",
-        actor=actor,
+    document = redemption_typed_data(app, redemption)
+    args = redemption.message() | holders_signature(document, signature, redemption.holder)
+    key = f"redeem:{redemption.holder}:{redemption.nonce}"
+    before = relayed_before(session, key, args)
+    if before is not None:
+        return before
+    require_usable(
+        app,
+        redemption.holder,
+        redemption.nonce,
+        redemption.valid_after_unix_s,
+        redemption.valid_before_unix_s,
     )
+    require_spendable(app, redemption.holder, redemption.amount_base_units)
+    kind = RequestKind.REDEEM_WITH_AUTHORIZATION
+    return ask_once(session, kind, args, dedupe_key=key, actor=actor)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.application.arguments import arguments_view
@@ -11,6 +12,7 @@ from service.chain.refusals import explain
 from service.errors import AlreadyExists, NotFound
 from service.payouts.models import ChainRequest, RequestKind
 from service.payouts.requests import ask
+from service.payouts.states import RequestState
 from service.units import format_time
 
 
@@ -41,6 +43,19 @@ def ask_once(
     if row.args != args:
         raise AlreadyExists(f"request {row.id} with other values is {row.state}: wait for it")
     return row
+
+
+def relayed_before(session: Session, dedupe_key: str, args: dict[str, Any]) -> ChainRequest | None:
+    """Return the request that relays, or has relayed, exactly the same; None where there is none.
+
+    A failed one is none: whoever asks again tries again.
+    """
+    found = session.scalars(
+        select(ChainRequest)
+        .where(ChainRequest.dedupe_key == dedupe_key, ChainRequest.state != RequestState.FAILED)
+        .order_by(ChainRequest.id.desc())
+    ).first()
+    return found if found is not None and found.args == args else None
 
 
 def request_view(row: ChainRequest) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Calls that the holder of a housekeeping role sends with its own keystore: freezing a wallet.
+"""Calls that the holder of a housekeeping role sends with its own keystore: freezing, pausing.
 
 These move no money and can be repeated without harm, so they go straight to the node and not
 through the submission engine; the key need not be where the worker runs. A key that is a lane of

@@ -286,6 +286,11 @@ def explain(words: str) -> str | None:
         return None
 
 
+def unpayable_words(reason: int) -> str:
+    """Return why a wallet cannot be paid, by ``BenefitToken.unpayableReason``."""
+    return _UNPAYABLE.get(reason, f"refused for reason {reason}")
+
+
 def _bits(names: dict[int, str], bits: int) -> str:
     return " and ".join(name for bit, name in names.items() if bits & bit) or str(bits)
 
@@ -301,7 +306,7 @@ _WRITERS: dict[str, Callable[[int], str]] = {
     "amount": format_amount,
     "time": _time,
     "duration": format_duration,
-    "unpayable": lambda reason: _UNPAYABLE.get(reason, f"refused for reason {reason}"),
+    "unpayable": unpayable_words,
     "operations": lambda bits: _bits(_OPERATIONS, bits),
     "roles": lambda bits: _bits({role: (role.name or "").lower() for role in Role}, bits),
 }

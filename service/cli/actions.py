@@ -153,10 +153,10 @@ def sign(
                 run.app, session, found.id, text, actor=run.actor, signed_with=signed_with
             )
         data = action_status_view(run.app, session, found)
-    show_actions(run, data, wait)
+    show_once_done(run, data, wait)
 
 
-def show_actions(run: Run, data: dict[str, Any], wait_s: float) -> None:
+def show_once_done(run: Run, data: dict[str, Any], wait_s: float) -> None:
     """Print an action once it is done or the time is over.
 
     Raises
@@ -274,3 +274,35 @@ def propose_and_sign(
     )
     sign_with(run, session, action, keystores, passphrase_file)
     return action_status_view(run.app, session, action)
+
+
+def propose_and_show(
+    run: Run,
+    kind: ActionKind,
+    message: Mapping[str, Any],
+    *,
+    deadline: str,
+    reason: str,
+    keystore: Sequence[str] | None,
+    passphrase_file: Path | None,
+    wait_s: float,
+) -> None:
+    """Propose an action, sign it with the keystores given, and print it once it is done.
+
+    Raises
+    ------
+    ChainRefused
+        When its deadline passed meanwhile.
+    """
+    with run.app.transaction() as session:
+        data = propose_and_sign(
+            run,
+            session,
+            kind,
+            message,
+            deadline=deadline,
+            reason=reason,
+            keystores=keystore,
+            passphrase_file=passphrase_file,
+        )
+    show_once_done(run, data, wait_s)

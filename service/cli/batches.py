@@ -13,6 +13,7 @@ from service.cli.actions import (
     Keystores,
     Reason,
     end_actions,
+    propose_and_show,
     propose_and_sign,
     show_action,
     wait_for_actions,
@@ -28,13 +29,14 @@ from service.cli.signers import (
     read_signatures,
 )
 from service.cli.values import MAX_OFFICER_NUMBER, read_duration, read_kind, read_region, read_time
-from service.cli.waiting import Wait
+from service.cli.waiting import Wait, show_requests
 from service.errors import InvalidInput
 from service.units import format_duration
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Batches: build, list, show, typed-data, approve, release, pause, resume, cancel.",
+    help="Batches: build, list, show, typed-data, approve, release, pause, resume, hold, cancel, "
+    "due, expire.",
 )
 
 BatchId = Annotated[
@@ -416,6 +418,91 @@ def cancel(
         _show_step(run, data)
     if action is not None:
         end_actions(run, [action], wait)
+
+
+@app.command("hold")
+def hold(
+    ctx: typer.Context,
+    batch: BatchId,
+    *,
+    reason: Reason,
+    deadline: Deadline = DEFAULT_DEADLINE,
+    keystore: Keystores = None,
+    passphrase_file: PassphraseFile = None,
+    wait: Wait = 0,
+    as_json: Json = False,
+) -> None:
+    """Delay a batch on chain by up to 72 hours, by one reviewer: time for a quorum to cancel it.
+
+    Each reviewer once; it ends by itself, a day before the time to run the batch's chunks is over.
+    """
+    from service.application.batches import find_batch
+    from service.approvals.models import ActionKind
+
+    run = start(ctx, as_json)
+    with run.app.transaction() as session:
+        message = {"batchId": find_batch(session, batch).id}
+    propose_and_show(
+        run,
+        ActionKind.BATCH_HOLD,
+        message,
+        deadline=deadline,
+        reason=reason,
+        keystore=keystore,
+        passphrase_file=passphrase_file,
+        wait_s=wait,
+    )
+
+
+@app.command("due")
+def due(ctx: typer.Context, *, as_json: Json = False) -> None:
+    """List what can never be paid and may return to its programme's budget now."""
+    from service.application.corrections import due_to_expire, due_view
+
+    run = start(ctx, as_json)
+    with run.app.transaction() as session:
+        items = [due_view(item) for item in due_to_expire(run.app, session)]
+    columns = {
+        "what": "what",
+        "batch_id": "batch",
+        "index": "payout",
+        "chunk_index": "chunk",
+        "amount": "amount",
+        "since": "since",
+    }
+    run.rows(items, columns)
+
+
+@app.command("expire")
+def expire(
+    ctx: typer.Context,
+    batch: Annotated[
+        str | None, typer.Argument(metavar="[BATCH]", help="Its id, or the beginning of it.")
+    ] = None,
+    *,
+    all_due: Annotated[
+        bool, typer.Option("--all-due", help="Everything that `relief batch due` lists.")
+    ] = False,
+    reason: Annotated[str | None, typer.Option(help="Why, for the journal.")] = None,
+    wait: Wait = 0,
+    as_json: Json = False,
+) -> None:
+    """Return what can never be paid to the budget: chunks not run in time, wallets that are none.
+
+    A running worker asks for it by itself, once; this asks again where that was refused. A frozen
+    wallet's payout never expires.
+    """
+    from service.application.batches import find_batch
+    from service.application.corrections import expire as ask_to_expire
+
+    run = start(ctx, as_json)
+    if (batch is None) != all_due:
+        raise InvalidInput("name a batch, or give --all-due")
+    with run.app.transaction() as session:
+        batch_id = find_batch(session, batch).id if batch is not None else None
+        asked = ask_to_expire(run.app, session, batch_id, actor=run.actor, reason=reason)
+        requests = [request.id for request in asked]
+    show_requests(run, requests, wait)
 
 
 def _show_step(run: Run, data: dict[str, Any]) -> None:

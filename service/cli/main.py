@@ -16,10 +16,13 @@ from service.cli import (
     keys,
     ledger,
     officers,
+    pauses,
     payouts,
     programmes,
     reserve,
+    roles,
     streams,
+    supply,
     tokens,
     wallet,
     worker,
@@ -91,6 +94,11 @@ app.add_typer(streams.app, name="stream")
 app.add_typer(wallet.app, name="wallet")
 app.command("redeem")(redeem)
 app.add_typer(reserve.app, name="reserve")
+app.add_typer(supply.cap_app, name="cap")
+app.add_typer(supply.minter_app, name="minter")
+app.add_typer(roles.app, name="role")
+app.add_typer(pauses.app, name="pause")
+app.command("sunset")(pauses.sunset)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(audit_app, name="audit")
 app.add_typer(worker.app, name="worker")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -13,17 +11,13 @@ from service.cli.actions import (
     Deadline,
     Keystores,
     Reason,
-    propose_and_sign,
-    show_actions,
+    propose_and_show,
 )
 from service.cli.keys import PassphraseFile
-from service.cli.run import Json, Run, start
+from service.cli.run import Json, start
 from service.cli.signers import ACCOUNT, SignerTypeOption, read_signer_kind
 from service.cli.values import MAX_OFFICER_NUMBER, read_address, read_region
 from service.cli.waiting import Wait
-
-if TYPE_CHECKING:
-    from service.approvals.models import ActionKind
 
 app = typer.Typer(no_args_is_help=True, help="Officers: add, remove, list, their signers.")
 
@@ -73,7 +67,7 @@ def add(
         "signerType": kind,
         "signer": signer_bytes,
     }
-    _propose(
+    propose_and_show(
         run,
         ActionKind.OFFICER_ADDITION,
         message,
@@ -104,7 +98,7 @@ def remove(
     run = start(ctx, as_json)
     with run.app.transaction() as session:
         get_officer(session, number)
-    _propose(
+    propose_and_show(
         run,
         ActionKind.OFFICER_REMOVAL,
         {"officerId": number},
@@ -144,7 +138,7 @@ def add_signer(
         "signerType": kind,
         "signer": signer_bytes,
     }
-    _propose(
+    propose_and_show(
         run,
         ActionKind.SIGNER_ADDITION,
         message,
@@ -175,7 +169,7 @@ def remove_signer(
 
     run = start(ctx, as_json)
     kind, signer_bytes = read_signer(run.app, read_signer_kind(signer_type), signer)
-    _propose(
+    propose_and_show(
         run,
         ActionKind.SIGNER_REMOVAL,
         {"signerType": kind, "signer": signer_bytes},
@@ -203,7 +197,7 @@ def add_verifier(
     from service.approvals.models import ActionKind
 
     run = start(ctx, as_json)
-    _propose(
+    propose_and_show(
         run,
         ActionKind.VERIFIER_ADDITION,
         {"verifier": read_address(verifier)},
@@ -234,7 +228,7 @@ def remove_verifier(
     from service.approvals.models import ActionKind
 
     run = start(ctx, as_json)
-    _propose(
+    propose_and_show(
         run,
         ActionKind.VERIFIER_REMOVAL,
         {"verifier": read_address(verifier)},
@@ -244,31 +238,6 @@ def remove_verifier(
         passphrase_file=passphrase_file,
         wait_s=wait,
     )
-
-
-def _propose(
-    run: Run,
-    kind: ActionKind,
-    message: Mapping[str, Any],
-    *,
-    deadline: str,
-    reason: str,
-    keystore: list[str] | None,
-    passphrase_file: Path | None,
-    wait_s: float,
-) -> None:
-    with run.app.transaction() as session:
-        data = propose_and_sign(
-            run,
-            session,
-            kind,
-            message,
-            deadline=deadline,
-            reason=reason,
-            keystores=keystore,
-            passphrase_file=passphrase_file,
-        )
-    show_actions(run, data, wait_s)
 
 
 @app.command("list")

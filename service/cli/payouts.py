@@ -1,4 +1,4 @@
-"""``relief payout``: single payouts, and retrying skipped ones."""
+"""``relief payout``: single payouts, and what officers do to what is unpaid of them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,23 @@ from typing import Annotated
 
 import typer
 
+from service.cli.actions import (
+    DEFAULT_DEADLINE,
+    Deadline,
+    Keystores,
+    Reason,
+    propose_and_show,
+)
+from service.cli.keys import PassphraseFile
 from service.cli.run import Cursor, Json, Limit, start
 from service.cli.values import read_address, read_kind
 from service.cli.waiting import Wait, show_requests
 from service.errors import InvalidInput
+from service.units import format_amount
 
-app = typer.Typer(no_args_is_help=True, help="Payouts: list, show, retry.")
+app = typer.Typer(no_args_is_help=True, help="Payouts: list, show, retry, hold, change-wallet.")
+
+PayoutName = Annotated[str, typer.Argument(help="BATCH:INDEX, or PROGRAMME#NUMBER.")]
 
 MAX_RETRIES_AT_ONCE = 500
 
@@ -77,16 +88,17 @@ def list_(
 @app.command("show")
 def show(
     ctx: typer.Context,
-    payout: Annotated[str, typer.Argument(help="BATCH:INDEX, or PROGRAMME#NUMBER.")],
+    payout: PayoutName,
     *,
     as_json: Json = False,
 ) -> None:
-    """Show one payout."""
-    from service.application.payouts import find_payout, payout_view
+    """Show one payout: also what of it is unpaid, and whether a reviewer holds it."""
+    from service.application.corrections import payout_status_view
+    from service.application.payouts import find_payout
 
     run = start(ctx, as_json)
     with run.app.transaction() as session:
-        data = payout_view(find_payout(session, payout))
+        data = payout_status_view(run.app, session, find_payout(session, payout))
     run.record(data)
 
 
@@ -126,3 +138,80 @@ def retry(
             for payout in found
         ]
     show_requests(run, requests, wait)
+
+
+@app.command("hold")
+def hold(
+    ctx: typer.Context,
+    payout: PayoutName,
+    *,
+    reason: Reason,
+    deadline: Deadline = DEFAULT_DEADLINE,
+    keystore: Keystores = None,
+    passphrase_file: PassphraseFile = None,
+    wait: Wait = 0,
+    as_json: Json = False,
+) -> None:
+    """Delay what is unpaid of a skipped payout or a stream by 72 hours, by one reviewer.
+
+    Time for a quorum to change a wallet that was lost or stolen. Each reviewer once a payout.
+    """
+    from service.application.payouts import find_payout
+    from service.approvals.models import ActionKind
+
+    run = start(ctx, as_json)
+    with run.app.transaction() as session:
+        found = find_payout(session, payout)
+        message = {"batchId": found.batch_id, "index": found.index}
+    propose_and_show(
+        run,
+        ActionKind.ENTRY_HOLD,
+        message,
+        deadline=deadline,
+        reason=reason,
+        keystore=keystore,
+        passphrase_file=passphrase_file,
+        wait_s=wait,
+    )
+
+
+@app.command("change-wallet")
+def change_wallet(
+    ctx: typer.Context,
+    payout: PayoutName,
+    to: Annotated[str, typer.Argument(help="EIP-55 address of the new wallet.")],
+    *,
+    reason: Reason,
+    deadline: Deadline = DEFAULT_DEADLINE,
+    keystore: Keystores = None,
+    passphrase_file: PassphraseFile = None,
+    wait: Wait = 0,
+    as_json: Json = False,
+) -> None:
+    """Propose to pay what is unpaid of a skipped payout or a stream to another wallet.
+
+    By a quorum of reviewers. A hold of it ends; a skipped payout is then paid by `payout retry`.
+    """
+    from service.application.corrections import wallet_change
+    from service.application.payouts import find_payout
+    from service.approvals.corrections import unpaid_of
+    from service.approvals.models import ActionKind
+
+    run = start(ctx, as_json)
+    with run.app.transaction() as session:
+        found = find_payout(session, payout)
+        message = wallet_change(run.app, session, found.batch_id, found.index, read_address(to))
+        unpaid = unpaid_of(session, found.batch_id, found.index)
+    run.note(
+        f"{format_amount(unpaid.amount_base_units)} of it are unpaid and go to {unpaid.payee} now"
+    )
+    propose_and_show(
+        run,
+        ActionKind.WALLET_CHANGE,
+        message,
+        deadline=deadline,
+        reason=reason,
+        keystore=keystore,
+        passphrase_file=passphrase_file,
+        wait_s=wait,
+    )

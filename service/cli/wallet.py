@@ -1,18 +1,26 @@
-"""``relief wallet``: what a wallet has, and freezing it."""
+"""``relief wallet``: what a wallet has, freezing it, and spending from it without gas."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from service.cli.keys import PassphraseFile
 from service.cli.run import Json, Run, start
-from service.cli.values import read_address
-from service.cli.waiting import end_open
+from service.cli.values import read_address, read_hash, read_total
+from service.cli.waiting import Wait as RequestWait
+from service.cli.waiting import end_open, show_request
+from service.errors import InvalidInput
 
-app = typer.Typer(no_args_is_help=True, help="Wallets: balance, streams, history; freezing.")
+if TYPE_CHECKING:
+    from service.chain.signers import Signer
+
+app = typer.Typer(
+    no_args_is_help=True, help="Wallets: balance, streams, history; freezing; payments without gas."
+)
 
 Address = Annotated[str, typer.Argument(help="EIP-55 address of the wallet.")]
 Keystore = Annotated[
@@ -117,6 +125,188 @@ def unfreeze(
         wait_s=wait,
         then="what was skipped meanwhile is paid by `relief payout retry`",
     )
+
+
+Holder = Annotated[
+    str | None, typer.Option("--from", help="The holder's address, when the key is elsewhere.")
+]
+HolderKeystore = Annotated[
+    str | None, typer.Option("--keystore", "-k", help="Sign with this keystore of the holder.")
+]
+TypedData = Annotated[
+    bool,
+    typer.Option("--typed-data", help="Only print what the holder's wallet is to sign (EIP-712)."),
+]
+Signature = Annotated[
+    str | None, typer.Option(help="The holder's signature over that, 65 bytes hex.")
+]
+Nonce = Annotated[str | None, typer.Option(help="Nonce of the typed data signed.")]
+_LAST_SECOND = 253_402_300_799
+"""Of the year 9999, the last that is shown as a time."""
+
+
+@app.command("pay")
+def pay(
+    ctx: typer.Context,
+    payee: Annotated[str, typer.Argument(help="EIP-55 address of who is paid.")],
+    amount: Annotated[str, typer.Argument(help="How much, such as 600 or 1234.50.")],
+    *,
+    keystore: HolderKeystore = None,
+    passphrase_file: PassphraseFile = None,
+    holder: Holder = None,
+    typed_data: TypedData = False,
+    receive: Annotated[
+        bool,
+        typer.Option(
+            "--receive",
+            help="With --typed-data: a document that only the payee may hand in to the token, by "
+            "receiveWithAuthorization; it is not relayed.",
+        ),
+    ] = False,
+    signature: Signature = None,
+    nonce: Nonce = None,
+    valid_before: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=_LAST_SECOND, help="validBefore of the typed data signed, Unix seconds."
+        ),
+    ] = None,
+    wait: RequestWait = 0,
+    as_json: Json = False,
+) -> None:
+    """Pay from a wallet without gas: the holder signs, here or elsewhere, and we relay it.
+
+    Elsewhere: first --from ADDRESS --typed-data, then the same with --signature, --nonce and
+    --valid-before.
+    """
+    from service.application.payments import new_payment, payment_typed_data, submit_payment
+
+    run = start(ctx, as_json)
+    if signature and not (nonce and valid_before):
+        raise InvalidInput("--signature needs the --nonce and --valid-before that were signed")
+    if receive and not typed_data:
+        raise InvalidInput("--receive goes with --typed-data: only the payee can hand that in")
+    signer = _holder(run, keystore, passphrase_file, holder, typed_data or bool(signature))
+    payment = new_payment(
+        run.app,
+        signer.address if signer else read_address(holder or ""),
+        read_address(payee),
+        read_total(amount),
+        nonce=read_hash(nonce) if nonce else None,
+        valid_before_unix_s=valid_before,
+    )
+    document = payment_typed_data(run.app, payment, receive=receive)
+    if typed_data:
+        run.json({"typed_data": document} if run.as_json else document)
+        return
+    signed = _signed(signer, document, signature)
+    with run.app.transaction() as session:
+        request = submit_payment(run.app, session, payment, signed, actor=run.actor)
+        request_id = request.id
+    show_request(run, request_id, wait)
+
+
+@app.command("cancel-payment")
+def cancel_payment(
+    ctx: typer.Context,
+    nonce: Annotated[str, typer.Argument(help="Nonce of what was signed, 0x and 64 digits.")],
+    *,
+    keystore: HolderKeystore = None,
+    passphrase_file: PassphraseFile = None,
+    holder: Holder = None,
+    typed_data: TypedData = False,
+    signature: Signature = None,
+    wait: RequestWait = 0,
+    as_json: Json = False,
+) -> None:
+    """Make a payment or redemption that was signed and not sent void; works under a pause."""
+    from service.application.payments import cancellation_typed_data, submit_cancellation
+
+    run = start(ctx, as_json)
+    signer = _holder(run, keystore, passphrase_file, holder, typed_data or bool(signature))
+    address = signer.address if signer else read_address(holder or "")
+    document = cancellation_typed_data(run.app, address, read_hash(nonce))
+    if typed_data:
+        run.json({"typed_data": document} if run.as_json else document)
+        return
+    signed = _signed(signer, document, signature)
+    with run.app.transaction() as session:
+        request = submit_cancellation(
+            run.app, session, address, read_hash(nonce), signed, actor=run.actor
+        )
+        request_id = request.id
+    show_request(run, request_id, wait)
+
+
+@app.command("permit")
+def permit(
+    ctx: typer.Context,
+    spender: Annotated[str, typer.Argument(help="EIP-55 address of who may take the tokens.")],
+    amount: Annotated[str, typer.Argument(help="Up to how much; 0 takes the allowance back.")],
+    *,
+    keystore: HolderKeystore = None,
+    passphrase_file: PassphraseFile = None,
+    holder: Holder = None,
+    typed_data: TypedData = False,
+    signature: Signature = None,
+    deadline: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=_LAST_SECOND, help="deadline of the typed data signed, Unix seconds."
+        ),
+    ] = None,
+    wait: RequestWait = 0,
+    as_json: Json = False,
+) -> None:
+    """Let somebody take up to an amount (ERC-2612), without gas: the holder signs, we relay it.
+
+    Elsewhere: first --from ADDRESS --typed-data, then the same with --signature and --deadline.
+    """
+    from service.application.payments import new_permit, permit_typed_data, submit_permit
+
+    run = start(ctx, as_json)
+    if signature and not deadline:
+        raise InvalidInput("--signature needs the --deadline that was signed")
+    signer = _holder(run, keystore, passphrase_file, holder, typed_data or bool(signature))
+    asked = new_permit(
+        run.app,
+        signer.address if signer else read_address(holder or ""),
+        read_address(spender),
+        0 if amount == "0" else read_total(amount),
+        deadline_unix_s=deadline,
+    )
+    document = permit_typed_data(run.app, asked)
+    if typed_data:
+        run.json({"typed_data": document} if run.as_json else document)
+        return
+    signed = _signed(signer, document, signature)
+    with run.app.transaction() as session:
+        request = submit_permit(run.app, session, asked, signed, actor=run.actor)
+        request_id = request.id
+    show_request(run, request_id, wait)
+
+
+def _holder(
+    run: Run,
+    keystore: str | None,
+    passphrase_file: Path | None,
+    holder: str | None,
+    elsewhere: bool,  # noqa: FBT001  # whether a document is asked for, or its signature given
+) -> Signer | None:
+    """Open the holder's keystore; None where the key is elsewhere."""
+    if (keystore is None) == (holder is None):
+        raise InvalidInput("give either --keystore or --from")
+    if holder and not elsewhere:
+        raise InvalidInput("--from needs --typed-data, or then --signature")
+    return run.app.signer(keystore, passphrase_file=passphrase_file) if keystore else None
+
+
+def _signed(signer: Signer | None, document: Mapping[str, Any], signature: str | None) -> str:
+    from service.approvals.typed_data import digest_of
+
+    if signer is None:
+        return signature or ""
+    return "0x" + signer.sign_digest(digest_of(document)).hex()
 
 
 def _send(

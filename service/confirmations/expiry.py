@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import Session
 
 from service.clock import SYSTEM_CLOCK, Clock
+from service.confirmations.holds import held_until
 from service.confirmations.models import Event
 from service.confirmations.projections import EXECUTED
 from service.payouts.models import Batch, ChainRequest, Chunk, Payout, RequestKind, Stream
@@ -168,17 +169,3 @@ def _streams(
             left[chunk] = (sum_before + amount, min(since_before, since))
     for (batch_id, chunk_index), (amount, since) in left.items():
         yield Due(RequestKind.EXPIRE_STREAMS, batch_id, chunk_index, amount, since)
-
-
-def held_until(session: Session, batch_id: str, index: int) -> int:
-    """Return until when a reviewer holds a payout, Unix seconds; 0 for one that is not held.
-
-    As ``heldUntil`` of the vault: a changed wallet ends a hold.
-    """
-    events = session.scalars(
-        select(Event)
-        .where(Event.batch_id == batch_id, Event.name.in_(["EntryHeld", "WalletChanged"]))
-        .order_by(Event.block_number.desc(), Event.log_index.desc())
-    )
-    last = next((event for event in events if event.args["index"] == index), None)
-    return int(last.args.get("until", 0)) if last is not None else 0

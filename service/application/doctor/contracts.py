@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from eth_utils.crypto import keccak
 
 from service.application.context import Application
 from service.application.doctor.checks import Check, failed, passed, warned
+from service.application.roles import ROLE_NUMBERS, role_holders
 from service.errors import ConfigurationError
 from service.units import format_amount, format_duration, format_unix_s
 
@@ -49,15 +49,6 @@ HOUSEKEEPING = {
     ),
 }
 """What each housekeeping role may call (docs/contracts.md)."""
-
-ROLE_NUMBERS = {
-    "guardian": 1,
-    "freezer": 2,
-    "attestor": 3,
-    "treasurer": 4,
-    "programme_manager": 5,
-}
-"""Numbers of the roles in the RoleManager (docs/contracts.md)."""
 
 
 def examine_node(app: Application) -> Iterator[Check]:
@@ -265,29 +256,6 @@ def _role(name: str, holding: set[str], planned: set[str]) -> Check:
     parts = [f"holds it, not in the deployment file: {a}" for a in more]
     parts += [f"in the deployment file, does not hold it: {a}" for a in less]
     return warned("roles", name, "; ".join(parts) + " (governors may have changed it since)")
-
-
-def role_holders(app: Application) -> dict[int, set[str]]:
-    """Return who holds each role, from the manager's events alone."""
-    manager = app.deployment.manager
-    logs: list[dict[str, Any]] = app.rpc.call(
-        "eth_getLogs",
-        {
-            "address": manager,
-            "fromBlock": hex(app.deployment.deployment_block),
-            "toBlock": "latest",
-        },
-    )
-    holders: dict[int, set[str]] = {}
-    for log in logs:
-        event = app.contracts.decode_log(log)
-        if event is None:
-            continue
-        if event.name == "RoleGranted":
-            holders.setdefault(event.args["roleId"], set()).add(event.args["account"])
-        elif event.name == "RoleRevoked":
-            holders.setdefault(event.args["roleId"], set()).discard(event.args["account"])
-    return holders
 
 
 def _functions(app: Application) -> Check:
