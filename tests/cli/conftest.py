@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,22 @@ from service.application.context import Application
 from service.chain import signers
 from service.chain.devnode import DevNode
 from service.cli.main import app as command_line
+from service.clock import SystemClock
 from service.config import PROJECT_ROOT, Settings
 from service.privacy import keyfile
 from service.privacy.keyring import Keyring
-from tests.support.deployed import Deployed, deploy
+from tests.support.deployed import TWO_DAYS_S, Deployed, account, deploy
 from tests.support.documents import check_document
 
 ROOT = typer.main.get_command(command_line)
 """Built once: with all its options that takes longer than most commands."""
+
+DAY_S = 86_400
+PEOPLE = ("51072219800101001X", "510722197503150026")
+HEADER = (
+    "case_ref,name,id_number,phone,region_code,wallet_address,programme,kind,amount,start_date,"
+    "duration_days,cause\n"
+)
 
 PASSPHRASE = "correct horse battery staple"
 CHEAP = 2
@@ -124,3 +133,71 @@ def keep(app: Application, name: str, key: bytes) -> None:
     """Store a key as a keystore that costs nothing to open."""
     folder = app.settings.resolved_keys_dir
     signers.import_keystore(folder, name, bytes(key), PASSPHRASE, scrypt_cost=CHEAP)
+
+
+# ---- From cases to money ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def cases_file(tmp_path: Path) -> Path:
+    """Two one-off cases and two streams."""
+    today = SystemClock().now().date() + timedelta(days=2)
+    rows = [
+        f"A-{n},王芳,{person},,510722,{account(f'one-off {n}').address},flood,one_off,60{n},"
+        f"{today},,房屋倒塌 {n}"
+        for n, person in enumerate(PEOPLE)
+    ] + [
+        f"B-{n},王芳,{person},,510722,{account(f'stream {n}').address},flood,stream,90,"
+        f"{today},90,生活补贴"
+        for n, person in enumerate(PEOPLE)
+    ]
+    path = tmp_path / "cases.csv"
+    path.write_text(HEADER + "\n".join(rows) + "\n")
+    return path
+
+
+@pytest.fixture
+def ready(chain_cli: Cli, deployed: Deployed, cases_file: Path) -> Cli:
+    """A programme in force, a reserve, and approved cases."""
+    relayer = account("relayer")
+    deployed.fund(relayer.address)
+    keep(chain_cli.app, "relayer-1", relayer.key)
+    cli = chain_cli
+    cli.ok("reserve", "attest", "1000000", "--document-hash", "0x" + "11" * 32)
+    cli.ok(
+        "programme",
+        "create",
+        "flood",
+        *("--name", "Flood", "--region", "51", "--budget", "100000", "--payout-cap", "5000"),
+        *("--tier", "50000:1", "--tier", "100000:2"),
+    )
+    work(cli)
+    deployed.advance(TWO_DAYS_S)
+    work(cli)
+    assert cli.ok("programme", "show", "flood")["state"] == "onchain"
+    cli.ok("cases", "import", cases_file)
+    cli.ok("cases", "decide", "--all", "--approve")
+    return cli
+
+
+def work(cli: Cli) -> Any:
+    report = cli.ok("worker", "run", "--until-idle", "--max-seconds", "60")
+    assert report["idle"]
+    return report
+
+
+def pay(cli: Cli, kind: str) -> str:
+    """Build, approve, release and pay one batch; returns its id."""
+    built = cli.ok("batch", "build", "flood", "--kind", kind, "--maker", "1")
+    (batch,) = built["batches"]
+    batch_id: str = batch["id"]
+    status = cli.ok("batch", "approve", batch_id, "-k", "officer-1", "-k", "officer-2")
+    assert status["items"][0]["approved"]
+    cli.ok("batch", "release", batch_id[:12])
+    work(cli)
+    return batch_id
+
+
+def states(cli: Cli, batch_id: str) -> dict[str, int]:
+    shown = cli.ok("batch", "show", batch_id)
+    return {item["state"]: item["count"] for item in shown["payouts"]}
