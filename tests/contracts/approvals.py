@@ -16,6 +16,7 @@ from officer_keys import P256Key
 
 MAKER, REVIEWER, EMERGENCY, GOVERNOR = 1, 2, 4, 8
 EOA_SIGNER, ACCOUNT_SIGNER, KEY_SIGNER = 1, 2, 3
+SECP256K1_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 BATCH_APPROVAL = [
     ("programme", "uint32"),
@@ -270,6 +271,12 @@ def typed_digest(
 def sign_typed(key: Any, contract: Any, message: Mapping[str, Any], **what: Any) -> bytes:
     """Sign EIP-712 data (see `typed_digest`) with an account's key: 65 bytes."""
     return EoaSigner(key).sign(typed_digest(contract, message, **what))
+
+
+def mirrored(signature: bytes) -> bytes:
+    """The other signature that the same key makes of r | s | v: s in the upper half, v to match."""
+    s = int.from_bytes(signature[32:64], "big")
+    return signature[:32] + (SECP256K1_ORDER - s).to_bytes(32, "big") + bytes([55 - signature[64]])
 
 
 def record(officer_id: int, signer: str, signature: bytes, signer_type: int = EOA_SIGNER) -> bytes:

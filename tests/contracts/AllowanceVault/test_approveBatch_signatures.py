@@ -5,6 +5,7 @@ from approvals import (
     BATCH_APPROVAL,
     Officer,
     account_named,
+    mirrored,
     record,
     sign_batch,
     sign_typed,
@@ -12,8 +13,6 @@ from approvals import (
 from chunk_tree import levels, packed_chunks, root
 from clock import DAY, advance, ask_node
 from outcomes import refused
-
-SECP256K1_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
 @pytest.fixture
@@ -256,9 +255,7 @@ def test_a_strangers_signature_under_an_officers_name_is_refused(relief, batch):
 
 def test_the_malleable_twin_of_a_signature_is_refused(relief, batch):
     two = relief.officers(2)[0]
-    good = _signature(relief, batch, two)
-    high_s = SECP256K1_ORDER - int.from_bytes(good[32:64], "big")
-    twin = good[:32] + high_s.to_bytes(32, "big") + bytes([55 - good[64]])
+    twin = mirrored(_signature(relief, batch, two))
     with _wrong_signature(two):
         second = record(2, two.key.address, twin)
         relief.send_approval(batch.approval, _with_second_record(relief, batch, second))

@@ -17,6 +17,7 @@ from approvals import (
     Officer,
     account_named,
     batch_digest,
+    mirrored,
     packed_record,
     sign_batch,
 )
@@ -34,7 +35,6 @@ from officer_keys import (
 )
 from outcomes import emitted, refused
 
-SECP256K1_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 WALLET = Path(__file__).parents[1] / "wallets" / "Wallet.sol"
 ANSWERS = ("honest", "refuses", "reverts", "says true", "magic and more", "short magic", "writes")
 HONEST, *LIARS = range(len(ANSWERS))
@@ -125,13 +125,6 @@ def signature_of(relief, batch, officer, **domain):
     return officer.signs_with.sign(batch_digest(relief.vault, batch.approval, **domain))
 
 
-def mirrored(signature):
-    """An account's signature with s in the upper half, and v to match."""
-    s = int.from_bytes(signature[32:64], "big")
-    v = {27: 28, 28: 27}[signature[64]]
-    return signature[:32] + (SECP256K1_ORDER - s).to_bytes(32, "big") + bytes([v])
-
-
 # ---- every type ----------------------------------------------------------------------------------
 
 
@@ -139,7 +132,9 @@ def test_an_approval_counts_and_its_event_re_proves_it(relief, batch, reviewer):
     transaction = relief.approve(batch, officers=(1, reviewer))
     (event,) = emitted(transaction, "BatchApproved")
     signer = reviewer.signs_with
-    assert bytes([signer.signer_type]) + len(signer.signer).to_bytes(2, "big") in event["signatures"]
+    assert (
+        bytes([signer.signer_type]) + len(signer.signer).to_bytes(2, "big") in event["signatures"]
+    )
     assert signer.signer in event["signatures"]
 
 
@@ -336,9 +331,7 @@ def test_an_assertion_over_another_challenge_is_refused(relief, batch, passkey_o
 
 
 @pytest.mark.parametrize("answer", LIARS, ids=ANSWERS[1:])
-def test_whatever_is_not_the_exact_magic_value_is_refused(
-    relief, batch, new_wallet, seat, answer
-):
+def test_whatever_is_not_the_exact_magic_value_is_refused(relief, batch, new_wallet, seat, answer):
     officer = seat(new_wallet(account_named("owner"), answer))
     with wrong_signature(officer):
         relief.approve(batch, officers=(1, officer))
@@ -353,9 +346,7 @@ def test_an_account_that_is_a_contract_no_more_is_refused(relief, batch, new_wal
         relief.approve(batch, officers=(1, officer))
 
 
-def test_code_at_an_accounts_address_does_not_sign_for_its_key(
-    relief, batch, new_wallet, seat
-):
+def test_code_at_an_accounts_address_does_not_sign_for_its_key(relief, batch, new_wallet, seat):
     # An externally owned account that delegates (EIP-7702) stays one: its key alone counts.
     key = account_named("officer 20")
     officer = seat(EoaSigner(key))
@@ -365,4 +356,3 @@ def test_code_at_an_accounts_address_does_not_sign_for_its_key(
     with wrong_signature(officer):
         send(relief, batch, officer, stolen)
     relief.approve(batch, officers=(1, officer))
-
