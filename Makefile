@@ -22,6 +22,17 @@ BROWNIE := $(RUN) scripts/brownie.py
 # More arguments for forge, such as FORGE_ARGS='--match-test accrued -vvv'.
 FORGE_ARGS ?=
 FORGE := HOME=$(CURDIR)/.home node_modules/.bin/forge
+# Each a node and the hardfork whose rules it runs by; test-contracts is on anvil:osaka.
+EVM_CHAINS ?= anvil:prague hardhat:osaka hardhat:prague ethereumjs:osaka ethereumjs:prague \
+    py-evm:prague
+# What pays and who may: the core of the contracts' tests.
+EVM_TESTS ?= $(addprefix tests/contracts/, \
+    $(addprefix AllowanceVault/test_, approveBatch.py approveBatch_signatures.py \
+        approveBatch_tiers.py executeChunk.py openStreams.py retryPayout.py withdraw.py \
+        withdrawChunk.py cancelBatch.py cancelStreams.py) \
+    $(addprefix BenefitToken/test_, authorizations.py minters.py permit.py redeem.py transfer.py) \
+    $(addprefix EmergencyLane/test_, countersign.py grant.py grant_caps.py) \
+    OfficerRegistry/test_signer_types.py)
 SOURCES := $(sort $(shell find contracts -type f -name '*.sol' 2>/dev/null))
 
 # Only the interpreter named above and the locked packages; never another environment's.
@@ -29,7 +40,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_PREVIEW_FEATURES := package-conflicts
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME UV_PROJECT_ENVIRONMENT
 
-.PHONY: help setup compile demo up test test-fast test-contracts test-forge test-service prove \
+.PHONY: help setup compile demo up test test-fast test-contracts test-evms test-forge test-service prove \
         bench-gas bench-gas-snapshot lint slither format clean distclean FORCE
 
 help:  ## list the targets
@@ -78,6 +89,18 @@ setup: .stamps/service .stamps/contracts .stamps/brownie .stamps/node  ## instal
 	    --loglevel=error > /dev/null
 	@touch $@
 
+# Not part of `setup` either: only test-evms needs these two.
+.stamps/evms: tests/evms/package.json tests/evms/package-lock.json .npmrc | .stamps/service
+	@echo "[setup] tests/evms, Hardhat's node and EthereumJS's EVM"
+	@cd tests/evms && ../../.venv/bin/npm ci --ignore-scripts --no-progress --loglevel=error > /dev/null
+	@touch $@
+
+.stamps/py-evm: .stamps/uv uv.lock
+	@echo "[setup] .venv-py-evm, Python's EVM"
+	@UV_PROJECT_ENVIRONMENT=.venv-py-evm \
+	    $(UV) sync --locked --quiet --only-group py-evm --python $(PYTHON)
+	@touch $@
+
 .stamps/brownie: scripts/brownie.py | .stamps/service .stamps/contracts
 	@echo "[setup] .home, Brownie's networks"
 	@$(BROWNIE) --version > /dev/null
@@ -123,6 +146,12 @@ test-fast: .stamps/compile  ## run the tests that need no chain, no PostgreSQL, 
 test-contracts: .stamps/compile  ## run the contracts' tests with Brownie, on a chain of their own
 	@echo "[test-contracts] tests/contracts, with Brownie on anvil"
 	@$(BROWNIE) test $(PYTEST_ARGS)
+
+test-evms: .stamps/compile .stamps/evms .stamps/py-evm  ## run the core of them on other nodes, other EVMs, other rules: long
+	@for chain in $(EVM_CHAINS); do \
+	    echo "[test-evms] $$chain"; \
+	    RELIEF_TEST_CHAIN=$$chain $(BROWNIE) test $(EVM_TESTS) $(PYTEST_ARGS); \
+	done
 
 test-forge: .stamps/node  ## run the property tests of the contracts with Foundry, a short run
 	@echo "[test-forge] tests/forge, with forge"
@@ -180,4 +209,5 @@ clean:  ## remove what compiling and testing made; the record of deployments sta
 	    -not -path './.uv/*' -prune -exec rm -rf {} +
 
 distclean: clean  ## remove the installed environments too; accounts and networks in .home stay
-	@rm -rf .venv .venv-contracts .venv-slither .uv .stamps node_modules tests/gas/peers/node_modules .home/test-runs
+	@rm -rf .venv .venv-contracts .venv-slither .venv-py-evm .uv .stamps node_modules tests/gas/peers/node_modules \
+	    tests/evms/node_modules .home/test-runs

@@ -11,7 +11,9 @@ add it once (the address of a node may hold a secret, so it stays in ``.home/``)
         host=https://node.example chainid=20260 explorer=none
 
 ``test`` gets a development chain of its own on a free port and a home folder of its own, so that
-two test runs never share a chain and none ever meets a chain that somebody works on.
+two test runs never share a chain and none ever meets a chain that somebody works on. It is anvil's
+unless ``RELIEF_TEST_CHAIN`` names another node and the rules it runs by, such as
+``ethereumjs:prague``; `make test-evms` runs tests on each.
 """
 
 import fcntl
@@ -29,6 +31,18 @@ BROWNIE_PROGRAM = PROJECT_ROOT / ".venv-contracts" / "bin" / "brownie"
 DEVELOPMENT_PORT = 8547
 LOCAL_CHAIN_ID = "31337"
 
+# Programs by the name of the node, in node_modules or tests/evms. Brownie knows how to start each
+# by the beginning of its name: all take anvil's arguments.
+# `slots-in-an-epoch 1` makes anvil's `safe` and `finalized` tags follow one and two blocks behind.
+# `enable-tx-gas-limit` enforces the 2^24 gas cap a transaction (EIP-7825), as real chains do.
+NODES = {
+    "anvil": "anvil --slots-in-an-epoch 1 --enable-tx-gas-limit",
+    "hardhat": "anvil-hardhat.mjs",
+    "ethereumjs": "anvil-ethereumjs.mjs",
+    "py-evm": "anvil-py-evm",
+}
+DEVELOPMENT_CHAIN = "anvil:osaka"
+
 # Brownie runs in the project's folder; a relative path means the caller's.
 FILES_OF_THE_DEPLOYMENT = (
     "RELIEF_DEPLOYER",
@@ -37,8 +51,6 @@ FILES_OF_THE_DEPLOYMENT = (
     "RELIEF_KEY_PASSPHRASE_FILE",
 )
 
-# `slots-in-an-epoch 1` makes anvil's `safe` and `finalized` tags follow one and two blocks behind.
-# `enable-tx-gas-limit` enforces the 2^24 gas cap a transaction (EIP-7825), as real chains do.
 # `base_fee: 0` because Brownie sends with a gas price of 0 here; `steps_tracing` because the
 # reasons of reverts come from traces.
 NETWORK_CONFIG = """\
@@ -51,8 +63,8 @@ live:
         chainid: 31337
 development:
   - id: development
-    name: Anvil
-    cmd: anvil --slots-in-an-epoch 1 --enable-tx-gas-limit
+    name: {chain}
+    cmd: {command}
     host: http://127.0.0.1
     timeout: 60
     cmd_settings:
@@ -61,12 +73,12 @@ development:
       accounts: 20
       base_fee: 0
       gas_limit: 60000000
-      evm_version: osaka
+      evm_version: {hardfork}
       steps_tracing: true
 """
 
 
-def write_network_config(home: Path, port: int) -> None:
+def write_network_config(home: Path, port: int, chain: str = DEVELOPMENT_CHAIN) -> None:
     """Write Brownie's list of networks under `home`.
 
     Parameters
@@ -75,11 +87,24 @@ def write_network_config(home: Path, port: int) -> None:
         The folder that Brownie takes for the user's home.
     port
         TCP port of the development chain on the loopback interface.
+    chain
+        The development chain's node and the hardfork whose rules it runs by, ``node:hardfork``.
+
+    Raises
+    ------
+    SystemExit
+        If there is no such node.
     """
+    node, _, hardfork = chain.partition(":")
+    if node not in NODES:
+        raise SystemExit(f"no node {node}: a chain is one of {', '.join(NODES)}, and :hardfork")
     folder = home / ".brownie"
     folder.mkdir(parents=True, exist_ok=True)
     draft = folder / f"network-config.{os.getpid()}.draft"
-    draft.write_text(NETWORK_CONFIG.format(port=port), encoding="utf-8")
+    draft.write_text(
+        NETWORK_CONFIG.format(port=port, chain=chain, command=NODES[node], hardfork=hardfork),
+        encoding="utf-8",
+    )
     draft.replace(folder / "network-config.yaml")
 
 
@@ -106,7 +131,8 @@ def home_for_a_test_run() -> Path:
     shutil.rmtree(home, ignore_errors=True)
     examples = BROWNIE_HOME / ".brownie" / "hypothesis"
     examples.mkdir(parents=True, exist_ok=True)
-    write_network_config(home, free_loopback_port())
+    chain = os.environ.get("RELIEF_TEST_CHAIN", DEVELOPMENT_CHAIN)
+    write_network_config(home, free_loopback_port(), chain)
     (home / ".brownie" / "hypothesis").symlink_to(examples, target_is_directory=True)
     return home
 
@@ -156,7 +182,11 @@ def main(arguments: list[str]) -> None:
     if not BROWNIE_PROGRAM.exists():
         raise SystemExit("no .venv-contracts: run `make setup`")
     home = home_for_a_test_run() if arguments[:1] == ["test"] else BROWNIE_HOME
-    programs = [node_folder(), PROJECT_ROOT / "node_modules" / ".bin"]
+    programs = [
+        node_folder(),
+        PROJECT_ROOT / "node_modules" / ".bin",
+        PROJECT_ROOT / "tests" / "evms",
+    ]
     environment = {
         # Where the network `relief-local` is, unless the caller says otherwise.
         "RELIEF_RPC_URL": "http://127.0.0.1:8545",

@@ -10,6 +10,7 @@ from approvals import (
     sign_batch,
     sign_typed,
 )
+from brownie import web3
 from chunk_tree import levels, packed_chunks, root
 from clock import DAY, advance, ask_node
 from outcomes import refused
@@ -78,6 +79,8 @@ def test_a_batch_signed_for_another_vault_is_refused(relief, token, batch):
 
 
 def test_after_the_chain_forks_off_under_a_new_id_old_signatures_fail(relief, vault, batch):
+    if not web3.client_version.startswith("anvil"):
+        pytest.skip("only anvil changes the id of a running chain")
     old = sign_batch(vault, batch.approval, relief.officers(1, 2))
     new = sign_batch(vault, batch.approval, relief.officers(1, 2), chain_id=31338)
     approve = vault.approveBatch

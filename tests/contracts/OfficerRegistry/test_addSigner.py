@@ -77,7 +77,7 @@ def test_an_account_without_code_is_refused(add_signer):
 def test_an_account_that_only_delegates_is_refused(relief, add_signer):
     # What an externally owned account has for code after an EIP-7702 authorization.
     account = "0x" + NEW.hex()
-    ask_node("anvil_setCode", account, "0xef0100" + relief.token.address[2:])
+    ask_node("hardhat_setCode", account, "0xef0100" + relief.token.address[2:])
     with refused("NoContract", account):
         add_signer(2, NEW, 2)
 

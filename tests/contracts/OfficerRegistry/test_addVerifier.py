@@ -103,6 +103,6 @@ def test_an_unknown_verifier_cannot_go(relief, remove_verifier):
 @pytest.mark.parametrize("code", ["0x", "0xef0100" + "ab" * 20])
 def test_an_address_where_no_contract_stands_is_no_verifier(add_verifier, code):
     address = "0x" + "ca" * 20
-    ask_node("anvil_setCode", address, code)
+    ask_node("hardhat_setCode", address, code)
     with refused("NoContract", address):
         add_verifier(address)

@@ -22,6 +22,7 @@ from approvals import (
     sign_batch,
 )
 from brownie import accounts, compile_source
+from brownie._config import CONFIG
 from clock import DAY, HOUR, advance, ask_node, next_transaction_at, now
 from officer_keys import (
     BACKED_UP,
@@ -286,6 +287,20 @@ def test_a_key_under_another_verifier_is_another_signer(relief, batch, seat):
     relief.approve(batch, officers=(1, officer))
 
 
+@pytest.mark.parametrize("kind", ["P-256 key", "passkey"], indirect=True)
+def test_where_the_chain_has_no_p256_precompile_the_library_computes(relief, reviewer, kind):
+    def gas_of_an_approval(second):
+        batch = relief.batch([(relief.payees(1)[0], 100)])
+        return relief.approve(batch, officers=(1, second)).gas_used
+
+    gas_of_an_approval(2)  # the programme's first one pays for words that were zero
+    more_than_an_account = gas_of_an_approval(reviewer) - gas_of_an_approval(2)
+    if CONFIG.active_network["cmd_settings"]["evm_version"] == "osaka":  # EIP-7951
+        assert more_than_an_account < 40_000
+    else:
+        assert more_than_an_account > 200_000
+
+
 @pytest.fixture
 def passkey_officer(relief, seat):
     """Officer 20 with a passkey."""
@@ -341,7 +356,7 @@ def test_whatever_is_not_the_exact_magic_value_is_refused(relief, batch, new_wal
 def test_an_account_that_is_a_contract_no_more_is_refused(relief, batch, new_wallet, seat, code):
     officer = seat(new_wallet(account_named("owner")))
     account = officer.signs_with.address
-    ask_node("anvil_setCode", account, code)
+    ask_node("hardhat_setCode", account, code)
     with refused("NoContract", account):
         relief.approve(batch, officers=(1, officer))
 
@@ -351,7 +366,7 @@ def test_code_at_an_accounts_address_does_not_sign_for_its_key(relief, batch, ne
     key = account_named("officer 20")
     officer = seat(EoaSigner(key))
     lenient = new_wallet(account_named("a thief"))
-    ask_node("anvil_setCode", key.address, "0xef0100" + lenient.address[2:])
+    ask_node("hardhat_setCode", key.address, "0xef0100" + lenient.address[2:])
     stolen = EoaSigner(account_named("a thief")).sign(batch_digest(relief.vault, batch.approval))
     with wrong_signature(officer):
         send(relief, batch, officer, stolen)
