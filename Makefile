@@ -22,9 +22,9 @@ BROWNIE := $(RUN) scripts/brownie.py
 # More arguments for forge, such as FORGE_ARGS='--match-test accrued -vvv'.
 FORGE_ARGS ?=
 FORGE := HOME=$(CURDIR)/.home node_modules/.bin/forge
-# Each a node and the hardfork whose rules it runs by; test-contracts is on anvil:osaka.
-EVM_CHAINS ?= anvil:prague hardhat:osaka hardhat:prague ethereumjs:osaka ethereumjs:prague \
-    py-evm:prague
+# Each a node and the hardfork whose rules it runs by.
+EVM_CHAINS ?= anvil:osaka ethereumjs:osaka anvil:prague ethereumjs:prague py-evm:prague \
+    hardhat:osaka hardhat:prague
 # What pays and who may: the core of the contracts' tests.
 EVM_TESTS ?= $(addprefix tests/contracts/, \
     $(addprefix AllowanceVault/test_, approveBatch.py approveBatch_signatures.py \
@@ -147,11 +147,15 @@ test-contracts: .stamps/compile  ## run the contracts' tests with Brownie, on a 
 	@echo "[test-contracts] tests/contracts, with Brownie on anvil"
 	@$(BROWNIE) test $(PYTEST_ARGS)
 
+# Hardhat's clock runs, so that what its transactions did is nobody else's to the byte.
 test-evms: .stamps/compile .stamps/evms .stamps/py-evm  ## run the core of them on other nodes, other EVMs, other rules: long
+	@rm -rf build/evms && mkdir -p build/evms
 	@for chain in $(EVM_CHAINS); do \
 	    echo "[test-evms] $$chain"; \
-	    RELIEF_TEST_CHAIN=$$chain $(BROWNIE) test $(EVM_TESTS) $(PYTEST_ARGS); \
+	    case $$chain in hardhat:*) keep= ;; *) keep=--transcript=build/evms/$$chain.jsonl ;; esac; \
+	    RELIEF_TEST_CHAIN=$$chain $(BROWNIE) test $(EVM_TESTS) $$keep $(PYTEST_ARGS); \
 	done
+	@$(RUN) -m tests.evms.compare build/evms
 
 test-forge: .stamps/node  ## run the property tests of the contracts with Foundry, a short run
 	@echo "[test-forge] tests/forge, with forge"

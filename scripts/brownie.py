@@ -93,11 +93,11 @@ def write_network_config(home: Path, port: int, chain: str = DEVELOPMENT_CHAIN) 
     Raises
     ------
     SystemExit
-        If there is no such node.
+        If there is no such node, or no hardfork is named.
     """
     node, _, hardfork = chain.partition(":")
-    if node not in NODES:
-        raise SystemExit(f"no node {node}: a chain is one of {', '.join(NODES)}, and :hardfork")
+    if node not in NODES or not hardfork:
+        raise SystemExit(f"{chain} is no node:hardfork with a node of {', '.join(NODES)}")
     folder = home / ".brownie"
     folder.mkdir(parents=True, exist_ok=True)
     draft = folder / f"network-config.{os.getpid()}.draft"

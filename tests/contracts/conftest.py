@@ -1,11 +1,18 @@
 """One deployment for the whole run; each test works on a copy of the chain that is then dropped."""
 
 import time
+from pathlib import Path
 
 import brownie
 import pytest
 from clock import DAY, advance, ask_node
 from deployment import RESERVE, Relief, deploy
+from transcript import start_the_clock, write_down
+
+
+def pytest_addoption(parser):
+    """Take the file that a transcript of the run goes to."""
+    parser.addoption("--transcript", type=Path, help="write down what each test's transactions did")
 
 
 def spare_brownie_its_waits(provider):
@@ -38,7 +45,17 @@ def spare_brownie_its_waits(provider):
 
 
 @pytest.fixture(scope="session")
+def transcript(request):
+    """The file of the run's transcript, empty, or None."""
+    path = request.config.getoption("transcript")
+    if path:
+        path.write_text("")
+    return path
+
+
+@pytest.fixture(scope="session")
 def deployed(
+    transcript,
     RoleManager,  # noqa: N803 - Brownie's names
     P256Verifier,  # noqa: N803
     PasskeyVerifier,  # noqa: N803
@@ -62,6 +79,8 @@ def deployed(
         "EmergencyLane": EmergencyLane,
     }
     spare_brownie_its_waits(brownie.web3.provider)
+    if transcript:
+        start_the_clock()
     relief = deploy(contracts, brownie.accounts)
     advance(2 * DAY)
     relief.attest(RESERVE)
@@ -70,13 +89,18 @@ def deployed(
 
 
 @pytest.fixture(autouse=True)
-def _isolation(deployed):
+def _isolation(deployed, transcript, request):
     """Put the chain back after each test.
 
     Asked of the node itself: Brownie's `chain.revert` collects garbage first, 0.2 s a test.
     """
     snapshot = ask_node("evm_snapshot")
+    first_block = brownie.web3.eth.block_number + 1
     yield
+    if transcript:
+        names = ("manager", "registry", "token", "vault", "lane")
+        contracts = {name: getattr(deployed, name) for name in names}
+        write_down(transcript, request.node.nodeid, contracts, first_block=first_block)
     ask_node("evm_revert", snapshot)
     brownie.history.clear()
 

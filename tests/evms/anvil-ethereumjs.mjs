@@ -3,6 +3,7 @@
 // takes for an anvil, with anvil's arguments and the methods that Brownie and the contracts' tests use.
 //
 // Its clock stands still: a block is one second later than the one before, unless a test says when.
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 
 import { createBlock } from "@ethereumjs/block";
@@ -19,12 +20,13 @@ import {
   createAddressFromString,
   createZeroAddress,
   hexToBytes,
-  setLengthLeft,
 } from "@ethereumjs/util";
 import { createVM, runTx } from "@ethereumjs/vm";
 
 import { commandLine } from "./command_line.mjs";
 
+// Anvil's own, known to all: what tests sign and send is then the same to the byte on every node.
+const KEYS = JSON.parse(readFileSync(new URL("anvil_accounts.json", import.meta.url)));
 const ETHER = 10n ** 18n;
 const METHOD_NOT_FOUND = -32601;
 const INVALID_PARAMS = -32602;
@@ -54,8 +56,7 @@ class Chain {
     });
     chain.vm = await createVM({ common: chain.common, stateManager: chain.state });
     chain.keys = new Map();
-    for (let i = 0; i < accounts; i++) {
-      const key = setLengthLeft(hexToBytes(quantity(1_000_000 + i)), 32); // known to all, as anvil's
+    for (const key of KEYS.slice(0, accounts).map((text) => hexToBytes(`0x${text}`))) {
       const address = createAddressFromPrivateKey(key);
       chain.keys.set(address.toString(), key);
       await chain.state.putAccount(address, createAccount({ balance: 10_000n * ETHER }));
@@ -326,6 +327,17 @@ const METHODS = {
     const found = mined(chain, hash);
     return found ? receiptDocument(found) : null;
   },
+  eth_getLogs: (chain, { address: addresses, topics = [], fromBlock, toBlock }) => {
+    const wanted = addresses && [addresses].flat().map((one) => one.toLowerCase());
+    const [first, last] = [fromBlock, toBlock].map((tag) => blockAt(chain, tag).block.header.number);
+    return chain.blocks
+      .slice(Number(first), Number(last) + 1)
+      .flatMap(({ transaction }) => (transaction ? receiptDocument(transaction).logs : []))
+      .filter((log) => !wanted || wanted.includes(log.address))
+      .filter((log) =>
+        topics.every((topic, i) => topic === null || [topic].flat().includes(log.topics[i])),
+      );
+  },
   eth_getBalance: (chain, who, tag) =>
     chain.read(blockAt(chain, tag), async (state) =>
       quantity((await state.getAccount(address(who)))?.balance ?? 0n),
@@ -336,19 +348,20 @@ const METHODS = {
     ),
   eth_getCode: (chain, who, tag) =>
     chain.read(blockAt(chain, tag), async (state) => bytesToHex(await state.getCode(address(who)))),
-  eth_getStorageAt: (chain, who, slot, tag) =>
+  // An account as a proof states it, without the proof.
+  eth_getProof: (chain, who, _slots, tag) =>
     chain.read(blockAt(chain, tag), async (state) => {
-      const key = setLengthLeft(hexToBytes(quantity(slot)), 32);
-      return bytesToHex(setLengthLeft(await state.getStorage(address(who), key), 32));
+      const account = (await state.getAccount(address(who))) ?? createAccount();
+      return {
+        address: who,
+        balance: quantity(account.balance),
+        nonce: quantity(account.nonce),
+        codeHash: bytesToHex(account.codeHash),
+        storageHash: bytesToHex(account.storageRoot),
+      };
     }),
   eth_call: async (chain, fields, tag) =>
     returned(await chain.call(callFields(chain, fields), blockAt(chain, tag))),
-  eth_estimateGas: async (chain, fields, tag) => {
-    const result = await chain.call(callFields(chain, fields), blockAt(chain, tag));
-    returned(result);
-    // A call may pass on 63/64 of its gas at most, and refunds come at the end.
-    return quantity(((result.totalGasSpent + result.gasRefund) * 64n) / 63n + 1n);
-  },
   eth_sendTransaction: async (chain, fields) => {
     const key = chain.keys.get(fields.from?.toLowerCase());
     if (!key) throw new RpcError(INVALID_PARAMS, `${fields.from} is not an account of this node`);

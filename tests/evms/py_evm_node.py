@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from eth.abc import ComputationAPI, ReceiptAPI, SignedTransactionAPI, StateAPI
@@ -351,6 +352,26 @@ def mined(chain: Chain, tx_hash: str, document: Callable[[Mined], Any]) -> Any:
     return document(found) if found else None
 
 
+def logs(chain: Chain, wanted: dict[str, Any]) -> list[dict[str, Any]]:
+    """The logs of some addresses with some topics, in a range of blocks."""
+    addresses = wanted.get("address")
+    if isinstance(addresses, str):
+        addresses = [addresses]
+    first, last = (chain.at(wanted.get(end, "latest")) for end in ("fromBlock", "toBlock"))
+    blocks = chain.blocks[first.header.block_number : last.header.block_number + 1]
+    return [
+        log
+        for block in blocks
+        if block.mined
+        for log in receipt_document(block.mined)["logs"]
+        if addresses is None or log["address"].lower() in {one.lower() for one in addresses}
+        if all(
+            topic is None or topic == there or there in topic
+            for topic, there in zip(wanted.get("topics", []), log["topics"], strict=False)
+        )
+    ]
+
+
 def trace(chain: Chain, tx_hash: str | None = None, _tracer: object = None) -> dict[str, Any]:
     """Of the tracers only what Brownie is given: what the outermost call returned."""
     if tx_hash not in chain.mined:
@@ -377,6 +398,18 @@ def mine(chain: Chain, timestamp: str | int | None = None) -> str:
     return "0x0"
 
 
+def account_document(state: StateAPI, address: bytes, _slots: object) -> dict[str, Any]:
+    """An account as a proof states it, without the proof."""
+    account = state._account_db._get_account(address)
+    return {
+        "address": to_checksum_address(address),
+        "balance": hex(account.balance),
+        "nonce": hex(account.nonce),
+        "codeHash": hexed(account.code_hash),
+        "storageHash": hexed(account.storage_root),
+    }
+
+
 def set_code(chain: Chain, address: str, code: str) -> bool:
     """Put code at an address."""
     chain.edit(lambda state: state.set_code(as_bytes(address), as_bytes(code)))
@@ -400,12 +433,11 @@ METHODS: dict[str, Callable[..., Any]] = {
     "eth_getBlockByHash": lambda chain, tag, whole: block_document(chain.at(tag), whole=whole),
     "eth_getTransactionByHash": lambda chain, tx: mined(chain, tx, transaction_document),
     "eth_getTransactionReceipt": lambda chain, tx: mined(chain, tx, receipt_document),
+    "eth_getLogs": logs,
     "eth_getBalance": read(lambda state, who: hex(state.get_balance(who))),
     "eth_getTransactionCount": read(lambda state, who: hex(state.get_nonce(who))),
     "eth_getCode": read(lambda state, who: hexed(state.get_code(who))),
-    "eth_getStorageAt": read(
-        lambda state, who, slot: f"0x{state.get_storage(who, as_int(slot)):064x}"
-    ),
+    "eth_getProof": read(account_document),
     "eth_call": lambda chain, fields, tag="latest": returned(chain.call(chain.at(tag), fields)),
     "eth_sendTransaction": send,
     "debug_traceTransaction": trace,
@@ -470,9 +502,9 @@ def main() -> None:
     chosen = parser.parse_args()
     # A call inside a call is a dozen of Python's.
     sys.setrecursionlimit(100_000)
-    keys = [
-        PrivateKey((1_000_000 + i).to_bytes(32, "big")) for i in range(chosen.accounts)
-    ]  # known to all, as anvil's
+    # Anvil's own, known to all: what tests send is then the same to the byte on every node.
+    known = json.loads(Path(__file__).with_name("anvil_accounts.json").read_text())
+    keys = [PrivateKey(bytes.fromhex(key)) for key in known[: chosen.accounts]]
     chain = Chain(
         chosen.chain_id,
         chosen.gas_limit,
