@@ -12,7 +12,7 @@ from service.application.context import Application
 from service.chain.refusals import explain
 from service.chain.rpc import RpcError
 from service.confirmations.wallets import ZERO_ADDRESS
-from service.errors import ChainRefused, Conflict, InvalidInput
+from service.errors import ChainRefused, Conflict, InvalidInput, NotFound
 
 ROLE_NUMBERS = {
     "guardian": 1,
@@ -79,8 +79,10 @@ def role_change(app: Application, role: str, account: str, *, grant: bool) -> di
 
     Raises
     ------
+    NotFound
+        When there is no such role.
     InvalidInput
-        When there is no such role, or the account is the zero address.
+        When the account is the zero address.
     Conflict
         When the account holds the role already, or does not hold it.
     ChainRefused
@@ -90,7 +92,7 @@ def role_change(app: Application, role: str, account: str, *, grant: bool) -> di
     """
     number = ROLE_NUMBERS.get(role)
     if number is None:
-        raise InvalidInput(f"{role!r} is no role: {', '.join(ROLE_NUMBERS)}")
+        raise NotFound(f"there is no role {role!r}: {', '.join(ROLE_NUMBERS)}")
     if account == ZERO_ADDRESS:
         raise InvalidInput("the zero address holds no role")
     holds, _ = app.contracts.read(app.rpc, "manager", "hasRole", number, account)

@@ -209,11 +209,14 @@ def activate_minter(
 
     Raises
     ------
+    NotFound
+        As :func:`minter_view`.
     Conflict
         When nothing of it is planned, or its 14 days are not over.
     ChainUnavailable
         When the node does not answer.
     """
+    minter_view(app, address)
     _, active_from = app.contracts.read(app.rpc, "token", "pendingMinter", address)
     _require_due(app, f"the minter {address}, or a higher cap of it,", active_from)
     return ask_once(

@@ -67,6 +67,11 @@ def test_api_and_command_line_give_the_same(office: Office, both: Both) -> None:
         f"payouts/{batch_id}/0": f"payout show {batch_id}:0",
         f"wallets/{WALLET}": f"wallet show {WALLET}",
         "reserve": "reserve show",
+        "expiry": "batch due",
+        "cap": "cap show",
+        "minters": "minter list",
+        "roles": "role list",
+        "pauses": "pause show",
     }.items():
         assert both.api(path) == both.cli(*command.split()), path
     for path, command in {

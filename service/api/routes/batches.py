@@ -1,4 +1,4 @@
-"""Batches: build, list, show, sign, release, pause, resume, cancel, pay out their streams."""
+"""Batches: build, list, show, sign, release, pause, resume, hold, cancel, pay out streams."""
 
 from __future__ import annotations
 
@@ -11,8 +11,13 @@ from service.api.answers import CHAIN, STEP, reads, writes
 from service.api.calls import CallDep
 from service.api.idempotency import CommandDep, Reply
 from service.api.pagination import PagingQuery
-from service.api.routes.officers import propose_action
-from service.api.schemas.actions import BatchCancellationGiven, CancellationShown
+from service.api.routes.officers import propose_action, proposed
+from service.api.schemas.actions import (
+    ActionStatusShown,
+    BatchCancellationGiven,
+    CancellationShown,
+    HoldGiven,
+)
 from service.api.schemas.base import BATCH_ID
 from service.api.schemas.batches import (
     ApprovalShown,
@@ -222,6 +227,20 @@ def resume_batch(batch_id: BatchIdPath, given: ReasonGiven, command: CommandDep)
 
 def _batch(batch: Batch) -> Reply:
     return Reply(BatchShown.model_validate(batch_view(batch)))
+
+
+@router.post(
+    "/batches/{batch_id}/hold",
+    status_code=201,
+    response_model=ActionStatusShown,
+    responses=writes(NotFound, Conflict, *CHAIN),
+)
+def hold_batch(batch_id: BatchIdPath, given: HoldGiven, command: CommandDep) -> Response:
+    """Propose to delay a batch on chain by up to 72 hours. One reviewer signs, once a batch."""
+    message = {"batchId": batch_id}
+    return command.run(
+        lambda session: proposed(command, session, ActionKind.BATCH_HOLD, message, given)
+    )
 
 
 @router.post(

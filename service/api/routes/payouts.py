@@ -1,22 +1,27 @@
-"""Payouts: list, show, try a skipped one again."""
+"""Payouts: list, show, try a skipped one again, hold one, change its wallet."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Response
+from sqlalchemy.orm import Session
 
 from service.api.answers import CHAIN, reads, writes
 from service.api.calls import CallDep
 from service.api.idempotency import CommandDep, Reply
 from service.api.pagination import PagingQuery
 from service.api.routes.batches import BatchIdPath
+from service.api.routes.officers import proposed
+from service.api.schemas.actions import ActionStatusShown, HoldGiven, WalletChangeGiven
 from service.api.schemas.base import BATCH_ID
-from service.api.schemas.money import PayoutPage, PayoutShown
+from service.api.schemas.money import PayoutPage, PayoutShown, PayoutStatusShown
 from service.api.schemas.requests import ChainRequestShown
 from service.api.values import programme_number
+from service.application.corrections import payout_status_view, wallet_change
 from service.application.payouts import payout_view
 from service.application.requests import request_view
+from service.approvals.models import ActionKind
 from service.cases import get_case
 from service.errors import Conflict, NotFound
 from service.payouts.models import ChainRequest
@@ -65,10 +70,13 @@ def list_payouts(
 
 
 @router.get("/payouts/{batch_id}/{index}", responses=reads(NotFound))
-def show_payout(call: CallDep, batch_id: BatchIdPath, index: IndexPath) -> PayoutShown:
-    """Show a payout."""
+def show_payout(call: CallDep, batch_id: BatchIdPath, index: IndexPath) -> PayoutStatusShown:
+    """Show a payout, what of it is unpaid, and whether a reviewer holds it."""
     with call.read() as session:
-        return PayoutShown.model_validate(payout_view(find_payout(session, batch_id, index)))
+        found = find_payout(session, batch_id, index)
+        return PayoutStatusShown.model_validate(
+            payout_status_view(call.application, session, found)
+        )
 
 
 @router.post(
@@ -85,6 +93,47 @@ def retry_payout(batch_id: BatchIdPath, index: IndexPath, command: CommandDep) -
             request_retry(session, batch_id, index, actor=command.actor, clock=clock)
         )
     )
+
+
+@router.post(
+    "/payouts/{batch_id}/{index}/hold",
+    status_code=201,
+    response_model=ActionStatusShown,
+    responses=writes(NotFound, Conflict, *CHAIN),
+)
+def hold_payout(
+    batch_id: BatchIdPath, index: IndexPath, given: HoldGiven, command: CommandDep
+) -> Response:
+    """Propose to delay what is unpaid of a payout by 72 hours. One reviewer signs, once a payout.
+
+    Of a skipped payout or a stream; time for a quorum to change a wallet lost or stolen.
+    """
+    message = {"batchId": batch_id, "index": index}
+    return command.run(
+        lambda session: proposed(command, session, ActionKind.ENTRY_HOLD, message, given)
+    )
+
+
+@router.post(
+    "/payouts/{batch_id}/{index}/change-wallet",
+    status_code=201,
+    response_model=ActionStatusShown,
+    responses=writes(NotFound, Conflict, *CHAIN),
+)
+def change_wallet(
+    batch_id: BatchIdPath, index: IndexPath, given: WalletChangeGiven, command: CommandDep
+) -> Response:
+    """Propose to pay what is unpaid of a payout to another wallet. A quorum of reviewers signs.
+
+    A hold of it ends; a skipped payout is then paid by a retry.
+    """
+
+    def work(session: Session) -> Reply:
+        app = command.application
+        message = wallet_change(app, session, batch_id, index, given.to_wallet)
+        return proposed(command, session, ActionKind.WALLET_CHANGE, message, given)
+
+    return command.run(work)
 
 
 def accepted(request: ChainRequest) -> Reply:

@@ -17,7 +17,7 @@ from service.api.schemas.requests import ChainRequestShown
 from service.api.values import unix_s
 from service.application import redemption as redeeming
 from service.application.wallet import wallet_view
-from service.errors import AlreadyExists, InvalidSignature, LimitExceeded
+from service.errors import AlreadyExists, Conflict, InvalidSignature, LimitExceeded
 
 router = APIRouter(tags=["wallets"])
 
@@ -66,7 +66,7 @@ def redemption_typed_data(
     "/redemptions",
     status_code=202,
     response_model=ChainRequestShown,
-    responses=writes(InvalidSignature, LimitExceeded, AlreadyExists, *CHAIN),
+    responses=writes(InvalidSignature, LimitExceeded, Conflict, AlreadyExists, *CHAIN),
 )
 def relay_redemption(given: RedemptionGiven, command: CommandDep) -> Response:
     """Relay a redemption that the holder signed: the tokens are burnt against fiat owed."""

@@ -15,6 +15,8 @@ from service.api.schemas.base import (
     CONTRACT_ERROR,
     HASH,
     TIME,
+    Address,
+    BaseUnitsText,
     Given,
     Page,
     Reason,
@@ -29,6 +31,7 @@ from service.api.schemas.base import (
 from service.api.schemas.batches import BATCH, BatchShown
 
 RoleName = Literal["maker", "reviewer", "emergency", "governor"]
+OperationName = Literal["approvals", "execution", "withdrawals", "transfers"]
 
 _SIGNER: dict[str, Any] = {
     "signer_type": "account",
@@ -128,6 +131,69 @@ class StreamCancellationGiven(Proposal):
     model_config = given_example({"reason": "the household moved away"})
 
 
+class HoldGiven(Proposal):
+    """Why a batch or a payout is held. One reviewer signs."""
+
+    model_config = given_example({"reason": "the phone with the wallet was stolen"})
+
+
+class WalletChangeGiven(Proposal):
+    """The wallet to which what is unpaid of a payout goes from then on."""
+
+    model_config = given_example({"to_wallet": ADDRESS, "reason": "the wallet was lost"})
+
+    to_wallet: Address
+
+
+class SunsetGiven(Proposal):
+    """Why the vault ends. It cannot be taken back."""
+
+    model_config = given_example({"for_good": True, "reason": "a new vault takes its place"})
+
+    for_good: Literal[True] = Field(description="Says that it is meant: no batch follows.")
+
+
+class PauseLiftingGiven(Proposal):
+    """Pauses to lift."""
+
+    model_config = given_example({"operations": ["withdrawals"], "reason": "key replaced"})
+
+    operations: Annotated[list[OperationName], Field(min_length=1, max_length=4)]
+
+
+class RoleChangeGiven(Proposal):
+    """An account that is to hold a housekeeping role, or no longer."""
+
+    model_config = given_example({"account": ADDRESS, "reason": "takes over the night shift"})
+
+    account: Address
+
+
+class CapRaiseGiven(Proposal):
+    """A higher cap on supply and commitments, to be applied two days after it is on chain."""
+
+    model_config = given_example({"cap_base_units": "20000000000000", "reason": "a larger flood"})
+
+    cap_base_units: BaseUnitsText
+
+
+class MinterGiven(Proposal):
+    """A minter, or a higher cap of one, to be activated 14 days after it is on chain."""
+
+    model_config = given_example(
+        {"address": ADDRESS, "cap_base_units": "20000000000000", "reason": "the next vault"}
+    )
+
+    address: Address
+    cap_base_units: BaseUnitsText = Field(description="Most it may ever commit and mint.")
+
+
+class MinterRemovalGiven(Proposal):
+    """Why a minter commits nothing more."""
+
+    model_config = given_example({"reason": "its vault is in the sunset"})
+
+
 _ACTION: dict[str, Any] = {
     "id": ACTION_ID,
     "kind": "batch_cancellation",
@@ -184,6 +250,14 @@ class ActionStatusShown(ActionShown):
     model_config = example({**_ACTION, "quorum": 2})
 
     quorum: int = Field(description="The registry's quorum; 1 where one officer is enough.")
+
+
+class ActionsShown(Shown):
+    """Several actions proposed at once, one a contract."""
+
+    model_config = example({"items": [{**_ACTION, "quorum": 2}]})
+
+    items: list[ActionStatusShown]
 
 
 class CancellationShown(Shown):

@@ -100,6 +100,25 @@ class PayoutShown(Shown):
     updated_at: datetime
 
 
+class PayoutStatusShown(PayoutShown):
+    """A payout, with what of it waits for its wallet, and whether a reviewer holds it."""
+
+    model_config = example(
+        {
+            **_PAYOUT,
+            "state": "skipped",
+            "skip_reason": "frozen",
+            "unpaid": "600.00",
+            "unpaid_base_units": "600000000",
+            "held_until": None,
+        }
+    )
+
+    unpaid: str = Field(description="Of a skipped payout or an open stream, accrued or not.")
+    unpaid_base_units: str
+    held_until: datetime | None = Field(description="Neither retried nor withdrawn until then.")
+
+
 class PayoutPage(Page[PayoutShown]):
     """A page of payouts, by batch and index."""
 
