@@ -21,6 +21,8 @@ PYTEST := $(RUN) -m pytest --numprocesses auto --dist loadfile
 BROWNIE := $(RUN) scripts/brownie.py
 # More arguments for forge, such as FORGE_ARGS='--match-test accrued -vvv'.
 FORGE_ARGS ?=
+# What of it to try, such as MUTATE_ARGS='--only BenefitToken.commit --all'.
+MUTATE_ARGS ?=
 FORGE := HOME=$(CURDIR)/.home node_modules/.bin/forge
 # Each a node and the hardfork whose rules it runs by.
 EVM_CHAINS ?= anvil:osaka ethereumjs:osaka anvil:prague ethereumjs:prague py-evm:prague \
@@ -41,7 +43,7 @@ export UV_PREVIEW_FEATURES := package-conflicts
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME UV_PROJECT_ENVIRONMENT
 
 .PHONY: help setup compile demo up test test-fast test-contracts test-evms test-forge test-service prove \
-        bench-gas bench-gas-snapshot lint slither format clean distclean FORCE
+        mutate bench-gas bench-gas-snapshot lint slither format clean distclean FORCE
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -168,6 +170,10 @@ prove: .stamps/node  ## the same, a thousand sequences of a hundred actions: abo
 test-service: .stamps/compile  ## run the tests on a real chain, SQLite and PostgreSQL, a browser
 	@echo "[test-service] tests, on anvil, SQLite and PostgreSQL"
 	@$(PYTEST) -m 'chain or postgres or browser' $(PYTEST_ARGS)
+
+mutate: .stamps/compile  ## change the contracts in small ways and see that their tests notice: hours
+	@echo "[mutate] contracts, with forge and with Brownie on anvil"
+	@$(RUN) -m scripts.mutation.run $(MUTATE_ARGS)
 
 bench-gas: .stamps/compile .stamps/gas-peers  ## measure the contracts' gas beside every peer's: a minute
 	@echo "[bench-gas] tests/gas, on anvil"
