@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // A development node on EthereumJS's EVM, which shares no code with anvil's: under a name that Brownie
 // takes for an anvil, with anvil's arguments and the methods that Brownie and the contracts' tests use.
-//
 // Its clock stands still: a block is one second later than the one before, unless a test says when.
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -12,7 +11,6 @@ import { createMPT } from "@ethereumjs/mpt";
 import { Caches, MerkleStateManager } from "@ethereumjs/statemanager";
 import { createLegacyTx } from "@ethereumjs/tx";
 import {
-  Address,
   bigIntToHex,
   bytesToHex,
   createAccount,
@@ -74,8 +72,8 @@ class Chain {
     return this.blocks.at(-1);
   }
 
-  /** A block behind the newest one, without what only its execution tells. */
-  open(timestamp, executed = {}) {
+  /** A block behind the newest one; `executed` is what only its execution tells of its header. */
+  open(timestamp, executed = {}, transactions = []) {
     return createBlock(
       {
         header: {
@@ -86,7 +84,7 @@ class Chain {
           baseFeePerGas: this.baseFee,
           ...executed,
         },
-        transactions: executed.transactions ?? [],
+        transactions,
       },
       { common: this.common, skipConsensusFormatValidation: true },
     );
@@ -101,13 +99,12 @@ class Chain {
 
   async append(block, transaction) {
     const root = await this.state.getStateRoot();
-    const { timestamp } = block.header;
     const gasUsed = transaction?.result.totalGasSpent ?? 0n;
-    const sealed = this.open(timestamp, {
-      stateRoot: root,
-      gasUsed,
-      transactions: transaction ? [transaction.tx] : [],
-    });
+    const sealed = this.open(
+      block.header.timestamp,
+      { stateRoot: root, gasUsed },
+      transaction ? [transaction.tx] : [],
+    );
     this.blocks.push({ block: sealed, root, transaction });
     if (transaction) {
       transaction.blockHash = bytesToHex(sealed.hash());
@@ -197,7 +194,6 @@ class Chain {
 }
 
 const quantity = (value) => bigIntToHex(BigInt(value));
-const number = (value) => BigInt(value);
 const address = (text) => createAddressFromString(text);
 
 /** Where a block parameter points. */
@@ -296,8 +292,8 @@ function callFields(chain, fields) {
     from: from ? address(from) : createZeroAddress(),
     to,
     data: data ?? input ?? "0x",
-    gas: gas ? number(gas) : 16_000_000n,
-    value: number(value ?? 0),
+    gas: gas ? BigInt(gas) : 16_000_000n,
+    value: BigInt(value ?? 0),
   };
 }
 
@@ -367,7 +363,7 @@ const METHODS = {
     if (!key) throw new RpcError(INVALID_PARAMS, `${fields.from} is not an account of this node`);
     const { from, to, data, gas, value } = callFields(chain, fields);
     const nonce = (await chain.state.getAccount(from)).nonce;
-    const gasPrice = number(fields.gasPrice ?? 0);
+    const gasPrice = BigInt(fields.gasPrice ?? 0);
     const unsigned = createLegacyTx(
       { nonce: fields.nonce ?? nonce, gasPrice, gasLimit: gas, to, data, value },
       { common: chain.common },
@@ -383,15 +379,15 @@ const METHODS = {
   evm_snapshot: (chain) => quantity(chain.snapshot()),
   evm_revert: (chain, id) => chain.revert(Number(id)),
   evm_mine: async (chain, timestamp) => {
-    await chain.mine(timestamp === undefined ? undefined : number(timestamp));
+    await chain.mine(timestamp === undefined ? undefined : BigInt(timestamp));
     return "0x0";
   },
   evm_setNextBlockTimestamp: (chain, timestamp) => {
-    chain.setNextTimestamp(number(timestamp));
+    chain.setNextTimestamp(BigInt(timestamp));
     return null;
   },
   evm_setBlockGasLimit: (chain, limit) => {
-    chain.gasLimit = number(limit);
+    chain.gasLimit = BigInt(limit);
     return true;
   },
   hardhat_setCode: async (chain, who, code) => {
