@@ -91,7 +91,7 @@ def upgrade() -> None:
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
-            "kind IN ('activate_minter', 'apply_budget', 'apply_cap', 'attest_reserve', 'cancel_authorization', 'create_programme', 'decrease_budget', 'expire_batch', 'expire_payout', 'expire_streams', 'lower_cap', 'permit', 'redeem_with_authorization', 'retry_payout', 'schedule_budget', 'transfer_with_authorization', 'withdraw_chunk', 'withdraw_stream')",
+            "kind IN ('activate_minter', 'apply_budget', 'apply_cap', 'apply_lane_limits', 'apply_region_cap', 'attest_reserve', 'cancel_authorization', 'create_programme', 'decrease_budget', 'expire_batch', 'expire_payout', 'expire_streams', 'lower_cap', 'lower_lane_limits', 'lower_region_cap', 'permit', 'redeem_with_authorization', 'retry_payout', 'schedule_budget', 'transfer_with_authorization', 'withdraw_chunk', 'withdraw_stream')",
             name=op.f("ck_chain_requests_kind"),
         ),
         sa.CheckConstraint(
@@ -305,10 +305,11 @@ def upgrade() -> None:
         sa.Column("created_by", sa.String(length=200), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
-            "contract IN ('vault', 'registry', 'token')", name=op.f("ck_quorum_actions_contract")
+            "contract IN ('vault', 'registry', 'token', 'lane')",
+            name=op.f("ck_quorum_actions_contract"),
         ),
         sa.CheckConstraint(
-            "kind IN ('batch_cancellation', 'batch_hold', 'cap_increase', 'entry_hold', 'manager_call', 'minter_addition', 'minter_removal', 'officer_addition', 'officer_removal', 'signer_addition', 'signer_removal', 'stream_cancellation', 'sunset', 'token_unpause', 'vault_unpause', 'verifier_addition', 'verifier_removal', 'wallet_change')",
+            "kind IN ('batch_cancellation', 'batch_hold', 'cap_increase', 'emergency_grant', 'entry_hold', 'grant_countersignature', 'grant_write_off', 'grants_unpause', 'limits_raise', 'manager_call', 'minter_addition', 'minter_removal', 'officer_addition', 'officer_removal', 'region_cap_raise', 'signer_addition', 'signer_removal', 'stream_cancellation', 'sunset', 'token_unpause', 'vault_unpause', 'verifier_addition', 'verifier_removal', 'wallet_change')",
             name=op.f("ck_quorum_actions_kind"),
         ),
         sa.CheckConstraint(
@@ -690,6 +691,62 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "emergency_grants",
+        sa.Column("id", sa.String(length=66), nullable=False),
+        sa.Column("officer_id", sa.BigInteger(), nullable=False),
+        sa.Column("payee", sa.String(length=42), nullable=False),
+        sa.Column(
+            "amount_base_units",
+            sa.Numeric(78, 0).with_variant(sa.String(78), "sqlite"),
+            nullable=False,
+        ),
+        sa.Column("region_code", sa.Integer(), nullable=False),
+        sa.Column("region_digits", sa.Integer(), nullable=False),
+        sa.Column("commitment", sa.String(length=64), nullable=False),
+        sa.Column("valid_until_unix_s", sa.BigInteger(), nullable=False),
+        sa.Column("case_id", sa.String(length=36), nullable=True),
+        sa.Column("commitment_salt", sa.String(length=66), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("state", sa.String(length=13), nullable=False),
+        sa.Column("overdue_from_unix_s", sa.BigInteger(), nullable=True),
+        sa.Column("countersigned_by", sa.BigInteger(), nullable=True),
+        sa.Column("included_block_number", sa.BigInteger(), nullable=True),
+        sa.Column("included_block_hash", sa.String(length=66), nullable=True),
+        sa.Column("tx_hash", sa.String(length=66), nullable=True),
+        sa.Column("created_by", sa.String(length=200), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "region_digits IN (2, 4, 6)", name=op.f("ck_emergency_grants_region_digits")
+        ),
+        sa.CheckConstraint(
+            "state IN ('countersigned', 'expired', 'outstanding', 'proposed', 'written_off')",
+            name=op.f("ck_emergency_grants_state"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["case_id"], ["cases.id"], name=op.f("fk_emergency_grants_case_id_cases")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_emergency_grants")),
+    )
+    with op.batch_alter_table("emergency_grants", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_emergency_grants_case_id"), ["case_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_emergency_grants_state_emergency_grants_id"),
+            ["state", "id"],
+            unique=False,
+        )
+        batch_op.create_index(
+            "uq_emergency_grants_live_commitment",
+            ["commitment"],
+            unique=True,
+            sqlite_where=sa.text(
+                "state IN ('countersigned', 'outstanding', 'proposed', 'written_off')"
+            ),
+            postgresql_where=sa.text(
+                "state IN ('countersigned', 'outstanding', 'proposed', 'written_off')"
+            ),
+        )
+
+    op.create_table(
         "chunks",
         sa.Column("batch_id", sa.String(length=66), nullable=False),
         sa.Column("chunk_index", sa.Integer(), autoincrement=False, nullable=False),
@@ -922,6 +979,20 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_chunks_state_chunks_batch_id_chunks_chunk_index"))
 
     op.drop_table("chunks")
+    with op.batch_alter_table("emergency_grants", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_emergency_grants_live_commitment",
+            sqlite_where=sa.text(
+                "state IN ('countersigned', 'outstanding', 'proposed', 'written_off')"
+            ),
+            postgresql_where=sa.text(
+                "state IN ('countersigned', 'outstanding', 'proposed', 'written_off')"
+            ),
+        )
+        batch_op.drop_index(batch_op.f("ix_emergency_grants_state_emergency_grants_id"))
+        batch_op.drop_index(batch_op.f("ix_emergency_grants_case_id"))
+
+    op.drop_table("emergency_grants")
     with op.batch_alter_table("cases", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_cases_live_commitment",

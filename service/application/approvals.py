@@ -17,6 +17,8 @@ from service.approvals.actions import (
     action_typed_data,
     create_action,
     officers_needed,
+    own_members,
+    packed_action,
     signed_by,
     submit_action_signature,
 )
@@ -40,6 +42,7 @@ from service.approvals.service import (
     typed_data,
 )
 from service.approvals.typed_data import digest_of
+from service.chain.rpc import RpcError
 from service.chain.signers import Signer
 from service.confirmations.holds import refuse_second_hold
 from service.errors import InvalidInput
@@ -47,10 +50,14 @@ from service.payouts.directory import region_of
 from service.payouts.models import Batch, Programme
 from service.payouts.states import BatchState
 from service.regions import Region
+from service.transactions.calls import quorum_action
 from service.units import amounts, format_time, format_unix_s
 
 SIGNER_TYPES = {SIGNER_EOA: "account", SIGNER_ACCOUNT: "contract", SIGNER_KEY: "key"}
 """The registry's types of signers, as they are shown; a key begins with its verifier's address."""
+
+TRIED_WHEN_SIGNED = frozenset({ActionKind.EMERGENCY_GRANT, ActionKind.GRANT_COUNTERSIGNATURE})
+"""Refused with the signature when the contract would refuse them: who signed can act at once."""
 
 _SIGNED_ELSEWHERE = (BatchState.APPROVED.value, BatchState.RELEASED.value)
 
@@ -240,6 +247,8 @@ def record_action_signature(
     ReliefError
         As :func:`service.approvals.actions.submit_action_signature`, and
         :func:`service.confirmations.holds.refuse_second_hold`.
+    ContractRefusal
+        Of :data:`TRIED_WHEN_SIGNED`, when the contract refuses it as things are.
     """
     status = submit_action_signature(
         session,
@@ -253,7 +262,19 @@ def record_action_signature(
         clock=app.chain_clock,
     )
     refuse_second_hold(session, status)
+    if status.action.kind in TRIED_WHEN_SIGNED:
+        _try(app, session, status.action)
     return status
+
+
+def _try(app: Application, session: Session, action: QuorumAction) -> None:
+    """Run an action without sending it: its officer hears at once what the contract refuses."""
+    signatures = packed_action(session, action.id, app.chain_clock.now())
+    call = quorum_action(app.contracts, action, signatures)
+    try:
+        app.rpc.eth_call(app.contracts.address(call.contract), call.calldata)
+    except RpcError as error:
+        raise app.contracts.refusal(error) or error from None
 
 
 def action_view(session: Session, action: QuorumAction, *, now: datetime) -> dict[str, Any]:
@@ -267,11 +288,13 @@ def action_view(session: Session, action: QuorumAction, *, now: datetime) -> dic
         "region": str(region_of(action.region_code, action.region_digits)),
         "deadline": format_unix_s(action.deadline_unix_s),
         "digest": action.digest,
-        "args": {
-            name: value
-            for name, value in arguments_view(action.message).items()
-            if name not in ("action_id", "deadline")
-        },
+        "args": arguments_view(
+            {
+                name: value
+                for name, value in action.message.items()
+                if name not in own_members(action.kind)
+            }
+        ),
         "officers": signed_by(session, action, now),
         "reason": action.reason,
         **last_error(action.last_error),

@@ -25,15 +25,28 @@ _AMOUNTS = {
     "redemptionsIncluded": "redemptions_included",
     "upTo": "up_to",
     "value": "amount",
+    # Limits of the emergency lane.
+    "perGrant": "per_grant",
+    "perOfficer": "per_officer",
+    "outstanding": "outstanding",
+    "perCounty": "per_county",
+    "perCity": "per_city",
+    "perProvince": "per_province",
+    "country": "country",
+    "countyOverdue": "county_overdue",
+    "cityOverdue": "city_overdue",
+    "provinceOverdue": "province_overdue",
 }
 _TIMES = {
     "asOf": "as_of",
     "deadline": "deadline",
     "validAfter": "valid_after",
+    "validUntil": "valid_until",
     "validBefore": "valid_before",
 }
 _NAMES = {
     "challengeDelay": "challenge_delay_s",
+    "countersignWindow": "countersign_window_s",
     "from": "holder",
     "id": "programme",
     "owner": "holder",
@@ -86,6 +99,7 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "chunkIndex": int,
     "index": int,
     "operations": operation_names,
+    "lowered": arguments_view,
     "roles": role_names,
     "signer": signer_text,
     "tiers_": lambda tiers: [arguments_view(tier) for tier in tiers],

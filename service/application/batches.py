@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from service.application.approvals import signature_view
 from service.application.context import Application
 from service.application.requests import last_error
-from service.approvals.models import Officer
-from service.approvals.officers import require_maker
+from service.approvals.models import Officer, Role
+from service.approvals.officers import require_officer
 from service.approvals.service import signatures_of
 from service.cases import CaseFilter
 from service.clock import Clock
@@ -114,7 +114,7 @@ def build(
             raise InvalidInput(message, problems=[Problem("missing", message, field="region")])
         region = region_of(programme.region_code, programme.region_digits)
     _refuse_unknown_batches(session)
-    require_maker(session, maker_officer_id, region, now)
+    require_officer(session, maker_officer_id, Role.MAKER, region, now)
     batches = build_batches(
         session,
         programme=programme,

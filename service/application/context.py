@@ -120,6 +120,7 @@ class Application:
             vault=deployment.vault,
             token=deployment.token,
             registry=deployment.registry,
+            lane=deployment.lane,
         )
 
     # ---- Keys --------------------------------------------------------------------------------

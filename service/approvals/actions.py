@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from service.approvals import officers
 from service.approvals.corrections import OF_A_BATCH, check_correction
 from service.approvals.domain import ContractKey, SigningDomain
+from service.approvals.grants import ENDINGS, check_granter, require_outstanding
 from service.approvals.models import (
     ActionKind,
     Officer,
@@ -57,11 +58,25 @@ PRIMARY_TYPES: dict[ActionKind, str] = {
     ActionKind.CAP_INCREASE: "CapIncrease",
     ActionKind.MINTER_ADDITION: "MinterAddition",
     ActionKind.MINTER_REMOVAL: "MinterRemoval",
+    ActionKind.EMERGENCY_GRANT: "EmergencyGrant",
+    ActionKind.GRANT_COUNTERSIGNATURE: "GrantCountersignature",
+    ActionKind.GRANT_WRITE_OFF: "GrantWriteOff",
+    ActionKind.LIMITS_RAISE: "LimitsRaise",
+    ActionKind.REGION_CAP_RAISE: "RegionCapRaise",
+    ActionKind.GRANTS_UNPAUSE: "UnpauseGrants",
 }
 
-ONE_OFFICER = frozenset({ActionKind.BATCH_HOLD, ActionKind.ENTRY_HOLD})
+ONE_OFFICER = frozenset(
+    {
+        ActionKind.BATCH_HOLD,
+        ActionKind.ENTRY_HOLD,
+        ActionKind.EMERGENCY_GRANT,
+        ActionKind.GRANT_COUNTERSIGNATURE,
+    }
+)
 """One officer signs these, and no more than one (``OfficerRegistry.requireOne``)."""
 
+_OWN_MEMBERS = {ActionKind.EMERGENCY_GRANT: ("grantId", "validUntil")}
 _MAX_UINT40 = 2**40 - 1
 _CURSOR = re.compile(r"0x[0-9a-f]{64}")
 
@@ -81,6 +96,11 @@ class ActionStatus:
     action: QuorumAction
     officers: tuple[int, ...]
     quorum: int
+
+
+def own_members(kind: ActionKind | str) -> tuple[str, str]:
+    """Return the names that an action's id and deadline have in its type, where it has them."""
+    return _OWN_MEMBERS.get(ActionKind(kind), ("actionId", "deadline"))
 
 
 def officers_needed(kind: ActionKind | str, quorum: int) -> int:
@@ -129,7 +149,7 @@ def create_action(
     action_id = "0x" + secrets.token_hex(32)
     primary_type = PRIMARY_TYPES[kind]
     contract: ContractKey = TYPES[primary_type][0]
-    ours = {"actionId": action_id, "deadline": deadline_unix_s}
+    ours = dict(zip(own_members(kind), (action_id, deadline_unix_s), strict=True))
     members = {name: ours[name] for name in member_names(primary_type) if name in ours}
     try:
         data = make_typed_data(domain, primary_type, {**message, **members})
@@ -142,6 +162,16 @@ def create_action(
     if kind in OF_A_BATCH:
         batch = check_correction(session, kind, data["message"], now)
         role, region_code, region_digits = Role.REVIEWER, batch.region_code, batch.region_digits
+    elif kind is ActionKind.EMERGENCY_GRANT:
+        role, region_code, region_digits = (
+            Role.EMERGENCY,
+            message["regionCode"],
+            message["regionDigits"],
+        )
+    elif kind in ENDINGS:
+        grant = require_outstanding(session, data["message"]["grantId"])
+        if kind is ActionKind.GRANT_COUNTERSIGNATURE:
+            role, region_code, region_digits = Role.REVIEWER, grant.region_code, grant.region_digits
     action = QuorumAction(
         id=action_id,
         kind=kind.value,
@@ -293,6 +323,7 @@ def submit_action_signature(
     person = signed.officer
     officers.require_role(person, Role(action.role))
     officers.require_region(person, action.region_code, action.region_digits)
+    check_granter(session, ActionKind(action.kind), action.message, person.officer_id)
     if session.get(QuorumSignature, (action.id, person.officer_id)) is not None:
         raise AlreadyExists(f"officer {person.officer_id} signed action {action.id} before")
     session.add(

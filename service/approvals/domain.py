@@ -1,16 +1,17 @@
-"""What signatures are made for: one chain and our three contracts on it."""
+"""What signatures are made for: one chain and our contracts on it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Literal
 
-ContractKey = Literal["vault", "registry", "token"]
+ContractKey = Literal["vault", "registry", "token", "lane"]
 
 _NAMES: dict[ContractKey, str] = {
     "vault": "Relief AllowanceVault",
     "registry": "Relief OfficerRegistry",
     "token": "Relief Benefit Token",
+    "lane": "Relief EmergencyLane",
 }
 _VERSION = "1"
 
@@ -23,6 +24,7 @@ class SigningDomain:
     vault: str
     registry: str
     token: str
+    lane: str
 
     def of(self, contract: ContractKey) -> dict[str, Any]:
         """Return the EIP-712 domain of one contract, as its constructor fixed it."""

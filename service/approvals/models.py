@@ -51,6 +51,12 @@ class ActionKind(StrEnum):
     CAP_INCREASE = "cap_increase"
     MINTER_ADDITION = "minter_addition"
     MINTER_REMOVAL = "minter_removal"
+    EMERGENCY_GRANT = "emergency_grant"
+    GRANT_COUNTERSIGNATURE = "grant_countersignature"
+    GRANT_WRITE_OFF = "grant_write_off"
+    LIMITS_RAISE = "limits_raise"
+    REGION_CAP_RAISE = "region_cap_raise"
+    GRANTS_UNPAUSE = "grants_unpause"
 
 
 class Officer(Base):
@@ -124,7 +130,7 @@ class QuorumAction(Base):
     __table_args__ = (
         CheckConstraint(f"kind IN {sql_list(ActionKind)}", name="kind"),
         CheckConstraint(f"state IN {sql_list(ActionState)}", name="state"),
-        CheckConstraint("contract IN ('vault', 'registry', 'token')", name="contract"),
+        CheckConstraint("contract IN ('vault', 'registry', 'token', 'lane')", name="contract"),
         Index(None, "state", "id"),
     )
 

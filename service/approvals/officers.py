@@ -189,15 +189,17 @@ def require_region(officer: Officer, region_code: int, region_digits: int) -> No
         )
 
 
-def require_maker(session: Session, officer_id: int, region: Region, now: datetime) -> None:
-    """Refuse to have an officer make a batch who may not sign it as the maker.
+def require_officer(
+    session: Session, officer_id: int, role: Role, region: Region, now: datetime
+) -> None:
+    """Refuse to name an officer who may not sign in that role and region.
 
     Raises
     ------
     NotFound
         When no officer has this number.
     PermissionDenied
-        When the officer was removed, is not in force yet, is no maker, or does not cover the
+        When the officer was removed, is not in force yet, lacks the role, or does not cover the
         region.
     """
     officer = session.get(Officer, officer_id)
@@ -209,7 +211,7 @@ def require_maker(session: Session, officer_id: int, region: Region, now: dateti
     why = _not_in_force(officer, None, now)
     if why is not None:
         raise PermissionDenied(why)
-    require_role(officer, Role.MAKER)
+    require_role(officer, role)
     require_region(officer, region.code, region.digits)
 
 

@@ -94,7 +94,48 @@ TYPES: dict[str, tuple[ContractKey, tuple[str, ...]]] = {
     "CapIncrease": ("token", ("uint80 cap", *_ACTION_MEMBERS)),
     "MinterAddition": ("token", ("address minter", "uint80 cap", *_ACTION_MEMBERS)),
     "MinterRemoval": ("token", ("address minter", *_ACTION_MEMBERS)),
-    # Holders: ERC-2612, ERC-3009 and redemption.
+    # contracts/EmergencyLane.sol
+    "EmergencyGrant": (
+        "lane",
+        (
+            "bytes32 grantId",
+            "uint32 officer",
+            "address payee",
+            "uint64 amount",
+            "uint24 regionCode",
+            "uint8 regionDigits",
+            "bytes32 caseCommitment",
+            "uint40 validUntil",
+        ),
+    ),
+    "GrantCountersignature": (
+        "lane",
+        ("bytes32 grantId", "address payee", "uint64 amount", "uint40 deadline"),
+    ),
+    "GrantWriteOff": ("lane", ("bytes32 grantId", *_ACTION_MEMBERS)),
+    "LimitsRaise": (
+        "lane",
+        (
+            "uint64 perGrant",
+            "uint80 perOfficer",
+            "uint80 outstanding",
+            "uint32 countersignWindow",
+            "uint80 perCounty",
+            "uint80 perCity",
+            "uint80 perProvince",
+            "uint80 country",
+            "uint80 countyOverdue",
+            "uint80 cityOverdue",
+            "uint80 provinceOverdue",
+            *_ACTION_MEMBERS,
+        ),
+    ),
+    "RegionCapRaise": (
+        "lane",
+        ("uint24 regionCode", "uint8 regionDigits", "uint80 cap", *_ACTION_MEMBERS),
+    ),
+    "UnpauseGrants": ("lane", _ACTION_MEMBERS),
+    # contracts/BenefitToken.sol. Holders: ERC-2612, ERC-3009 and redemption.
     "Permit": (
         "token",
         (

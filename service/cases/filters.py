@@ -51,19 +51,21 @@ class CaseFilter:
         return conditions
 
 
-def covered_by(region: Region) -> ColumnElement[bool]:
-    """Return the condition that a case's region is covered, as ranges an index can serve.
+def covered_by(
+    region: Region, code: Any = Case.region_code, digits: Any = Case.region_digits
+) -> ColumnElement[bool]:
+    """Return the condition that a row's region is covered, as ranges an index can serve.
 
     The same rule as :meth:`Region.covers`: at each deeper level the covered codes are one run.
+
+    Parameters
+    ----------
+    code, digits
+        Columns of the row's region; a case's by default.
     """
     runs = []
-    for digits in range(region.digits, 7, 2):
-        width = 10 ** (digits - region.digits)
+    for level in range(region.digits, 7, 2):
+        width = 10 ** (level - region.digits)
         first = region.code * width
-        runs.append(
-            and_(
-                Case.region_digits == digits,
-                Case.region_code.between(first, first + width - 1),
-            )
-        )
+        runs.append(and_(digits == level, code.between(first, first + width - 1)))
     return or_(*runs)

@@ -7,23 +7,29 @@ paid because the contract said so. Work is one statement a chunk, not one a payo
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from service.approvals.models import KeyVerifier, Officer, OfficerSigner, QuorumAction
+from service.approvals.models import ActionKind, KeyVerifier, Officer, OfficerSigner, QuorumAction
 from service.approvals.states import ActionState, move_action
+from service.cases.models import Case
+from service.cases.states import CaseState
 from service.clock import SYSTEM_CLOCK
 from service.confirmations import requests, streams
 from service.confirmations.models import ChainAlarm, Event
-from service.payouts.models import Batch, Chunk, Payout, Programme, Stream
+from service.payouts.models import Batch, Chunk, EmergencyGrant, Payout, Programme, Stream
 from service.payouts.states import (
+    LIVE_PAYOUT_STATES,
     BatchState,
     ChunkState,
+    GrantState,
     PayoutState,
     ProgrammeState,
+    move,
     move_all,
 )
 
@@ -519,6 +525,124 @@ def _stream_taken_back(session: Session, event: Event) -> None:
         streams.rebuild_chunk(session, batch, streams.chunk_of(batch, event))
 
 
+# ---- emergency grants ----------------------------------------------------------------------------
+
+
+def _grant_made(session: Session, event: Event) -> None:
+    given = event.args["grant"]
+    grant_id, commitment = event.args["grantId"], given["caseCommitment"].removeprefix("0x")
+    made = {
+        "officer_id": given["officer"],
+        "payee": given["payee"],
+        "amount_base_units": int(given["amount"]),
+        "region_code": given["regionCode"],
+        "region_digits": given["regionDigits"],
+        "commitment": commitment,
+        "valid_until_unix_s": given["validUntil"],
+    }
+    # The lane grants a case once: what else was proposed for it can no longer be made.
+    move_all(
+        session,
+        EmergencyGrant,
+        GrantState.EXPIRED,
+        EmergencyGrant.commitment == commitment,
+        EmergencyGrant.id != grant_id,
+    )
+    row = session.get(EmergencyGrant, grant_id, populate_existing=True)
+    if row is None or any(getattr(row, name) != value for name, value in made.items()):
+        if row is not None:
+            raise_alarm(
+                session,
+                "grant_mismatch",
+                f"grant {grant_id} was made on chain with other terms than ours",
+                event.block_number,
+            )
+        row = row or EmergencyGrant(
+            id=grant_id,
+            state=GrantState.PROPOSED.value,
+            created_by="chain",
+            created_at=SYSTEM_CLOCK.now(),
+        )
+        row.case_id = session.scalar(_case_of(commitment))
+        for name, value in made.items():
+            setattr(row, name, value)
+        session.add(row)
+    row.state = move(row.state, GrantState.OUTSTANDING).value
+    row.overdue_from_unix_s = event.args["overdueFrom"]
+    row.included_block_number, row.included_block_hash = event.block_number, event.block_hash
+    row.tx_hash = event.tx_hash
+    session.flush()
+    action = session.get(QuorumAction, grant_id, populate_existing=True)
+    if action is not None and _says(action, given):
+        _set_action(session, action, ActionState.DONE)
+    batch_id = session.scalar(
+        select(Payout.batch_id).where(
+            Payout.commitment == commitment, Payout.state.in_(LIVE_PAYOUT_STATES)
+        )
+    )
+    if batch_id is not None:
+        raise_alarm(
+            session,
+            "granted_and_in_a_batch",
+            f"grant {grant_id} paid a case that stands in batch {batch_id} too",
+            event.block_number,
+        )
+
+
+def _case_of(commitment: str) -> Select[str]:
+    live = Case.state != CaseState.REJECTED.value
+    return select(Case.id).where(Case.commitment == commitment, live).limit(1)
+
+
+def _grant_taken_back(session: Session, event: Event) -> None:
+    row = session.get_one(EmergencyGrant, event.args["grantId"], populate_existing=True)
+    row.state = move(row.state, GrantState.PROPOSED).value
+    row.overdue_from_unix_s = row.included_block_number = None
+    row.included_block_hash = row.tx_hash = None
+    session.flush()
+    action = session.get(QuorumAction, row.id, populate_existing=True)
+    if action is not None and action.state == ActionState.DONE:
+        _set_action(session, action, ActionState.READY)
+
+
+def _grant_countersigned(session: Session, event: Event) -> None:
+    _end_grant(session, event, GrantState.COUNTERSIGNED, event.args["officer"])
+    for action in _countersignatures(session, event):
+        _set_action(session, action, ActionState.DONE)
+
+
+def _countersignature_taken_back(session: Session, event: Event) -> None:
+    _end_grant(session, event, GrantState.OUTSTANDING, None)
+    for action in _countersignatures(session, event):
+        _set_action(session, action, ActionState.READY)
+
+
+def _grant_written_off(session: Session, event: Event) -> None:
+    _end_grant(session, event, GrantState.WRITTEN_OFF, None)
+
+
+def _write_off_taken_back(session: Session, event: Event) -> None:
+    _end_grant(session, event, GrantState.OUTSTANDING, None)
+
+
+def _end_grant(session: Session, event: Event, to: GrantState, officer: int | None) -> None:
+    row = session.get_one(EmergencyGrant, event.args["grantId"], populate_existing=True)
+    row.state = move(row.state, to).value
+    row.countersigned_by = officer
+    session.flush()
+
+
+def _countersignatures(session: Session, event: Event) -> Sequence[QuorumAction]:
+    """Ours that the event carries out: of the same grant, signed with the same deadline."""
+    return session.scalars(
+        select(QuorumAction).where(
+            QuorumAction.kind == ActionKind.GRANT_COUNTERSIGNATURE.value,
+            QuorumAction.deadline_unix_s == event.args["deadline"],
+            QuorumAction.message["grantId"].as_string() == event.args["grantId"],
+        )
+    ).all()
+
+
 # ---- officers and actions ------------------------------------------------------------------------
 
 
@@ -621,12 +745,17 @@ def _move_action(session: Session, event: Event, to: ActionState) -> None:
 
 def _move_hold(session: Session, event: Event, to: ActionState) -> None:
     row = session.get(QuorumAction, event.args["actionId"], populate_existing=True)
-    # The registry marks no action id as used for one officer's signature, and the event has no
-    # digest: what was signed tells ours from another under the same id.
-    if row is not None and all(
-        str(event.args.get(name)) == str(value) for name, value in row.message.items()
-    ):
+    if row is not None and _says(row, event.args):
         _set_action(session, row, to)
+
+
+def _says(row: QuorumAction, args: Mapping[str, Any]) -> bool:
+    """Whether an event's arguments are what was signed.
+
+    The registry marks no action id as used for one officer's signature, and the event has no
+    digest: what was signed tells ours from another under the same id.
+    """
+    return all(str(args.get(name)) == str(value) for name, value in row.message.items())
 
 
 def _set_action(session: Session, row: QuorumAction, to: ActionState) -> None:
@@ -660,6 +789,9 @@ _HANDLERS: dict[tuple[str, str], Handler] = {
     ("vault", "StreamsCancelled"): _stream_event,
     ("vault", "StreamsExpired"): _stream_event,
     ("vault", "WalletChanged"): _wallet_changed,
+    ("lane", "GrantMade"): _grant_made,
+    ("lane", "GrantCountersigned"): _grant_countersigned,
+    ("lane", "GrantWrittenOff"): _grant_written_off,
     ("registry", "OfficerAdded"): _officer_added,
     ("registry", "OfficerRemoved"): _officer_removed,
     ("registry", "SignerAdded"): _signer_added,
@@ -685,6 +817,9 @@ _UNDOERS: dict[tuple[str, str], Handler] = {
     ("vault", "StreamsCancelled"): _stream_taken_back,
     ("vault", "StreamsExpired"): _stream_taken_back,
     ("vault", "WalletChanged"): _wallet_changed_back,
+    ("lane", "GrantMade"): _grant_taken_back,
+    ("lane", "GrantCountersigned"): _countersignature_taken_back,
+    ("lane", "GrantWrittenOff"): _write_off_taken_back,
     ("registry", "OfficerAdded"): _officer_removed,
     ("registry", "OfficerRemoved"): _officer_back,
     ("registry", "SignerAdded"): _signer_removed,

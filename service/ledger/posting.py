@@ -77,7 +77,8 @@ def check_account(session: Session, code: str) -> str:
     InvalidInput
         When there is none; names those there are.
     """
-    accounts = {FUNDING, CIRCULATING, REDEEMED, *session.scalars(select(LedgerAccount.code))}
+    stored = session.scalars(select(LedgerAccount.code))
+    accounts = {FUNDING, CIRCULATING, REDEEMED, EMERGENCY, *stored}
     if code not in accounts:
         raise InvalidInput(f"{code!r} is no account of the ledger: {', '.join(sorted(accounts))}")
     return code

@@ -26,6 +26,7 @@ from sqlalchemy.exc import IntegrityError as AskedAtOnce
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
+from service.approvals.grants import free_expired
 from service.chain.contracts import Contracts
 from service.chain.deployment import load_deployment
 from service.chain.rpc import Rpc, RpcError
@@ -287,6 +288,7 @@ class Worker:
             )
             if final is not None:
                 free_overdue(session, final.timestamp_unix_s)
+                free_expired(session, final.timestamp_unix_s)
         self._hook("finalised")
         with transaction(self._sessions) as session:
             posted = post_final(session, self._deployment.chain_id)

@@ -29,8 +29,9 @@ from service.payouts.chunk_tree import MAX_CHUNKS, chunk_leaf, chunks_root
 from service.payouts.directory import region_of
 from service.payouts.entries import MAX_CHUNK_ENTRIES, pack_entries
 from service.payouts.manifests import ManifestLine
-from service.payouts.models import Batch, Chunk, Payout, Programme, Stream
+from service.payouts.models import Batch, Chunk, EmergencyGrant, Payout, Programme, Stream
 from service.payouts.states import (
+    LIVE_GRANT_STATES,
     LIVE_PAYOUT_STATES,
     BatchState,
     ChunkState,
@@ -102,8 +103,9 @@ def build_batches(
 ) -> list[Batch]:
     """Put the approved cases of a region that are in no batch yet into draft batches.
 
-    One-off cases make one batch; streams make one for each start and duration; either makes more
-    when it does not fit 256 chunks. Payouts stand in the order of their case references.
+    A case that was, or may still be, granted in an emergency stays out. One-off cases make one
+    batch; streams make one for each start and duration; either makes more when it does not fit 256
+    chunks. Payouts stand in the order of their case references.
 
     Parameters
     ----------
@@ -168,6 +170,7 @@ def build_batches(
         ~exists()
         .where(Payout.case_id == Case.id, Payout.state.in_(LIVE_PAYOUT_STATES))
         .correlate(Case),
+        ~granted(),
     ]
     _refuse_live_commitments(session, wanted)
     _refuse_above_cap(session, programme, wanted)
@@ -183,8 +186,21 @@ def build_batches(
         raise Conflict("another build took some of these cases just now") from error
     if not batches:
         raise Conflict(f"no approved {kind} case of {programme.code} waits in region {region}")
+    _refuse_just_granted(session, batches)
     _refuse_above_budget(session, programme)
     return batches
+
+
+def granted() -> ColumnElement[bool]:
+    """Return the condition that a case was granted in an emergency, or may still be."""
+    return (
+        exists()
+        .where(
+            EmergencyGrant.commitment == Case.commitment,
+            EmergencyGrant.state.in_(LIVE_GRANT_STATES),
+        )
+        .correlate(Case)
+    )
 
 
 def allocated_base_units(session: Session, programme: Programme) -> int:
@@ -273,6 +289,22 @@ def _refuse_live_commitments(session: Session, wanted: Sequence[ColumnElement[bo
                 for ref, batch_id in taken
             ],
         )
+
+
+def _refuse_just_granted(session: Session, batches: Sequence[Batch]) -> None:
+    """Refuse cases that were granted while they were read.
+
+    A proposed grant holds its case's row locked until it is committed, and a payout's reference to
+    the case waits for that: so this statement sees it.
+    """
+    taken = session.scalar(
+        select(Case.case_ref)
+        .join(Payout, Payout.case_id == Case.id)
+        .where(Payout.batch_id.in_([batch.id for batch in batches]), granted())
+        .limit(1)
+    )
+    if taken is not None:
+        raise Conflict(f"case {taken} was granted in an emergency just now")
 
 
 def _refuse_above_cap(

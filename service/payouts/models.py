@@ -1,4 +1,4 @@
-"""Tables of programmes, batches, chunks, payouts, streams, requests and the officers' journal.
+"""Tables of programmes, batches, payouts, streams, grants, requests and the officers' journal.
 
 Hashes, addresses and ids of 32 bytes are ``0x`` and hexadecimal; addresses in EIP-55 form. Numbers
 the contracts keep in more than 31 bits are BIGINT.
@@ -28,9 +28,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from service.db import Amount, Base, UtcDateTime
 from service.payouts.states import (
+    LIVE_GRANT_STATES,
     LIVE_PAYOUT_STATES,
     BatchState,
     ChunkState,
+    GrantState,
     PayoutState,
     ProgrammeState,
     RequestState,
@@ -68,6 +70,10 @@ class RequestKind(StrEnum):
     TRANSFER_WITH_AUTHORIZATION = "transfer_with_authorization"
     CANCEL_AUTHORIZATION = "cancel_authorization"
     PERMIT = "permit"
+    APPLY_LANE_LIMITS = "apply_lane_limits"
+    LOWER_LANE_LIMITS = "lower_lane_limits"
+    APPLY_REGION_CAP = "apply_region_cap"
+    LOWER_REGION_CAP = "lower_region_cap"
 
 
 class Programme(Base):
@@ -258,6 +264,56 @@ class Stream(Base):
     cancelled_cut_s: Mapped[int | None] = mapped_column(BigInteger)
     returned_base_units: Mapped[int] = mapped_column(Amount, default=0)
     last_event_block: Mapped[int] = mapped_column(BigInteger)
+
+
+_LIVE_GRANT = text(f"state IN {sql_list(LIVE_GRANT_STATES)}")
+
+
+class EmergencyGrant(Base):
+    """One grant of the emergency lane: proposed here, or known from its event alone.
+
+    ``id`` is the grant's id on chain and that of the action its officer signs; ``commitment`` is
+    hexadecimal without ``0x`` as in ``cases``. Without a case ``commitment_salt`` (0x-hex, 32
+    bytes) and ``reason`` open the commitment (docs/privacy.md). ``overdue_from_unix_s`` and
+    ``included_block_*`` come from ``GrantMade``, ``countersigned_by`` (an officer's number) from
+    ``GrantCountersigned``.
+    """
+
+    __tablename__ = "emergency_grants"
+    __table_args__ = (
+        CheckConstraint(f"state IN {sql_list(GrantState)}", name="state"),
+        CheckConstraint("region_digits IN (2, 4, 6)", name="region_digits"),
+        # Exactly once, before the chain is asked: a case has one live grant.
+        Index(
+            "uq_emergency_grants_live_commitment",
+            "commitment",
+            unique=True,
+            sqlite_where=_LIVE_GRANT,
+            postgresql_where=_LIVE_GRANT,
+        ),
+        Index(None, "state", "id"),
+        Index(None, "case_id"),
+    )
+
+    id: Mapped[str] = mapped_column(String(66), primary_key=True)
+    officer_id: Mapped[int] = mapped_column(BigInteger)
+    payee: Mapped[str] = mapped_column(String(42))
+    amount_base_units: Mapped[int] = mapped_column(Amount)
+    region_code: Mapped[int]
+    region_digits: Mapped[int]
+    commitment: Mapped[str] = mapped_column(String(64))
+    valid_until_unix_s: Mapped[int] = mapped_column(BigInteger)
+    case_id: Mapped[str | None] = mapped_column(ForeignKey("cases.id"))
+    commitment_salt: Mapped[str | None] = mapped_column(String(66))
+    reason: Mapped[str | None] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(13), default=GrantState.PROPOSED.value)
+    overdue_from_unix_s: Mapped[int | None] = mapped_column(BigInteger)
+    countersigned_by: Mapped[int | None] = mapped_column(BigInteger)
+    included_block_number: Mapped[int | None] = mapped_column(BigInteger)
+    included_block_hash: Mapped[str | None] = mapped_column(String(66))
+    tx_hash: Mapped[str | None] = mapped_column(String(66))
+    created_by: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 _OPEN = text(f"state IN {sql_list(OPEN_REQUEST_STATES)}")

@@ -1,4 +1,4 @@
-"""The states of batches, chunks, payouts and requests, and the one table of the steps between them.
+"""The states of batches, chunks, payouts, grants and requests, and the one table of their steps.
 
 Nothing sets a state elsewhere: single rows go through :func:`move`, sets of rows through
 :func:`move_all`. Officers' commands take fewer steps than the table has (each names the states it
@@ -54,6 +54,16 @@ class PayoutState(StrEnum):
     EXPIRED = "expired"
 
 
+class GrantState(StrEnum):
+    """Where an emergency grant stands; past its time, ``outstanding`` is shown as overdue."""
+
+    PROPOSED = "proposed"
+    OUTSTANDING = "outstanding"
+    COUNTERSIGNED = "countersigned"
+    WRITTEN_OFF = "written_off"
+    EXPIRED = "expired"
+
+
 class ProgrammeState(StrEnum):
     """Where a programme stands."""
 
@@ -70,10 +80,11 @@ class RequestState(StrEnum):
     FAILED = "failed"
 
 
-State = BatchState | ChunkState | PayoutState | ProgrammeState | RequestState
-S = TypeVar("S", BatchState, ChunkState, PayoutState, ProgrammeState, RequestState)
+State = BatchState | ChunkState | PayoutState | GrantState | ProgrammeState | RequestState
+S = TypeVar("S", BatchState, ChunkState, PayoutState, GrantState, ProgrammeState, RequestState)
 
 _B, _C, _P, _G, _R = BatchState, ChunkState, PayoutState, ProgrammeState, RequestState
+_E = GrantState
 
 TRANSITIONS: Mapping[type[State], Mapping[Any, frozenset[Any]]] = {
     # Programmes: the event, or its re-org.
@@ -116,6 +127,15 @@ TRANSITIONS: Mapping[type[State], Mapping[Any, frozenset[Any]]] = {
         _P.CANCELLED: frozenset({_P.QUEUED, _P.INCLUDED, _P.SKIPPED}),
         _P.EXPIRED: frozenset({_P.QUEUED, _P.INCLUDED, _P.SKIPPED}),
     },
+    # Emergency grants: events, or their re-orgs; one that no block can take any more expires.
+    _E: {
+        _E.PROPOSED: frozenset({_E.OUTSTANDING, _E.EXPIRED}),
+        _E.OUTSTANDING: frozenset({_E.COUNTERSIGNED, _E.WRITTEN_OFF, _E.PROPOSED}),
+        _E.COUNTERSIGNED: frozenset({_E.OUTSTANDING}),
+        _E.WRITTEN_OFF: frozenset({_E.OUTSTANDING}),
+        # Another grant paid the same case, and a re-org took that one back.
+        _E.EXPIRED: frozenset({_E.OUTSTANDING}),
+    },
     # Requests: a failed one is asked for again by a new row. What somebody else's transaction did,
     # a re-org may take back.
     _R: {
@@ -129,6 +149,9 @@ TRANSITIONS: Mapping[type[State], Mapping[Any, frozenset[Any]]] = {
 
 LIVE_PAYOUT_STATES = frozenset(PayoutState) - {PayoutState.CANCELLED, PayoutState.EXPIRED}
 """A case has at most one payout in one of these."""
+
+LIVE_GRANT_STATES = frozenset(GrantState) - {GrantState.EXPIRED}
+"""A case that was, or may still be, granted stands in no batch."""
 
 
 def move(current: S | str, to: S) -> S:

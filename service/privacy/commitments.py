@@ -17,6 +17,8 @@ IDENTITY_SCHEME = "CN-RIC"
 
 PROGRAMME_KEY_BYTES = 32
 
+SALT_BYTES = 32
+
 
 def canonical_identity(id_number: str) -> str:
     """Return the identity a commitment is made of: ``"CN-RIC:51072219800101001X"``.
@@ -40,6 +42,27 @@ def case_period(start_date: date) -> str:
     A month and not a day, so that a date typed one day off does not make a second case.
     """
     return f"{start_date.year:04d}-{start_date.month:02d}"
+
+
+def ad_hoc_commitment(salt: bytes, reason: str) -> bytes:
+    """Commit to the reason of an emergency grant for which no case was filed.
+
+    ``HMAC-SHA-256(salt, reason)``, the reason length-prefixed (see :func:`length_prefixed`). Two
+    such grants never share a commitment: that one need is paid twice does not show.
+
+    Parameters
+    ----------
+    salt
+        32 random bytes; with the reason they open the commitment.
+
+    Raises
+    ------
+    ValueError
+        When the salt is not 32 bytes.
+    """
+    if len(salt) != SALT_BYTES:
+        raise ValueError(f"a salt has {SALT_BYTES} bytes, not {len(salt)}")
+    return hmac.digest(salt, length_prefixed(reason), "sha256")
 
 
 def case_commitment(programme_key: bytes, id_number: str, cause: str, period: str) -> bytes:

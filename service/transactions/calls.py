@@ -40,6 +40,12 @@ ACTION_FUNCTIONS: dict[ActionKind, tuple[str, str]] = {
     ActionKind.VERIFIER_ADDITION: ("registry", "addVerifier"),
     ActionKind.VERIFIER_REMOVAL: ("registry", "removeVerifier"),
     ActionKind.MINTER_REMOVAL: ("token", "removeMinter"),
+    ActionKind.EMERGENCY_GRANT: ("lane", "grant"),
+    ActionKind.GRANT_COUNTERSIGNATURE: ("lane", "countersign"),
+    ActionKind.GRANT_WRITE_OFF: ("lane", "writeOff"),
+    ActionKind.LIMITS_RAISE: ("lane", "scheduleLimits"),
+    ActionKind.REGION_CAP_RAISE: ("lane", "scheduleRegionCap"),
+    ActionKind.GRANTS_UNPAUSE: ("lane", "unpause"),
 }
 
 REQUEST_FUNCTIONS: dict[RequestKind, tuple[str, str]] = {
@@ -61,6 +67,10 @@ REQUEST_FUNCTIONS: dict[RequestKind, tuple[str, str]] = {
     RequestKind.TRANSFER_WITH_AUTHORIZATION: ("token", "transferWithAuthorization"),
     RequestKind.CANCEL_AUTHORIZATION: ("token", "cancelAuthorization"),
     RequestKind.PERMIT: ("token", "permit"),
+    RequestKind.APPLY_LANE_LIMITS: ("lane", "applyLimits"),
+    RequestKind.LOWER_LANE_LIMITS: ("lane", "lowerLimits"),
+    RequestKind.APPLY_REGION_CAP: ("lane", "applyRegionCap"),
+    RequestKind.LOWER_REGION_CAP: ("lane", "lowerRegionCap"),
 }
 
 REQUEST_ROLES: dict[RequestKind, str] = {
@@ -69,6 +79,8 @@ REQUEST_ROLES: dict[RequestKind, str] = {
     RequestKind.DECREASE_BUDGET: "programme_manager",
     RequestKind.ATTEST_RESERVE: "attestor",
     RequestKind.LOWER_CAP: "treasurer",
+    RequestKind.LOWER_LANE_LIMITS: "treasurer",
+    RequestKind.LOWER_REGION_CAP: "treasurer",
 }
 """Requests that only the holder of a housekeeping role may send; the rest anybody may."""
 

@@ -44,6 +44,8 @@ ALREADY_DONE = frozenset(
         "AlreadyHeld",
         "AuthorizationUsedOrCanceled",
         "NothingToExpire",
+        "GrantExists",
+        "GrantEnded",
     }
 )
 """Refusals that say the effect is there already: somebody else sent what officers or a holder had

@@ -47,7 +47,7 @@ __all__ = [
 
 MAKER, REVIEWER, GOVERNOR = 1, 2, 8
 ACTIVE = NOW - timedelta(days=30)
-DOMAIN = SigningDomain(31337, wallet(1001), wallet(1002), wallet(1003))
+DOMAIN = SigningDomain(31337, wallet(1001), wallet(1002), wallet(1003), wallet(1004))
 
 
 @dataclass(frozen=True)

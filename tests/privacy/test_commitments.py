@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from service.privacy.commitments import case_commitment, case_period
+from service.privacy.commitments import ad_hoc_commitment, case_commitment, case_period
 from service.privacy.encoding import length_prefixed
 
 KEY = bytes(range(32))
@@ -95,3 +95,15 @@ def test_different_lists_of_ascii_texts_never_share_their_bytes(
 ) -> None:
     assume(one != other)
     assert length_prefixed(*one) != length_prefixed(*other)
+
+
+def test_an_ad_hoc_commitment_is_the_hmac_of_its_reason_under_its_salt() -> None:
+    message = (9).to_bytes(4, "big") + "桥断了".encode()
+    expected = hmac.new(KEY, message, hashlib.sha256).digest()
+    assert ad_hoc_commitment(KEY, "桥断了") == expected
+    assert expected.hex() == "d0167dd616c6a6a15c5a371f383d3d7c0e402b608426740924b5b59fd29d9676"
+
+
+def test_a_salt_of_another_length_is_refused() -> None:
+    with pytest.raises(ValueError, match="has 32 bytes, not 16"):
+        ad_hoc_commitment(KEY[:16], "桥断了")

@@ -212,7 +212,7 @@ RECORD: dict[str, Any] = json.loads(
 
 def batch_approval() -> dict[str, Any]:
     """Typed data of a batch approval, always the same."""
-    domain = SigningDomain(31337, *(f"0x{number:040x}" for number in (0xA1, 0xA2, 0xA3)))
+    domain = SigningDomain(31337, *(f"0x{number:040x}" for number in (0xA1, 0xA2, 0xA3, 0xA4)))
     approval = {
         "programme": 1,
         "programmeVersion": 1,

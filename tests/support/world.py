@@ -74,6 +74,10 @@ class World:
         with transaction(self.sessions) as session:
             yield session
 
+    def role_signer(self, role: str) -> Signer:
+        """The key of a housekeeping role, to send with."""
+        return LocalSigner(self.deployed.roles[role])
+
     def worker(self, **options: Any) -> Worker:
         return Worker(self.settings, options.pop("signers", self.signers), **options)
 

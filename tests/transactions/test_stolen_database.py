@@ -393,7 +393,7 @@ def test_nobody_is_asked_to_sign_a_list_that_was_changed(
 ) -> None:
     folder = tmp_path / "manifests"
     deployed = world.deployed
-    domain = SigningDomain(31337, deployed.vault, deployed.registry, deployed.token)
+    domain = SigningDomain(31337, deployed.vault, deployed.registry, deployed.token, deployed.lane)
     with world.session() as session:
         signed = add_batch(session, deployed, [5, 6], state="draft")
         batch = session.get_one(Batch, signed.id)
