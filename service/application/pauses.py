@@ -23,7 +23,10 @@ VAULT_OPERATIONS = {"approvals": 1, "execution": 2, "withdrawals": 4}
 TRANSFERS = "transfers"
 """What the token pauses: transfers between wallets, and redeeming."""
 
-OPERATIONS = (*VAULT_OPERATIONS, TRANSFERS)
+GRANTS = "grants"
+"""What the emergency lane pauses: granting; countersigning goes on."""
+
+OPERATIONS = (*VAULT_OPERATIONS, TRANSFERS, GRANTS)
 
 
 def pauses_view(app: Application, session: Session) -> dict[str, Any]:
@@ -43,6 +46,7 @@ def pauses_view(app: Application, session: Session) -> dict[str, Any]:
         **{name: bool(bits & bit) for name, bit in VAULT_OPERATIONS.items()},
         "withdrawals_until": _withdrawals_until(session) if withdrawals else None,
         TRANSFERS: contracts.read(rpc, "token", "transfersPaused", block=block),
+        GRANTS: contracts.read(rpc, "lane", "paused", block=block),
         "sunset": contracts.read(rpc, "vault", "inSunset", block=block),
     }
 
@@ -58,8 +62,8 @@ def _withdrawals_until(session: Session) -> str | None:
     return format_unix_s(int(until)) if until else None
 
 
-def read_operations(names: Sequence[str]) -> tuple[int, bool]:
-    """Return the vault's bits of the operations named, and whether transfers are among them.
+def read_operations(names: Sequence[str]) -> int:
+    """Return the vault's bits of the operations named.
 
     Raises
     ------
@@ -70,8 +74,7 @@ def read_operations(names: Sequence[str]) -> tuple[int, bool]:
     if unknown or not names:
         wrong = ", ".join(repr(name) for name in unknown) or "nothing"
         raise InvalidInput(f"{wrong} can be paused: name some of {', '.join(OPERATIONS)}")
-    bits = sum(bit for name, bit in VAULT_OPERATIONS.items() if name in names)
-    return bits, TRANSFERS in names
+    return sum(bit for name, bit in VAULT_OPERATIONS.items() if name in names)
 
 
 def pause(
@@ -110,7 +113,7 @@ def pause(
         When the node does not answer.
     """
     why = journal.required_reason(reason)
-    bits, transfers = read_operations(names)
+    bits = read_operations(names)
     signer = app.signer(
         keystore or role_holder_keystore(app, "guardian"), passphrase_file=passphrase_file
     )
@@ -120,11 +123,15 @@ def pause(
         call = send_role_call(app, signer, "vault", "pause", bits, wait_s=wait_s)
         _record(app, call, operations, actor, why)
         sent.append((operations, call))
-    if transfers:
-        call = send_role_call(app, signer, "token", "pauseTransfers", wait_s=wait_s)
-        _record(app, call, (TRANSFERS,), actor, why)
-        sent.append(((TRANSFERS,), call))
+    for name, contract, function in _PAUSED_WHOLE:
+        if name in names:
+            call = send_role_call(app, signer, contract, function, wait_s=wait_s)
+            _record(app, call, (name,), actor, why)
+            sent.append(((name,), call))
     return sent
+
+
+_PAUSED_WHOLE = ((TRANSFERS, "token", "pauseTransfers"), (GRANTS, "lane", "pause"))
 
 
 def _record(
@@ -156,7 +163,7 @@ def lifting(
     ChainUnavailable
         When the node does not answer.
     """
-    bits, transfers = read_operations(names)
+    bits = read_operations(names)
     paused = pauses_view(app, session)
     idle = [name for name in OPERATIONS if name in names and not paused[name]]
     if idle:
@@ -164,8 +171,10 @@ def lifting(
     actions: list[tuple[ActionKind, dict[str, Any]]] = []
     if bits:
         actions.append((ActionKind.VAULT_UNPAUSE, {"operations": bits}))
-    if transfers:
+    if TRANSFERS in names:
         actions.append((ActionKind.TOKEN_UNPAUSE, {}))
+    if GRANTS in names:
+        actions.append((ActionKind.GRANTS_UNPAUSE, {}))
     return actions
 
 

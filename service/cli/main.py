@@ -13,6 +13,7 @@ from service.cli import (
     actions,
     batches,
     cases,
+    emergency,
     keys,
     ledger,
     officers,
@@ -89,6 +90,7 @@ app.add_typer(officers.app, name="officer")
 app.add_typer(cases.app, name="cases")
 app.add_typer(batches.app, name="batch")
 app.add_typer(actions.app, name="action")
+app.add_typer(emergency.app, name="emergency")
 app.add_typer(payouts.app, name="payout")
 app.add_typer(streams.app, name="stream")
 app.add_typer(wallet.app, name="wallet")

@@ -27,7 +27,7 @@ app = typer.Typer(no_args_is_help=True, help="Pauses of the contracts: show, sta
 Operations = Annotated[
     list[str],
     typer.Argument(
-        metavar="OPERATION...", help="Some of approvals, execution, withdrawals, transfers."
+        metavar="OPERATION...", help="Some of approvals, execution, withdrawals, transfers, grants."
     ),
 ]
 
@@ -65,10 +65,11 @@ def start_(
     ] = 0,
     as_json: Json = False,
 ) -> None:
-    """Pause at once, by one guardian: approving, running chunks, withdrawing, or all transfers.
+    """Pause at once, by one guardian: approving, running chunks, withdrawing, transfers, grants.
 
-    A pause of withdrawals ends by itself after 72 hours; the others last until a quorum lifts
-    them. What streams accrue goes on.
+    Transfers are all of the token's, grants those of the emergency lane. A pause of withdrawals
+    ends by itself after 72 hours; the others last until a quorum lifts them. What streams accrue
+    goes on.
     """
     from service.application.pauses import pause
 

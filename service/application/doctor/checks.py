@@ -25,7 +25,7 @@ class Check:
     Attributes
     ----------
     area
-        ``chain``, ``contracts``, ``roles``, ``database``, ``keys``, ``manifests``,
+        ``chain``, ``contracts``, ``roles``, ``database``, ``keys``, ``manifests``, ``grants``,
         ``clock``, ``worker``.
     name
         What was looked at.

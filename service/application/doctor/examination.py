@@ -21,6 +21,7 @@ EXAMINERS: Final[dict[str, Examiner]] = {
     "database": machine.examine_database,
     "keys": machine.examine_keys,
     "manifests": machine.examine_manifests,
+    "grants": machine.examine_grants,
     "clock": machine.examine_clock,
     "worker": machine.examine_worker,
 }

@@ -16,9 +16,10 @@ from service.application.doctor.checks import Check, failed, passed, warned
 from service.clock import SYSTEM_CLOCK
 from service.confirmations.models import ChainAlarm, Cursor
 from service.payouts.manifests import file_hash, manifest_path
-from service.payouts.models import Batch
+from service.payouts.models import Batch, EmergencyGrant
+from service.payouts.states import GrantState
 from service.transactions.models import Lane, Transaction
-from service.units import format_duration, format_time
+from service.units import format_amount, format_duration, format_time
 
 CLOCK_TOLERANCE_S = 60
 """Blocks may be so far ahead of our clock."""
@@ -126,6 +127,29 @@ def examine_manifests(app: Application) -> Iterator[Check]:
             yield failed("manifests", name, f"{len(found)} of {len(batches)}, such as {named}")
     if not missing and not changed:
         yield passed("manifests", "second copies", f"{len(batches)} in {folder}")
+
+
+def examine_grants(app: Application) -> Iterator[Check]:
+    """Look for emergency grants that nobody countersigned in time: they close their officers."""
+    now_unix_s = int(app.chain_clock.now().timestamp())
+    with app.sessions() as session:
+        late = session.execute(
+            select(EmergencyGrant.officer_id, EmergencyGrant.amount_base_units).where(
+                EmergencyGrant.state == GrantState.OUTSTANDING.value,
+                EmergencyGrant.overdue_from_unix_s <= now_unix_s,
+            )
+        ).all()
+    if not late:
+        yield passed("grants", "countersigned in time", "no emergency grant is overdue")
+        return
+    closed = ", ".join(str(officer) for officer in sorted({officer for officer, _ in late}))
+    total = format_amount(sum(amount for _, amount in late))
+    yield warned(
+        "grants",
+        "countersigned in time",
+        f"{len(late)} overdue, {total} in all, so officers {closed} grant nothing more: "
+        "`relief emergency list --state overdue`",
+    )
 
 
 def examine_worker(app: Application) -> Iterator[Check]:
