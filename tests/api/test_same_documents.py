@@ -44,6 +44,7 @@ def both(office: Office, capsys: pytest.CaptureFixture[str]) -> Both:
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_api_and_command_line_give_the_same(office: Office, both: Both) -> None:
+    granted = office.grant("A-1")
     batch_id = office.pay()
     streams = office.pay("stream")
     proposal = {"reason": "the household moved away"}
@@ -58,6 +59,7 @@ def test_api_and_command_line_give_the_same(office: Office, both: Both) -> None:
         "payouts": "payout list",
         "cases": "cases list",
         "officers": "officer list",
+        "emergency/grants": "emergency list",
     }.items():
         assert both.api(path)["items"] == both.cli(*command.split())["items"], path
     for path, command in {
@@ -72,6 +74,9 @@ def test_api_and_command_line_give_the_same(office: Office, both: Both) -> None:
         "minters": "minter list",
         "roles": "role list",
         "pauses": "pause show",
+        f"emergency/grants/{granted}": f"emergency show {granted}",
+        "emergency/limits?region=510722&officer_id=3": "emergency limits --region 510722 "
+        "--officer 3",
     }.items():
         assert both.api(path) == both.cli(*command.split()), path
     for path, command in {
@@ -91,12 +96,14 @@ def test_a_lists_item_is_part_of_what_is_shown(office: Office, both: Both) -> No
     batch_id = office.pay("stream")
     office.api.ok("POST", f"/v1/streams/{batch_id}/1/cancel", json={"reason": "moved away"})
     office.api.ok("POST", f"/v1/batches/{batch_id}/withdraw")
+    office.grant("A-0")
     for path, key in {
         "programmes": "number",
         "batches": "id",
         "actions": "id",
         "requests": "id",
         "cases": "id",
+        "emergency/grants": "id",
     }.items():
         for item in both.api(path)["items"]:
             shown = both.api(f"{path}/{item[key]}")

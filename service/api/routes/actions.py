@@ -22,7 +22,7 @@ from service.application.approvals import (
 )
 from service.approvals import actions
 from service.approvals.states import ActionState
-from service.errors import IntegrityError, InvalidSignature, NotFound
+from service.errors import ChainRefused, IntegrityError, InvalidSignature, NotFound
 
 router = APIRouter(tags=["actions"])
 
@@ -68,7 +68,7 @@ def action_typed_data(call: CallDep, action_id: ActionIdPath) -> TypedDataShown:
     "/actions/{action_id}/signatures",
     status_code=201,
     response_model=ActionStatusShown,
-    responses=writes(*STEP, InvalidSignature, IntegrityError, *CHAIN),
+    responses=writes(*STEP, InvalidSignature, IntegrityError, ChainRefused, *CHAIN),
 )
 def sign_action(action_id: ActionIdPath, given: SignatureGiven, command: CommandDep) -> Response:
     """Hand in an officer's signature; with enough of them the worker sends the action."""

@@ -17,7 +17,7 @@ from service.api.schemas.base import (
     page_example,
 )
 
-_REQUEST: dict[str, Any] = {
+REQUEST: dict[str, Any] = {
     "id": 7,
     "kind": "withdraw_stream",
     "state": "requested",
@@ -33,7 +33,7 @@ _REQUEST: dict[str, Any] = {
 class ChainRequestShown(Shown):
     """A transaction somebody asked for; the worker plans, signs and sends it."""
 
-    model_config = example(_REQUEST)
+    model_config = example(REQUEST)
 
     id: int
     kind: str
@@ -55,6 +55,6 @@ class ChainRequestPage(Page[ChainRequestShown]):
 class ChainRequestsShown(Shown):
     """Several requests made at once, one a chunk."""
 
-    model_config = example({"items": [_REQUEST]})
+    model_config = example({"items": [REQUEST]})
 
     items: list[ChainRequestShown]
