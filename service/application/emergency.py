@@ -20,6 +20,7 @@ from service.approvals.grants import (
     may_countersign,
     terms_of_case,
     terms_without_case,
+    waiting_cases,
 )
 from service.approvals.models import SIGNER_EOA, OfficerSigner, QuorumAction
 from service.approvals.states import ActionState
@@ -37,6 +38,9 @@ from service.units import amounts, format_amount, format_time, format_unix_s
 
 DEFAULT_VALIDITY = timedelta(days=1)
 """A grant that is not on chain within a day is void, and its case free again."""
+
+MIN_WINDOW_S, MAX_WINDOW_S = 86_400, 14 * 86_400
+"""``EmergencyLane.MIN_COUNTERSIGN_WINDOW``, ``MAX_COUNTERSIGN_WINDOW``."""
 
 _WINDOW = "countersignWindow"
 _PREFIX = re.compile(r"0x[0-9a-f]{4,64}")
@@ -171,6 +175,7 @@ def grant_view(session: Session, row: EmergencyGrant, *, clock: Clock) -> dict[s
         "region": str(region_of(row.region_code, row.region_digits)),
         "case_id": row.case_id,
         "case_ref": case.case_ref if case else None,
+        "waiting_cases": waiting_cases(session, row),
         "commitment": "0x" + row.commitment,
         "commitment_salt": row.commitment_salt,
         "reason": row.reason,
@@ -214,13 +219,15 @@ def changed_limits(
     Raises
     ------
     InvalidInput
-        When nothing changes.
+        When nothing changes, or the time for countersigning is out of range.
     ChainUnavailable
         When the node does not answer.
     """
     now = current_limits(app)
     if all(value == now[name] for name, value in changes.items()):
         raise InvalidInput("these limits are in force: give one that changes")
+    if not MIN_WINDOW_S <= changes.get(_WINDOW, MIN_WINDOW_S) <= MAX_WINDOW_S:
+        raise InvalidInput("the time for countersigning is 1 to 14 days")
     limits = {
         name: value if name == _WINDOW else str(value) for name, value in {**now, **changes}.items()
     }

@@ -12,13 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session
 
 from service.approvals.models import ActionKind, Officer, QuorumAction, Role
 from service.approvals.states import ActionState, move_action
 from service.cases import get_case
 from service.cases.filters import covered_by
+from service.cases.models import Case
 from service.cases.states import CaseState
 from service.clock import SYSTEM_CLOCK, Clock
 from service.db import lock
@@ -30,6 +31,7 @@ from service.errors import (
     PermissionDenied,
 )
 from service.payouts import journal
+from service.payouts.building import granted
 from service.payouts.directory import region_of
 from service.payouts.models import EmergencyGrant, Payout
 from service.payouts.paging import Page, check_limit
@@ -288,6 +290,27 @@ def _shown_as(state: str, now_unix_s: int) -> ColumnElement[bool]:
     due = EmergencyGrant.overdue_from_unix_s
     return (EmergencyGrant.state == GrantState.OUTSTANDING) & (
         due <= now_unix_s if state == OVERDUE else due > now_unix_s
+    )
+
+
+def waiting_cases(session: Session, grant: EmergencyGrant) -> list[str]:
+    """Return the references of other cases of the same wallet that a batch may still pay.
+
+    A grant without a case may have met the need that one of them is for.
+    """
+    return list(
+        session.scalars(
+            select(Case.case_ref)
+            .where(
+                Case.wallet_address == grant.payee,
+                Case.state != CaseState.REJECTED.value,
+                ~exists()
+                .where(Payout.case_id == Case.id, Payout.state.in_(LIVE_PAYOUT_STATES))
+                .correlate(Case),
+                ~granted(),
+            )
+            .order_by(Case.case_ref)
+        )
     )
 
 

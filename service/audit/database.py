@@ -62,6 +62,11 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("batch_id", "index", "chunk_index", "payee", "total_base_units", "opened_block"),
         *("paid_through_s", "withdrawn_base_units", "cancelled_cut_s", "returned_base_units"),
     ),
+    "emergency_grants": (
+        *("id", "officer_id", "payee", "amount_base_units", "region_code", "region_digits"),
+        *("commitment", "valid_until_unix_s", "state", "overdue_from_unix_s", "countersigned_by"),
+        *("included_block_number", "included_block_hash", "tx_hash"),
+    ),
     "events": (
         *("block_number", "block_hash", "tx_hash", "log_index", "contract", "name", "args"),
         *("batch_id", "programme", "seq", "final"),

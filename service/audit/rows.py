@@ -16,6 +16,7 @@ from service.audit.decode import Event, hex_text
 from service.audit.deployment import Deployment
 from service.audit.event_rows import NOT_KEPT, EventRows
 from service.audit.findings import Code, Findings, Place
+from service.audit.grant_rows import GrantRows
 from service.audit.ledger import compare_ledger
 from service.audit.manifests import Line
 from service.audit.planned_rows import PlannedRows
@@ -164,6 +165,7 @@ class DatabaseCheck:
         self._done = True
         comparison = Comparison(self.findings)
         RegistryRows(self.snapshot, state, comparison).run()
+        GrantRows(self.snapshot, state, comparison).run()
         self._batches(state, time, comparison, progress)
         self._orphans(comparison)
         self._block_rows(comparison)

@@ -202,12 +202,14 @@ def _show(run: Run, data: dict[str, Any]) -> None:
         run.json(data)
         return
     shown = {**data, "region": show_region(data["region"])}
-    waiting = shown.pop("may_countersign")
+    waiting, cases = shown.pop("may_countersign"), shown.pop("waiting_cases")
     for name in ("commitment_salt", "case_id"):
         del shown[name]
     if data["state"] in ("outstanding", "overdue"):
         shown["may be countersigned by officers"] = ", ".join(map(str, waiting)) or "nobody"
     run.record(shown)
+    if cases:
+        run.note(f"a batch may still pay this wallet, for {', '.join(cases)}: the same need?")
     if data["state"] == "proposed" and not data["signed"]:
         run.note(f"to sign it: relief action typed-data {data['id'][:12]}, then relief action sign")
 

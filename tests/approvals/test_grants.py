@@ -245,6 +245,21 @@ def test_a_case_is_granted_once_and_never_while_it_stands_in_a_batch(
         grants.terms_of_case(session, "a")
 
 
+def test_other_cases_of_the_wallet_that_a_batch_may_still_pay_are_named(
+    session: Session, add_cases: AddCases, build: Build, propose: Propose
+) -> None:
+    add_cases("a")
+    add_cases("b", "c", state="received")
+    add_cases("d", state="rejected")
+    payees = {address_of("a"): "a", address_of("b"): "b", address_of("d"): None}
+    for payee, expected in payees.items():
+        grant = propose(ad_hoc(payee=payee))
+        assert grants.waiting_cases(session, grant) == ([expected] if expected else [])
+    build()
+    assert grants.waiting_cases(session, propose(ad_hoc(payee=address_of("a")))) == []
+    assert grants.waiting_cases(session, propose(ad_hoc(payee=address_of("b")))) == ["b"]
+
+
 def test_a_case_granted_elsewhere_by_the_same_commitment_is_in_no_batch(
     session: Session, add_cases: AddCases, build: Build, propose: Propose
 ) -> None:

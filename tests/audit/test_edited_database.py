@@ -27,6 +27,7 @@ ROWS = {
     "chunks": "state = 'final' AND count = 10",
     "payouts": "state = 'paid' AND number = 2",
     "streams": "cancelled_cut_s IS NOT NULL",
+    "emergency_grants": "state = 'countersigned'",
     "events": "name = 'ChunkPaid'",
     "transfers": "from_address LIKE '0x00000000%'",
     "blocks": "number = (SELECT max(block_number) FROM events)",
@@ -47,6 +48,7 @@ OTHER_WORD = {
         "payouts": "skipped",
         "transactions": "sent",
         "quorum_actions": "submitted",
+        "emergency_grants": "expired",
     },
     "kind": {"transactions": "approve_batch", "quorum_actions": "vault_unpause"},
     "side": {"ledger_entries": "credit"},
@@ -226,6 +228,24 @@ def test_a_batch_in_any_other_state_is_named(
         assert batch in {found for found, _ in named(check())}, other
 
 
+def test_a_grant_in_any_other_state_is_named(copy: Path, check: Check) -> None:
+    states = {"proposed", "outstanding", "countersigned", "written_off", "expired"}
+    with by_hand(copy) as connection:
+        grants = dict(connection.execute("SELECT id, state FROM emergency_grants").fetchall())
+    assert set(grants.values()) == {"outstanding", "countersigned", "written_off"}
+    for grant_id, state in grants.items():
+        for other in states - {state}:
+            with by_hand(copy) as connection:
+                connection.execute(
+                    "UPDATE emergency_grants SET state = ? WHERE id = ?", (other, grant_id)
+                )
+            assert [finding.place.grant for finding in errors(check())] == [grant_id], other
+        with by_hand(copy) as connection:
+            connection.execute(
+                "UPDATE emergency_grants SET state = ? WHERE id = ?", (state, grant_id)
+            )
+
+
 # ---- rows gone, added, exchanged -----------------------------------------------------------------
 
 DELETED = {
@@ -237,6 +257,7 @@ DELETED = {
     "chunks": "plain",
     "payouts": "plain",
     "streams": "streams",
+    "emergency_grants": None,
     "events": "plain",
     "transfers": None,
     "blocks": None,

@@ -263,6 +263,8 @@ def test_limits_are_lowered_at_once_and_raised_after_two_days(
     assert (limits()["per_grant"], limits()["per_city"]) == ("2000.00", "100.00")
     none = ready("emergency", "change-limits", "--apply")
     assert "no higher limits are planned" in refusal(none)
+    short = ready(*change, "--countersign-within", "23h")
+    assert "the time for countersigning is 1 to 14 days" in refusal(short)
     same = ready(*change, "--per-grant", "2000")
     assert "these limits are in force" in refusal(same)
     why = ready("emergency", "change-limits", "--per-grant", "7")

@@ -55,6 +55,7 @@ _GRANT: dict[str, Any] = {
     "region": "510722",
     "case_id": UUID,
     "case_ref": "SC-510722-000017",
+    "waiting_cases": [],
     "commitment": HASH,
     "commitment_salt": None,
     "reason": "the house fell",
@@ -113,6 +114,9 @@ class GrantShown(Shown):
     region: str
     case_id: str | None
     case_ref: str | None
+    waiting_cases: Sequence[str] = Field(
+        description="Other cases of the same wallet that a batch may still pay, by reference."
+    )
     commitment: str
     commitment_salt: str | None = Field(
         description="Opens, with `reason`, the commitment of a grant without a case."
