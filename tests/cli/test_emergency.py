@@ -9,12 +9,9 @@ import pytest
 
 from service.audit.replay import Options, replay
 from service.audit.rpc import Node
-from tests.cli.conftest import Cli, Ran
-from tests.cli.test_whole_way import cases_file, pay, ready, work
+from tests.cli.conftest import Cli, Ran, pay, work
 from tests.support.deployed import TWO_DAYS_S, Deployed, account
 from tests.support.rows import wallet
-
-__all__ = ["cases_file", "ready"]
 
 DAY_S = 86_400
 AD_HOC = ("--amount", "600", "--region", "510722", "--reason", "the bridge is gone")

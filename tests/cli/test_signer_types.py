@@ -10,13 +10,10 @@ import pytest
 from service.approvals.typed_data import digest_of
 from service.audit.replay import Options, replay
 from service.audit.rpc import Node
-from tests.cli.conftest import Cli, Ran
-from tests.cli.test_whole_way import cases_file, ready, states, work
+from tests.cli.conftest import Cli, Ran, states, work
 from tests.support.chromium import Chromium
 from tests.support.deployed import TWO_DAYS_S, Deployed, account, deploy_wallet
 from tests.support.officer_keys import P256Key, Passkey
-
-__all__ = ["cases_file", "ready"]
 
 GOVERNORS = ("-k", "officer-2", "-k", "officer-3")
 KEY, PASSKEY, OWNER = P256Key("officer 21"), Passkey("officer 22"), account("owner of a wallet")
