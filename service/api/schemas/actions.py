@@ -31,7 +31,7 @@ from service.api.schemas.base import (
 from service.api.schemas.batches import BATCH, BatchShown
 
 RoleName = Literal["maker", "reviewer", "emergency", "governor"]
-OperationName = Literal["approvals", "execution", "withdrawals", "transfers"]
+OperationName = Literal["approvals", "execution", "withdrawals", "transfers", "grants"]
 
 _SIGNER: dict[str, Any] = {
     "signer_type": "account",
@@ -158,7 +158,7 @@ class PauseLiftingGiven(Proposal):
 
     model_config = given_example({"operations": ["withdrawals"], "reason": "key replaced"})
 
-    operations: Annotated[list[OperationName], Field(min_length=1, max_length=4)]
+    operations: Annotated[list[OperationName], Field(min_length=1, max_length=5)]
 
 
 class RoleChangeGiven(Proposal):

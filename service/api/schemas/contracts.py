@@ -32,6 +32,7 @@ class PausesShown(Shown):
             "withdrawals": True,
             "withdrawals_until": TIME,
             "transfers": False,
+            "grants": False,
             "sunset": False,
         }
     )
@@ -42,6 +43,7 @@ class PausesShown(Shown):
     withdrawals: bool
     withdrawals_until: datetime | None = Field(description="When their pause ends by itself.")
     transfers: bool = Field(description="Between wallets, and redeeming.")
+    grants: bool = Field(description="Emergency grants.")
     sunset: bool = Field(description="Whether approvals have ended for good.")
 
 
