@@ -88,8 +88,8 @@ SENTENCES: dict[str, str] = {
     "WrongKind": "the batch has no streams",
     "ExecutionNotOpen": "the challenge delay lasts until {executeFrom:time}: the worker tries "
     "again then",
-    "ExecutionClosed": "the time to run chunks was over at {executeBefore:time}: a quorum can "
-    "cancel the rest",
+    "ExecutionClosed": "the time to run chunks was over at {executeBefore:time}: what none of "
+    "them paid returns to the budget",
     "AlreadyHeld": "officer {officerId} has held this once already: another reviewer may",
     "NothingToHold": "there is nothing to hold: no chunk of the batch waits, its time to run them "
     "ends within a day, or it waits longer already",
