@@ -145,3 +145,16 @@ def test_limits_are_lowered_raised_and_applied(office: Office) -> None:
     assert shown["limits"]["country"] == "70000.00"
     assert shown["regions"][0]["cap"] == "60000.00"
     assert shown["officer"]["left"] == "10000.00"
+
+
+def test_governors_lift_a_guardians_pause_of_grants(office: Office) -> None:
+    office.deployed.send(office.deployed.roles["guardian"], "lane", "pause")
+    assert office.api.ok("GET", "/v1/pauses")["grants"]
+    assert "a guardian paused emergency grants" in refused(office, GRANTS, AD_HOC, 422)
+
+    lifting = {"operations": ["grants"], "reason": "the key is found"}
+    (action,) = office.api.ok("POST", "/v1/pauses/lift", json=lifting)["items"]
+    office.sign(f"/v1/actions/{action['id']}", 1, 2)
+    office.work()
+
+    assert not office.api.ok("GET", "/v1/pauses")["grants"]
