@@ -149,6 +149,12 @@ kill $!                                                     # the worker
 
 - **An officer who signs elsewhere** gets `relief batch typed-data $BATCH > batch.json` and sends a
   signature back for `relief batch approve $BATCH --signature 0x…` ([signing.md](signing.md)).
+- **In the first hours of a disaster** one emergency officer pays within the lane's limits:
+  `relief emergency limits --region 510722 --officer 3` says how much may be granted,
+  `relief emergency grant --case A-1 --reason "the house fell" --keystore officer-3` does it. Until
+  the midnight that `relief emergency list` shows, a reviewer who is somebody else looks into it and
+  types `relief emergency countersign 0x… --reason "seen" --keystore officer-2`; what is overdue
+  closes the officer.
 - **Two days** pass before a new programme, a higher budget or a new officer is in force. The
   contract shortens that for nobody; on a trial chain move its clock:
   `curl $RELIEF_RPC_URL -H 'content-type: application/json' -d

@@ -200,11 +200,64 @@ def test_every_cap_is_told_before_anybody_signs(ready: Cli, deployed: Deployed) 
             "lowerLimits",
             tuple({**now, name: value}.values()),
         )
-        ran = ready("emergency", "grant", "--payee", wallet(2), *AD_HOC, "-k", "officer-3")
+        # Proposed only: no signature is there that the contract could refuse.
+        ran = ready("emergency", "grant", "--payee", wallet(2), *AD_HOC, "--officer", 3)
         assert expected in refusal(ran)
         left = ready.ok("emergency", "limits", "--region", "510722", "--officer", 3)
         assert left["largest_grant"] == "400.00"
         deployed.node.rpc("evm_revert", snapshot)
+
+
+def test_sums_over_the_window_count_in_whole_tokens(ready: Cli, deployed: Deployed) -> None:
+    granted(ready)
+    now = deployed.read("lane", "limits")
+    lowered = {**now, "perOfficer": 1_000_500_000}
+    treasurer = deployed.roles["treasurer"]
+    deployed.send(treasurer, "lane", "lowerLimits", tuple(lowered.values()))
+    asked = ("--region", "510722", "--reason", "more", "--officer", 3, "--payee", wallet(2))
+
+    ran = ready("emergency", "grant", "--amount", "400.20", *asked)
+
+    assert "officer 3 would have granted 1001.00 lately" in refusal(ran)
+    assert ready.ok("emergency", "limits", "--officer", 3)["largest_grant"] == "400.00"
+    assert ready.ok("emergency", "grant", "--amount", "400", *asked)["state"] == "proposed"
+
+
+def test_too_much_overdue_closes_a_region_to_other_officers_too(
+    ready: Cli, deployed: Deployed
+) -> None:
+    newcomer = account("newcomer").address
+    ready.ok(
+        *("officer", "add", 9, newcomer, "--roles", "emergency", "--reason", "joins", *GOVERNORS)
+    )
+    work(ready)
+    deployed.advance(TWO_DAYS_S)
+    granted(ready)
+    deployed.advance(6 * DAY_S)
+    work(ready)
+    asked = ("--payee", wallet(2), *AD_HOC, "--officer", 9)
+    assert ready.ok("emergency", "grant", *asked)["state"] == "proposed"
+
+    change = ("--county-overdue", "599", "--reason", "nobody countersigns")
+    ready.ok("emergency", "change-limits", *change)
+    work(ready)
+
+    ran = ready("emergency", "grant", *asked)
+    assert "600.00 are overdue in region 510722, more than the 599.00 that may" in refusal(ran)
+    left = ready.ok("emergency", "limits", "--region", "510722", "--officer", 9)
+    assert [item["closed"] for item in left["regions"]] == [True, False, False, False]
+    assert (left["largest_grant"], left["officer"]["closed"]) == ("0.00", False)
+
+
+def test_a_grant_beyond_the_reserve_is_refused(ready: Cli, deployed: Deployed) -> None:
+    deployed.advance(60)
+    ready.ok("reserve", "attest", "599", "--document-hash", "0x" + "11" * 32)
+    work(ready)
+
+    ran = ready("emergency", "grant", "--payee", wallet(1), *AD_HOC, "--officer", 3)
+
+    assert "would be 600.00, more than the reserve of 599.00" in refusal(ran)
+    assert ready.ok("emergency", "limits")["largest_grant"] == "599.00"
 
 
 # ---- limits --------------------------------------------------------------------------------------
