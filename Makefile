@@ -23,6 +23,8 @@ BROWNIE := $(RUN) scripts/brownie.py
 FORGE_ARGS ?=
 # What of it to try, such as MUTATE_ARGS='--only BenefitToken.commit --all'.
 MUTATE_ARGS ?=
+# More arguments for Halmos, such as HALMOS_ARGS='--contract VestingCheck -v'.
+HALMOS_ARGS ?=
 FORGE := HOME=$(CURDIR)/.home node_modules/.bin/forge
 # Each a node and the hardfork whose rules it runs by.
 EVM_CHAINS ?= anvil:osaka ethereumjs:osaka anvil:prague ethereumjs:prague py-evm:prague \
@@ -43,7 +45,7 @@ export UV_PREVIEW_FEATURES := package-conflicts
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME UV_PROJECT_ENVIRONMENT
 
 .PHONY: help setup compile demo up test test-fast test-contracts test-evms test-forge test-service prove \
-        mutate bench-gas bench-gas-snapshot lint slither format clean distclean FORCE
+        mutate bench-gas bench-gas-snapshot lint slither halmos format clean distclean FORCE
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -76,6 +78,12 @@ setup: .stamps/service .stamps/contracts .stamps/brownie .stamps/node  ## instal
 	@echo "[setup] .venv-slither, Slither"
 	@UV_PROJECT_ENVIRONMENT=.venv-slither \
 	    $(UV) sync --locked --quiet --only-group slither --python $(PYTHON)
+	@touch $@
+
+.stamps/halmos: .stamps/uv uv.lock
+	@echo "[setup] .venv-halmos, Halmos and its solvers"
+	@UV_PROJECT_ENVIRONMENT=.venv-halmos \
+	    $(UV) sync --locked --quiet --only-group halmos --python $(PYTHON)
 	@touch $@
 
 .stamps/node: package.json package-lock.json .npmrc | .stamps/service
@@ -204,6 +212,10 @@ slither: .stamps/slither .stamps/slither-build  ## look for known weaknesses in 
 	@echo "[slither] contracts"
 	@$(RUN) scripts/slither.py
 
+halmos: .stamps/halmos .stamps/node .stamps/service  ## prove what tests/forge/symbolic states of the contracts, for all inputs
+	@echo "[halmos] tests/forge/symbolic"
+	@$(RUN) scripts/halmos.py $(HALMOS_ARGS)
+
 format: .stamps/service  ## rewrite the Python files in the house style
 	@$(RUN) -m ruff check --quiet --fix-only .
 	@$(RUN) -m ruff format .
@@ -219,5 +231,5 @@ clean:  ## remove what compiling and testing made; the record of deployments sta
 	    -not -path './.uv/*' -prune -exec rm -rf {} +
 
 distclean: clean  ## remove the installed environments too; accounts and networks in .home stay
-	@rm -rf .venv .venv-contracts .venv-slither .venv-py-evm .uv .stamps node_modules tests/gas/peers/node_modules \
-	    tests/evms/node_modules .home/test-runs
+	@rm -rf .venv .venv-contracts .venv-slither .venv-halmos .venv-py-evm .uv .stamps node_modules \
+	    tests/gas/peers/node_modules tests/evms/node_modules .home/test-runs
