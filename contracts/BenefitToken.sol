@@ -50,7 +50,11 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
     /// @inheritdoc IBenefitToken
     uint8 public constant decimals = 6;
 
-    /// @dev All four in one slot: supply and commitments together, all redemptions ever, the cap on the first.
+    /// @dev All four in one slot.
+    /// @param outstanding Supply and commitments together, base units.
+    /// @param redeemed All that was ever redeemed, base units.
+    /// @param cap Most that may be outstanding, base units.
+    /// @param transfersPaused Whether transfers and redemptions are paused.
     struct Totals {
         uint80 outstanding;
         uint80 redeemed;
@@ -58,11 +62,17 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
         bool transfersPaused;
     }
 
+    /// @dev A higher cap of the token that governors planned; zeros if there is none.
+    /// @param cap Base units.
+    /// @param appliesFrom When it may be applied.
     struct PendingCap {
         uint80 cap;
         uint40 appliesFrom;
     }
 
+    /// @dev A minter, or a minter's higher cap, that governors planned; zeros if there is none.
+    /// @param cap Base units.
+    /// @param activeFrom When it may be activated.
     struct PendingMinter {
         uint80 cap;
         uint40 activeFrom;
@@ -71,9 +81,12 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
     /// @inheritdoc IBenefitToken
     address public immutable emergencyLane;
 
+    /// @dev Whose quorum decides on minters, the cap and unpausing.
     IOfficerRegistry private immutable _registry;
 
+    /// @dev What is outstanding and was redeemed, and the cap.
     Totals private _totals;
+    /// @dev The last attestation of the reserve.
     Attestation private _attestation;
     /// @dev Balance in the low bits, the freeze flag in bit 255; balances fit uint80.
     mapping(address account => uint256) private _balances;
@@ -83,10 +96,13 @@ contract BenefitToken is IBenefitToken, AccessManaged, EIP712 {
     mapping(address owner => uint256) public nonces;
     /// @inheritdoc IBenefitToken
     mapping(address authorizer => mapping(bytes32 nonce => bool)) public authorizationState;
+    /// @dev Who may commit and mint, or could.
     mapping(address account => Minter) private _minters;
     /// @dev Who is or was a minter, each once; none leaves, for what it committed counts on.
     address[] private _everMinters;
+    /// @dev Planned minters, and higher caps of minters.
     mapping(address account => PendingMinter) private _pendingMinters;
+    /// @dev A planned higher cap.
     PendingCap private _pendingCap;
 
     /// @param manager The access manager of the housekeeping roles.

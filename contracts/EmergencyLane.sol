@@ -43,10 +43,16 @@ contract EmergencyLane is IEmergencyLane, AccessManaged, EIP712 {
     /// @inheritdoc IEmergencyLane
     uint32 public constant MAX_COUNTERSIGN_WINDOW = 14 days;
 
+    /// @dev As {IEmergencyLane-token}.
     IBenefitToken private immutable _token;
+    /// @dev As {IEmergencyLane-registry}.
     IOfficerRegistry private immutable _registry;
 
     /// @dev One slot: the event count, the pause, what is outstanding, and when planned limits may be applied.
+    /// @param seq How many events it has emitted.
+    /// @param paused Whether grants are paused.
+    /// @param outstanding All that is neither countersigned nor written off, base units.
+    /// @param limitsFrom When planned limits may be applied; 0 if there are none.
     struct Status {
         uint64 seq;
         bool paused;
@@ -54,23 +60,34 @@ contract EmergencyLane is IEmergencyLane, AccessManaged, EIP712 {
         uint40 limitsFrom;
     }
 
-    /// @dev A cap of 0 is none of its own, a time of 0 no raise planned.
+    /// @param cap The region's own cap, base units; 0 where its level's holds.
+    /// @param pending A higher one that governors planned, base units.
+    /// @param pendingFrom When that may be applied; 0 if there is none.
     struct RegionCap {
         uint80 cap;
         uint80 pending;
         uint40 pendingFrom;
     }
 
+    /// @dev The lane's own state.
     Status private _status;
+    /// @dev The limits in force.
     Limits private _limits;
+    /// @dev Higher limits that governors planned; zeros if there are none.
     Limits private _pendingLimits;
+    /// @dev Regions with a cap of their own; the key is region code << 8 | digits, here and below.
     mapping(uint256 region => RegionCap) private _regionCaps;
+    /// @dev Each grant that was made.
     mapping(bytes32 grantId => Grant) private _grants;
     /// @inheritdoc IEmergencyLane
     mapping(bytes32 caseCommitment => bool) public caseGranted;
+    /// @dev Granted lately by an officer, a word of {RollingSum}.
     mapping(uint32 officer => uint256) private _officerSums;
+    /// @dev Granted lately in a region, a word of {RollingSum}; key 0 is the whole country.
     mapping(uint256 region => uint256) private _regionSums;
+    /// @dev What of an officer's grants falls due on which day.
     mapping(uint32 officer => OverdueDays.Sums) private _officerOverdue;
+    /// @dev The same of a region's.
     mapping(uint256 region => OverdueDays.Sums) private _regionOverdue;
 
     constructor(address manager, IBenefitToken token_, IOfficerRegistry registry_, Limits memory first)

@@ -47,8 +47,11 @@ contract OfficerRegistry is IOfficerRegistry, EIP712 {
     /// @dev Governors added and not removed, in force or about to be.
     uint32 private _governors;
 
+    /// @dev Each officer there is or was.
     mapping(uint32 officerId => Officer) private _officers;
+    /// @dev Each signer there is or was; the key is keccak256(signerType (1) | signer).
     mapping(bytes32 signerKey => Signer) private _signers;
+    /// @dev Each verifier that is or was allowed.
     mapping(address verifier => Verifier) private _verifiers;
     /// @inheritdoc IOfficerRegistry
     mapping(address consumer => mapping(bytes32 actionId => bool)) public actionUsed;

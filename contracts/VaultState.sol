@@ -30,11 +30,17 @@ abstract contract VaultState is IVaultRecords, AccessManaged, EIP712 {
     uint40 internal constant _RAISE_DELAY = 2 days;
     uint40 internal constant _MAX_WITHDRAWAL_PAUSE = 72 hours;
 
+    /// @dev As {IAllowanceVault-token}.
     IBenefitToken internal immutable _token;
+    /// @dev As {IAllowanceVault-registry}.
     IOfficerRegistry internal immutable _registry;
 
-    /// @dev One slot: the event count, what is paused, and whether nothing more is approved. The bit of withdrawals counts only until its time, which stays
-    /// when a quorum lifts the pause: the guardian's next one waits as if this one had run to its end.
+    /// @dev One slot: the event count, what is paused, and whether nothing more is approved.
+    /// @param seq How many events it has emitted.
+    /// @param paused Bits: 1 approvals, 2 execution, 4 withdrawals. The last counts only until its time.
+    /// @param withdrawalsPausedUntil When a pause of withdrawals ends by itself. It stays when a quorum lifts the pause: the
+    /// guardian's next one waits as if this one had run to its end.
+    /// @param sunset Whether nothing more is approved, for good.
     struct Status {
         uint64 seq;
         uint8 paused;
@@ -42,24 +48,34 @@ abstract contract VaultState is IVaultRecords, AccessManaged, EIP712 {
         bool sunset;
     }
 
+    /// @dev The vault's own state.
     Status internal _status;
+    /// @dev Each programme; version 0 for a number that none has.
     mapping(uint32 id => Programme) internal _programmes;
     /// @dev Ascending; the first with a limit of 0 is none, nor are those behind it.
     mapping(uint32 id => Tier[MAX_TIERS]) internal _tiers;
+    /// @dev Sums approved lately, a word of {RollingSum} each; the key is programme << 32 | region code << 8 | digits.
     mapping(uint256 programmeAndRegion => uint256) internal _rollingSums;
+    /// @dev Each batch that was approved.
     mapping(bytes32 batchId => Batch) internal _batches;
+    /// @dev Bit i: chunk i was run.
     mapping(bytes32 batchId => uint256) internal _executedChunks;
-    /// @dev Entries as {Entries} has them, with a hold.
+    /// @dev Skipped payouts until they are retried or expire, as {Entries} has them: hold until (32) | payee (160) | amount
+    /// (64).
     mapping(bytes32 batchId => mapping(uint256 index => uint256)) internal _skipped;
+    /// @dev Each chunk of streams that was run.
     mapping(bytes32 batchId => mapping(uint256 chunkIndex => StreamChunk)) internal _streamChunks;
     /// @dev Eight uint32 lanes a word, see {Vesting}: how far a stream of the batch was paid by itself.
     mapping(bytes32 batchId => mapping(uint256 word => uint256)) internal _ownLanes;
     /// @dev Eight uint32 lanes a word: one more than the second at which a stream was cut.
     mapping(bytes32 batchId => mapping(uint256 word => uint256)) internal _cancelLanes;
+    /// @dev Streams with another payee than their entry has, or held.
     mapping(bytes32 batchId => mapping(uint256 index => StreamOverride)) internal _overrides;
     /// @dev 256 streams a word: those that have an override.
     mapping(bytes32 batchId => mapping(uint256 word => uint256)) internal _overridden;
+    /// @dev Which officer has held a batch.
     mapping(bytes32 batchId => mapping(uint32 officerId => bool)) internal _batchHolds;
+    /// @dev Which officer has held a payout.
     mapping(bytes32 batchId => mapping(uint256 index => mapping(uint32 officerId => bool))) internal _entryHolds;
 
     /// @dev A part gets the same token and registry as the vault; it never uses the storage that it has itself.

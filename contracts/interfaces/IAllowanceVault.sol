@@ -20,21 +20,27 @@ interface IAllowanceVault is IVaultAdministration, IVaultCorrections {
     /// was lifted before or not.
     function MAX_WITHDRAWAL_PAUSE() external view returns (uint40);
 
+    /// @notice The {IBenefitToken} that it commits, mints and releases in; set for good.
     function token() external view returns (address);
+    /// @notice The {IOfficerRegistry} whose officers it takes signatures of; set for good.
     function registry() external view returns (address);
     /// @notice Where the code of {IVaultAdministration} stands, which this contract runs on its own storage; set for good.
     function administration() external view returns (address);
     /// @notice Where the code of {IVaultCorrections} stands, which this contract runs on its own storage; set for good.
     function corrections() external view returns (address);
+    /// @notice How many events it has emitted.
     function seq() external view returns (uint64);
     /// @notice Bits of what is paused now: 1 approvals, 2 execution, 4 withdrawals.
     function pausedOperations() external view returns (uint8);
     /// @notice Whether approvals, new programmes and higher budgets have ended for good.
     function inSunset() external view returns (bool);
+    /// @notice A programme; zeros for a number that none has.
     function programme(uint32 id) external view returns (Programme memory);
+    /// @notice A programme's tiers, lowest first.
     function tiers(uint32 programmeId) external view returns (Tier[] memory);
     /// @notice Sum approved in that programme and region over the rolling window.
     function rollingSum(uint32 programmeId, uint24 regionCode, uint8 regionDigits) external view returns (uint256);
+    /// @notice A batch; status 0 for one that was never approved.
     function batch(bytes32 batchId) external view returns (Batch memory);
     /// @notice Bit i: chunk i was run.
     function executedChunks(bytes32 batchId) external view returns (uint256);
@@ -42,6 +48,7 @@ interface IAllowanceVault is IVaultAdministration, IVaultCorrections {
     function approvalDigest(BatchApproval calldata approval) external view returns (bytes32);
     /// @notice A skipped payout that still waits for a retry; zeros if there is none.
     function skippedPayout(bytes32 batchId, uint256 index) external view returns (address payee, uint256 amount);
+    /// @notice A chunk of streams; zeros for one that was not run.
     function streamChunk(bytes32 batchId, uint256 chunkIndex) external view returns (StreamChunk memory);
     /// @notice Before this time a skipped payout is not retried, a stream not withdrawn from; 0 if it was never held since
     /// its wallet was changed.

@@ -6,6 +6,7 @@ pragma solidity 0.8.37;
 /// moves it from `committed` to supply, and a minter commits only what the attested reserve, the cap and its own cap
 /// allow. There is no other mint, no clawback, and no administrator's way around.
 interface IBenefitToken {
+    /// @notice Who may commit and mint, in one word of storage.
     /// @param cap Most it may ever have committed and minted, net of what it released, base units.
     /// @param committed Committed by it and not yet minted or released.
     /// @param minted Minted by it.
@@ -17,6 +18,7 @@ interface IBenefitToken {
         bool active;
     }
 
+    /// @notice What was attested last.
     /// @param amount Reserve attested, base units.
     /// @param redemptionsIncluded Cumulative redemptions the attested amount already takes into account.
     /// @param asOf Unix seconds of the statement.
@@ -26,24 +28,40 @@ interface IBenefitToken {
         uint40 asOf;
     }
 
+    /// @notice ERC-20: `value` went from one account to another; from zero when it was minted, to zero when it was
+    /// redeemed.
     event Transfer(address indexed from, address indexed to, uint256 value);
+    /// @notice ERC-20: what `spender` may move of the owner's tokens is `value` now.
     event Approval(address indexed owner, address indexed spender, uint256 value);
     /// @notice ERC-3009.
     event AuthorizationUsed(address indexed authorizer, bytes32 indexed nonce);
     /// @notice ERC-3009.
     event AuthorizationCanceled(address indexed authorizer, bytes32 indexed nonce);
 
+    /// @notice A minter set `amount` aside for payouts that officers approved; checked against reserve and caps at that
+    /// moment.
     /// @param outstanding Supply and all commitments now: what cap and reserve must carry.
     event Committed(address indexed minter, uint256 amount, uint256 outstanding);
+    /// @notice A minter gave back `amount` that will not be paid.
     /// @param outstanding Supply and all commitments now.
     event Released(address indexed minter, uint256 amount, uint256 outstanding);
+    /// @notice A holder gave up `amount` against fiat; it is no longer supply.
     /// @param paymentReference What the payer of the fiat side matches its bank payment to.
     /// @param redeemedTotal All redemptions ever, this one included.
     event Redeemed(address indexed from, uint256 amount, bytes32 indexed paymentReference, uint256 redeemedTotal);
+    /// @notice The attestor stated the reserve behind the tokens.
+    /// @param amount The reserve, base units.
+    /// @param redemptionsIncluded Cumulative redemptions that the amount takes into account, base units.
+    /// @param asOf Unix seconds of the statement.
+    /// @param documentHash Hash of the statement's document.
     event ReserveAttested(uint256 amount, uint256 redemptionsIncluded, uint256 asOf, bytes32 documentHash);
+    /// @notice A freezer froze the account: it neither gives nor receives.
     event Frozen(address indexed account);
+    /// @notice A freezer lifted the freeze.
     event Unfrozen(address indexed account);
+    /// @notice A guardian paused transfers and redemptions. Minting goes on.
     event TransfersPaused();
+    /// @notice A quorum of governors lifted the pause.
     event TransfersUnpaused(bytes32 actionId, bytes signatures);
     /// @notice A minter is to come, or to get a higher cap.
     event MinterScheduled(address indexed minter, uint256 cap, uint256 activeFrom, bytes32 actionId, bytes signatures);
@@ -51,9 +69,12 @@ interface IBenefitToken {
     event MinterActivated(address indexed minter, uint256 cap);
     /// @notice The minter can commit no more; what it has committed it still pays.
     event MinterRemoved(address indexed minter, bytes32 actionId, bytes signatures);
+    /// @notice The treasurer lowered the token's cap to `cap`, at once.
     /// @notice A planned higher cap is dropped with it.
     event CapLowered(uint256 cap);
+    /// @notice Governors planned a higher cap of the token.
     event CapIncreaseScheduled(uint256 cap, uint256 appliesFrom, bytes32 actionId, bytes signatures);
+    /// @notice The planned cap of the token is in force.
     event CapRaised(uint256 cap);
 
     error InsufficientBalance(address account, uint256 balance, uint256 needed);
@@ -98,14 +119,23 @@ interface IBenefitToken {
     /// @notice Seconds between scheduling and activating a minter, or a minter's higher cap.
     function MINTER_DELAY() external view returns (uint256);
 
+    /// @notice ERC-20.
     function name() external view returns (string memory);
+    /// @notice ERC-20.
     function symbol() external view returns (string memory);
+    /// @notice ERC-20: 6, so a token is 1,000,000 base units.
     function decimals() external view returns (uint8);
+    /// @notice ERC-20: all that was minted and not redeemed.
     function totalSupply() external view returns (uint256);
+    /// @notice ERC-20.
     function balanceOf(address account) external view returns (uint256);
+    /// @notice ERC-20: what `spender` may still move of the owner's tokens; the largest number is without end.
     function allowance(address owner, address spender) external view returns (uint256);
+    /// @notice ERC-20.
     function approve(address spender, uint256 value) external returns (bool);
+    /// @notice ERC-20. Refused while transfers are paused, and from or to a frozen account.
     function transfer(address to, uint256 value) external returns (bool);
+    /// @notice ERC-20. As {transfer}, for a spender within the allowance.
     function transferFrom(address from, address to, uint256 value) external returns (bool);
 
     /// @notice ERC-2612.
@@ -188,32 +218,40 @@ interface IBenefitToken {
 
     /// @notice All that minters have committed and not yet minted or released.
     function committed() external view returns (uint256);
+    /// @notice Most that supply and commitments may be together.
     function cap() external view returns (uint256);
     /// @notice A planned higher cap and when it may be applied; zeros if there is none.
     function pendingCap() external view returns (uint80 cap, uint40 appliesFrom);
+    /// @notice Whether a guardian paused transfers and redemptions.
     function transfersPaused() external view returns (bool);
     /// @notice The one minter whose commitments a stale attestation does not stop; for good, since deployment.
     function emergencyLane() external view returns (address);
+    /// @notice A minter; zeros for an account that never was one.
     function minter(address account) external view returns (Minter memory);
+    /// @notice A planned minter, or a minter's planned higher cap, and when it may be activated; zeros if there is
+    /// none.
     function pendingMinter(address account) external view returns (uint80 cap, uint40 activeFrom);
+    /// @notice The last attestation; zeros before the first.
     function attestation() external view returns (Attestation memory);
+    /// @notice All that was ever redeemed, base units.
     function redeemedTotal() external view returns (uint256);
     /// @notice The reserve in force: attested, less redemptions the attestation does not include yet.
     function reserve() external view returns (uint256);
+    /// @notice Whether the account is frozen.
     function isFrozen(address account) external view returns (bool);
 
     /// @notice States the reserve; the access manager's attestor role.
     /// @param documentHash Hash of the attestor's signed document.
     function attestReserve(uint80 amount, uint80 redemptionsIncluded, uint40 asOf, bytes32 documentHash) external;
 
-    /// @notice The access manager's freezer role.
+    /// @notice Keeps an account from giving and receiving; the access manager's freezer role.
     function freeze(address account) external;
-    /// @notice The access manager's freezer role.
+    /// @notice Lifts a freeze; the access manager's freezer role.
     function unfreeze(address account) external;
 
-    /// @notice The access manager's guardian role.
+    /// @notice Stops transfers and redemptions; the access manager's guardian role.
     function pauseTransfers() external;
-    /// @notice By a quorum of governors.
+    /// @notice Lets transfers and redemptions go on; by a quorum of governors.
     function unpauseTransfers(bytes32 actionId, uint40 deadline, bytes calldata signatures) external;
 
     /// @notice Lowers the cap on supply plus commitments at once and drops a planned raise; the access manager's treasurer

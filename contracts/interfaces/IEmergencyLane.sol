@@ -42,8 +42,14 @@ interface IEmergencyLane {
         uint40 validUntil;
     }
 
+    /// @notice A grant that was made, in two words of storage.
+    /// @param payee Who was paid.
+    /// @param amount What was minted, base units.
+    /// @param officer Who signed it.
+    /// @param regionCode GB/T 2260 region of the case.
+    /// @param regionDigits 2, 4 or 6.
     /// @param overdueFrom The midnight UTC from which it is overdue unless it was ended before.
-    /// @param state As of now.
+    /// @param state As of now. In storage overdue is never set: 1 outstanding, 3 countersigned, 4 written off.
     struct Grant {
         address payee;
         uint64 amount;
@@ -81,6 +87,9 @@ interface IEmergencyLane {
     }
 
     /// @notice `grant.amount` was minted to `grant.payee`.
+    /// @param officer Who signed it.
+    /// @param grant As the officer signed it.
+    /// @param overdueFrom The midnight UTC from which it is overdue unless it was ended before.
     /// @param outstanding All that is outstanding now.
     /// @param signatures As given, so that the events alone prove the grant again.
     event GrantMade(
@@ -93,8 +102,10 @@ interface IEmergencyLane {
         bytes signatures,
         uint64 seq
     );
+    /// @notice A second person stands by the grant: it is neither outstanding nor overdue any more.
     /// @param officer Who countersigned.
     /// @param deadline As signed.
+    /// @param outstanding All that is outstanding now.
     event GrantCountersigned(
         bytes32 indexed grantId,
         uint32 indexed officer,
@@ -103,14 +114,20 @@ interface IEmergencyLane {
         bytes signatures,
         uint64 seq
     );
+    /// @notice Governors ended a grant that nobody countersigned; what was paid stays paid.
+    /// @param outstanding All that is outstanding now.
     event GrantWrittenOff(
         bytes32 indexed grantId, uint256 outstanding, bytes32 actionId, bytes signatures, uint64 seq
     );
+    /// @notice Governors planned these limits; those in force stand until they are applied.
+    /// @param limits All of them, as they will be.
     event LimitsRaiseScheduled(
         Limits limits, uint40 appliesFrom, bytes32 actionId, bytes signatures, uint64 seq
     );
+    /// @notice Planned limits were applied, or the treasurer lowered them.
     /// @param limits The limits now in force. No raise is planned any more.
     event LimitsChanged(Limits limits, uint64 seq);
+    /// @notice Governors planned a cap of its own for a region.
     event RegionCapRaiseScheduled(
         uint24 indexed regionCode,
         uint8 regionDigits,
@@ -120,9 +137,12 @@ interface IEmergencyLane {
         bytes signatures,
         uint64 seq
     );
+    /// @notice A region's planned cap was applied, or the treasurer set one no higher than it was.
     /// @param cap The region's own cap now. No raise of it is planned any more.
     event RegionCapChanged(uint24 indexed regionCode, uint8 regionDigits, uint80 cap, uint64 seq);
+    /// @notice A guardian stopped grants.
     event GrantsPaused(uint64 seq);
+    /// @notice A quorum of governors lets grants go on.
     event GrantsUnpaused(bytes32 actionId, bytes signatures, uint64 seq);
 
     error GrantsArePaused();
@@ -165,10 +185,15 @@ interface IEmergencyLane {
     /// @notice Longest time for countersigning.
     function MAX_COUNTERSIGN_WINDOW() external view returns (uint32);
 
+    /// @notice The {IBenefitToken} that it mints in; set for good.
     function token() external view returns (address);
+    /// @notice The {IOfficerRegistry} whose officers it takes signatures of; set for good.
     function registry() external view returns (address);
+    /// @notice How many events it has emitted.
     function seq() external view returns (uint64);
+    /// @notice Whether grants are paused.
     function paused() external view returns (bool);
+    /// @notice The limits in force.
     function limits() external view returns (Limits memory);
     /// @notice Higher limits planned, and from when they may be applied; zeros if none are.
     function pendingLimits() external view returns (Limits memory pending, uint40 appliesFrom);
@@ -181,7 +206,9 @@ interface IEmergencyLane {
         returns (uint80 cap, uint40 appliesFrom);
     /// @notice The digest an emergency officer signs.
     function grantDigest(EmergencyGrant calldata given) external view returns (bytes32);
+    /// @notice A grant; state 0 for one that was never made.
     function grantOf(bytes32 grantId) external view returns (Grant memory);
+    /// @notice Whether the case was granted once.
     function caseGranted(bytes32 caseCommitment) external view returns (bool);
     /// @notice All that is neither countersigned nor written off.
     function outstanding() external view returns (uint256);
@@ -238,6 +265,6 @@ interface IEmergencyLane {
 
     /// @notice Stops grants; the access manager's guardian role. Countersigning and writing off go on.
     function pause() external;
-    /// @notice By a quorum of governors.
+    /// @notice Lets grants go on; by a quorum of governors.
     function unpause(bytes32 actionId, uint40 deadline, bytes calldata signatures) external;
 }

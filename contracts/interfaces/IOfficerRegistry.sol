@@ -9,6 +9,7 @@ pragma solidity 0.8.37;
 ///
 /// Every event carries `seq`, this contract's own count without gaps: a log left out shows.
 interface IOfficerRegistry {
+    /// @notice A person, by number.
     /// @param roles Bits: 1 maker, 2 reviewer, 4 emergency officer, 8 governor.
     /// @param regionCode GB/T 2260 code without trailing zeros.
     /// @param regionDigits How many digits it has: 2, 4 or 6; 0 for the whole country.
@@ -22,6 +23,7 @@ interface IOfficerRegistry {
         bool removed;
     }
 
+    /// @notice What a person signs with.
     /// @param officerId The person who signs with it.
     /// @param activeFrom Unix seconds from which its signatures count.
     /// @param removed True for ever after removal: a signer never comes back, for anybody.
@@ -53,6 +55,7 @@ interface IOfficerRegistry {
         bytes signer;
     }
 
+    /// @notice A person became an officer: at deployment, or by a quorum of governors.
     event OfficerAdded(
         uint32 indexed officerId,
         uint16 roles,
@@ -63,7 +66,9 @@ interface IOfficerRegistry {
         bytes signatures,
         uint64 seq
     );
+    /// @notice Governors removed an officer, at once and for ever. What that officer approved stands.
     event OfficerRemoved(uint32 indexed officerId, bytes32 actionId, bytes signatures, uint64 seq);
+    /// @notice An officer has another signer; the first one's event follows {OfficerAdded}.
     event SignerAdded(
         uint32 indexed officerId,
         uint8 signerType,
@@ -73,16 +78,22 @@ interface IOfficerRegistry {
         bytes signatures,
         uint64 seq
     );
+    /// @notice Governors took a signer away, at once and for ever.
     event SignerRemoved(
         uint32 indexed officerId, uint8 signerType, bytes signer, bytes32 actionId, bytes signatures, uint64 seq
     );
+    /// @notice Signatures of P-256 keys may be checked by this contract: from deployment, or by a quorum of governors.
     event VerifierAdded(
         address indexed verifier, uint40 activeFrom, bytes32 actionId, bytes signatures, uint64 seq
     );
+    /// @notice Governors disallowed a verifier, and with it each signer that names it, at once and for ever.
     event VerifierRemoved(address indexed verifier, bytes32 actionId, bytes signatures, uint64 seq);
     /// @notice The quorum had the access manager called (granting or revoking a housekeeping role).
+    /// @param data The call, as {IAccessManager} encodes it.
     event ManagerCalled(bytes data, bytes32 actionId, bytes signatures, uint64 seq);
     /// @notice A quorum action of `consumer` (vault, token or this contract) was used up.
+    /// @param consumer Who asked for the signatures to be counted.
+    /// @param digest What the officers signed (EIP-712).
     event ActionConsumed(address indexed consumer, bytes32 indexed actionId, bytes32 digest, uint64 seq);
 
     error QuorumTooSmall(uint256 quorum);
@@ -125,16 +136,22 @@ interface IOfficerRegistry {
     /// @notice The access manager this contract administers through {callManager}.
     function manager() external view returns (address);
 
+    /// @notice Governors added and not removed, in force or about to be.
     function governorCount() external view returns (uint256);
 
+    /// @notice How many events it has emitted.
     function seq() external view returns (uint64);
 
+    /// @notice An officer; zeros for a number that nobody has or had.
     function officer(uint32 officerId) external view returns (Officer memory);
 
+    /// @notice A signer; zeros for one that nobody has or had.
     function signerOf(uint8 signerType, bytes calldata signer) external view returns (Signer memory);
 
+    /// @notice A verifier; zeros for one that was never allowed.
     function verifierOf(address verifier) external view returns (Verifier memory);
 
+    /// @notice Whether the consumer's quorum action was used up.
     function actionUsed(address consumer, bytes32 actionId) external view returns (bool);
 
     /// @notice Reverts unless the maker and at least `reviewers` other officers signed `digest`, each in force, in

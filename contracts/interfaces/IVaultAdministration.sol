@@ -26,7 +26,7 @@ interface IVaultAdministration is IVaultRecords {
 
     /// @notice Pauses operations (bits of {pausedOperations}); the access manager's guardian role. Accrual never pauses.
     function pause(uint8 operations) external;
-    /// @notice By a quorum of governors. A pause of withdrawals rests as if it had run to its end.
+    /// @notice Lifts the pause of operations; by a quorum of governors. A pause of withdrawals rests as if it had run to its end.
     function unpause(uint8 operations, bytes32 actionId, uint40 deadline, bytes calldata signatures) external;
     /// @notice Ends approvals, new programmes and higher budgets for good; by a quorum of governors. What was approved is
     /// executed, paid, retried, cancelled and expires as before.

@@ -57,6 +57,8 @@ interface IVaultRecords {
     }
 
     /// @notice How many reviewers a batch needs while the rolling sum, itself included, is at most `upTo`.
+    /// @param upTo Base units; 0 where there is no such tier.
+    /// @param reviewers Distinct officers beside the maker.
     /// @param challengeDelay Seconds between approval and the first chunk.
     struct Tier {
         uint80 upTo;
@@ -64,11 +66,13 @@ interface IVaultRecords {
         uint32 challengeDelay;
     }
 
+    /// @notice A programme, in two words of storage.
     /// @param budget Most that may be approved in all, net of what came back.
     /// @param allocated Approved so far, net of what came back.
     /// @param nextNumber Number the next approved payout gets.
     /// @param activeFrom When approvals may begin.
     /// @param regionDigits With `regionCode` the programme's region; 0 digits for the whole country.
+    /// @param regionCode GB/T 2260.
     /// @param version Version of the configuration, signed by officers.
     /// @param payoutCap Most one payout may be.
     /// @param pendingBudget A planned higher budget, 0 if none.
@@ -87,8 +91,22 @@ interface IVaultRecords {
     }
 
     /// @notice An approved batch, in three words of storage; the second has all that a withdrawal needs.
+    /// @param chunksRoot Root of the {ChunkTree} that officers signed.
+    /// @param programme Its programme's number.
+    /// @param status 0 unknown, 1 approved, 2 cancelled.
+    /// @param kind 0 one-off, 1 stream.
+    /// @param regionCode GB/T 2260 region of its cases.
+    /// @param chunkSize Entries in each chunk but the last.
+    /// @param count Number of payouts.
+    /// @param start Streams: when accrual begins.
+    /// @param cliff Streams: seconds after the start before which nothing can be withdrawn.
+    /// @param duration Streams: seconds over which the whole amount accrues.
+    /// @param cadence Streams: withdrawals move in whole steps of this many seconds.
+    /// @param regionDigits 2, 4 or 6.
     /// @param firstNumber Number of the batch's first payout; a payout's number is `firstNumber + index`.
     /// @param executeFrom End of the challenge delay, or of the last hold.
+    /// @param executeBefore Chunks run only before this time.
+    /// @param expiresAt From then on what can never be paid may return to the budget.
     /// @param unexecuted Amount of the chunks not run yet.
     struct Batch {
         bytes32 chunksRoot;
@@ -110,6 +128,7 @@ interface IVaultRecords {
         uint80 unexecuted;
     }
 
+    /// @notice A chunk of streams that was run.
     /// @param pointer Contract whose code holds the chunk's entries (after one STOP byte).
     /// @param watermark Seconds since the start through which range withdrawals have paid.
     /// @param flags Bits: 1 some stream's own lane counts, which stands alone or ahead of the watermark, 2 some stream is
@@ -120,6 +139,7 @@ interface IVaultRecords {
         uint8 flags;
     }
 
+    /// @notice What differs for one stream from its entry.
     /// @param payee Who is paid instead of the entry's payee; zero for the entry's own.
     /// @param heldUntil The stream is not paid before this time.
     struct StreamOverride {
@@ -127,6 +147,10 @@ interface IVaultRecords {
         uint40 heldUntil;
     }
 
+    /// @notice A programme was planned; its payouts can be approved from `activeFrom` on.
+    /// @param payoutCap Most one payout may be, base units.
+    /// @param tiers How many reviewers a batch needs, by the rolling sum.
+    /// @param metadataHash Hash of the programme's public description.
     event ProgrammeCreated(
         uint32 indexed programme,
         uint24 regionCode,
@@ -138,9 +162,15 @@ interface IVaultRecords {
         uint40 activeFrom,
         uint64 seq
     );
+    /// @notice A higher budget was planned; the one in force stands until it is applied.
     event BudgetIncreaseScheduled(uint32 indexed programme, uint80 budget, uint40 appliesFrom, uint64 seq);
+    /// @notice A planned higher budget was applied, or a lower one set at once; no increase is planned any more.
     /// @param budget The budget now in force.
     event BudgetChanged(uint32 indexed programme, uint80 budget, uint64 seq);
+    /// @notice Enough officers signed this batch, and its total was set aside in the token in the same transaction. With
+    /// the officers' events of {IOfficerRegistry} the signatures prove it again.
+    /// @param approval What the officers signed.
+    /// @param firstNumber Number of its first payout; a payout's number is `firstNumber + index`.
     /// @param rollingSum Sum approved in the batch's region over the rolling window, this batch included.
     /// @param signatures As given, so that the events alone prove the approval again.
     event BatchApproved(
@@ -163,18 +193,25 @@ interface IVaultRecords {
         uint256 skippedHigh,
         uint64 seq
     );
+    /// @notice Nothing was minted for this entry, because its payee could not be paid; its amount stays committed.
     /// @param reason 1 zero address, 2 the token, 3 this vault, 4 frozen.
     event PayoutSkipped(
         bytes32 indexed batchId, uint32 index, address indexed payee, uint64 amount, uint8 reason, uint64 seq
     );
+    /// @notice A skipped payout was minted to its payee.
     event PayoutRetried(bytes32 indexed batchId, uint32 index, address indexed payee, uint64 amount, uint64 seq);
+    /// @notice A chunk of streams was run: each entry accrues to its payee from the batch's start on. Nothing was
+    /// minted.
+    /// @param pointer Contract whose code holds `entries` behind one STOP byte.
     event StreamsOpened(
         bytes32 indexed batchId, uint32 chunkIndex, address pointer, bytes entries, uint256 total, uint64 seq
     );
+    /// @notice One stream was paid what it had accrued and not been paid.
     /// @param paidThrough Seconds since the start through which this stream is now paid.
     event StreamWithdrawn(
         bytes32 indexed batchId, uint32 index, address indexed payee, uint64 amount, uint32 paidThrough, uint64 seq
     );
+    /// @notice Each stream of a chunk was paid what it had accrued and not been paid, but for those of the masks.
     /// @param watermark Seconds since the start through which the chunk's payable streams are now paid; those that were
     /// cut are paid through their cut, be it before or behind.
     /// @param skippedLow Bit i: stream i of the chunk had something to withdraw and could not be paid.
@@ -187,6 +224,7 @@ interface IVaultRecords {
         uint256 skippedHigh,
         uint64 seq
     );
+    /// @notice A quorum cut the streams of the masks; what they accrued until then stays theirs.
     /// @param cut Seconds since the start at which the streams of the masks were cut.
     event StreamsCancelled(
         bytes32 indexed batchId,
@@ -199,7 +237,9 @@ interface IVaultRecords {
         bytes signatures,
         uint64 seq
     );
+    /// @notice A quorum cancelled the chunks that were not run.
     event BatchCancelled(bytes32 indexed batchId, uint256 returned, bytes32 actionId, bytes signatures, uint64 seq);
+    /// @notice A reviewer delayed the batch's chunks.
     /// @param executeFrom When the batch's chunks may run now, at the earliest.
     event BatchHeld(
         bytes32 indexed batchId,
@@ -210,6 +250,7 @@ interface IVaultRecords {
         bytes signatures,
         uint64 seq
     );
+    /// @notice A reviewer delayed what is unpaid of one payout.
     /// @param until Before this time the payout is neither retried nor withdrawn.
     event EntryHeld(
         bytes32 indexed batchId,
@@ -242,8 +283,10 @@ interface IVaultRecords {
     event StreamsExpired(
         bytes32 indexed batchId, uint32 chunkIndex, uint256 maskLow, uint256 maskHigh, uint256 returned, uint64 seq
     );
+    /// @notice A guardian paused these operations.
     /// @param until When the pause ends by itself; 0 for one that does not.
     event Paused(uint8 operations, uint40 until, uint64 seq);
+    /// @notice A quorum lifted the pause of these operations.
     event Unpaused(uint8 operations, bytes32 actionId, bytes signatures, uint64 seq);
     /// @notice From now on nothing more is approved; what was approved is paid.
     event SunsetBegan(bytes32 actionId, bytes signatures, uint64 seq);
