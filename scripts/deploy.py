@@ -124,6 +124,8 @@ def main() -> None:
         "finality_depth_blocks": plan["finality_depth_blocks"],
         "contracts": {key: _described(contract) for key, contract in contracts.items()},
         "roles": roles,
+        # What doctor holds the contracts against; no secrets are in it.
+        "configuration": {name: plan[name] for name in plan if name != "roles"},
     }
     partial = target.with_suffix(".partial")
     partial.write_text(json.dumps(deployment, indent=2) + "\n")

@@ -12,7 +12,7 @@ import pytest
 from eth_utils.crypto import keccak
 
 from scripts.contracts_reference import ARGUMENTS, reference
-from service.application.doctor.contracts import HOUSEKEEPING
+from service.application.doctor.authority import HOUSEKEEPING
 from service.chain.devnode import DevNode
 from service.config import PROJECT_ROOT
 from tests.support.deployed import Deployed, deploy

@@ -7,6 +7,7 @@ addresses EIP-55, structs ``dict``; :func:`as_json` turns them into what is stor
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -92,6 +93,7 @@ class _Entry:
     data: tuple[dict[str, Any], ...]
     data_types: tuple[str, ...]
     signature_hash: bytes
+    changes: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,11 +207,66 @@ class Contracts:
             if refusal is None:
                 raise
             raise refusal from error
-        values = decode(entry.output_types, output)
-        named = tuple(
-            _named(output, value) for output, value in zip(entry.outputs, values, strict=True)
+        return _answer(entry, output)
+
+    def read_all(
+        self, rpc: Rpc, calls: Sequence[tuple[str, str, tuple[Any, ...]]], block: int | str
+    ) -> list[Any]:
+        """Call many views, given as contract, function and arguments, in few requests.
+
+        Raises
+        ------
+        ContractRefusal
+            If one reverts.
+        """
+        entries = [self._functions[key][function] for key, function, _ in calls]
+        at = hex(block) if isinstance(block, int) else block
+        outputs = rpc.batch(
+            (
+                "eth_call",
+                (
+                    {
+                        "to": self.address(key),
+                        "data": "0x" + self.encode_call(key, function, *args).hex(),
+                    },
+                    at,
+                ),
+            )
+            for key, function, args in calls
         )
-        return named[0] if len(named) == 1 else named
+        answers = []
+        for entry, output in zip(entries, outputs, strict=True):
+            if isinstance(output, RpcError):
+                raise self.refusal(output) or output
+            answers.append(_answer(entry, bytes.fromhex(output[2:])))
+        return answers
+
+    def decode_call(self, key: str, data: bytes) -> tuple[str, dict[str, Any]] | None:
+        """Read calldata as a function and its arguments; None if the contract has no such one."""
+        for entry in self._functions[key].values():
+            if entry.signature_hash[:4] == data[:4]:
+                try:
+                    values = decode(entry.input_types, data[4:])
+                except DecodingError:
+                    return None
+                named = zip(entry.inputs, values, strict=True)
+                return entry.name, {i["name"]: _named(i, v) for i, v in named}
+        return None
+
+    def changing(self, key: str) -> dict[bytes, str]:
+        """Names of the functions that change something, by selector."""
+        entries = self._functions[key].values()
+        return {entry.signature_hash[:4]: entry.name for entry in entries if entry.changes}
+
+    def topic(self, key: str, event: str) -> str:
+        """First topic of an event, 0x-hex."""
+        address = self.address(key).lower()
+        (found,) = (
+            topic
+            for (emitter, topic), (_, entry) in self._events.items()
+            if emitter == address and entry.name == event
+        )
+        return found
 
     def decode_log(self, log: dict[str, Any]) -> DecodedEvent | None:
         """Decode a log as the node gives it; None if it is not an event of our contracts."""
@@ -263,6 +320,15 @@ class Contracts:
         except DecodingError:
             pass
         return ContractRefusal("Unknown", {"data": data})
+
+
+def _answer(entry: _Entry, output: bytes) -> Any:
+    """Decode what a view returned: a single value bare, several as a tuple."""
+    values = decode(entry.output_types, output)
+    named = tuple(
+        _named(output, value) for output, value in zip(entry.outputs, values, strict=True)
+    )
+    return named[0] if len(named) == 1 else named
 
 
 @lru_cache(maxsize=64)
@@ -342,6 +408,7 @@ def _prepare(entry: dict[str, Any]) -> _Entry:
         data=data,
         data_types=tuple(_type(i) for i in data),
         signature_hash=keccak(text=f"{name}({','.join(input_types)})"),
+        changes=entry.get("stateMutability") in ("nonpayable", "payable"),
     )
 
 

@@ -56,6 +56,9 @@ class Deployment:
         ``p256_verifier`` and ``passkey_verifier``.
     roles
         Accounts of each housekeeping role, by name (``attestor``, …).
+    configuration
+        What the contracts were deployed with: ``quorum``, ``token_cap_base_units``, ``emergency``,
+        ``officers``, as docs/deployment.md has them; empty where the file does not say.
     """
 
     chain_id: int
@@ -63,6 +66,7 @@ class Deployment:
     finality_depth_blocks: int
     contracts: dict[str, DeployedContract]
     roles: dict[str, tuple[str, ...]]
+    configuration: dict[str, Any]
 
     @property
     def vault(self) -> str:
@@ -157,8 +161,16 @@ def parse_deployment(content: Any, *, finality_depth_blocks: int | None = None) 
         str(name): tuple(str(to_checksum_address(account)) for account in role.get("accounts", ()))
         for name, role in content.get("roles", {}).items()
     }
+    configuration = content.get("configuration", {})
+    if not isinstance(configuration, dict):
+        raise ConfigurationError("configuration is not a JSON object")
     return Deployment(
-        _count(content, "chain_id"), _count(content, "deployment_block"), depth, contracts, roles
+        _count(content, "chain_id"),
+        _count(content, "deployment_block"),
+        depth,
+        contracts,
+        roles,
+        configuration,
     )
 
 

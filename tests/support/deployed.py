@@ -422,6 +422,16 @@ EMERGENCY_LIMITS = {
 }
 """Of the emergency lane, in the contract's order."""
 
+LIMITS_IN_CONFIGURATION = (
+    *("per_grant_base_units", "per_officer_base_units", "outstanding_base_units"),
+    *("countersign_window_s", "per_county_base_units", "per_city_base_units"),
+    *("per_province_base_units", "country_base_units", "county_overdue_base_units"),
+    *("city_overdue_base_units", "province_overdue_base_units"),
+)
+"""The same as the deployment's configuration names them."""
+
+OFFICER_ROLES = {"maker": 1, "reviewer": 2, "emergency": 4, "governor": 8}
+
 
 def deploy(
     node: DevNode,
@@ -525,6 +535,26 @@ def deploy(
         "roles": {
             name: {"id": number, "accounts": [roles[name].address]}
             for name, (number, _) in HOUSEKEEPING.items()
+        },
+        "configuration": {
+            "quorum": quorum,
+            "token_cap_base_units": str(token_cap),
+            "emergency": {
+                "cap_base_units": str(lane_cap),
+                "limits": dict(
+                    zip(LIMITS_IN_CONFIGURATION, map(str, EMERGENCY_LIMITS.values()), strict=True)
+                ),
+            },
+            "officers": [
+                {
+                    "officer_id": number,
+                    "roles": [name for name, bit in OFFICER_ROLES.items() if roles_of & bit],
+                    "region_code": code,
+                    "region_digits": digits,
+                    "signer": keys[number].address,
+                }
+                for number, (roles_of, code, digits) in (officers or default_officers()).items()
+            ],
         },
     }
     deployment = parse_deployment(content)

@@ -25,8 +25,8 @@ class Check:
     Attributes
     ----------
     area
-        ``chain``, ``contracts``, ``roles``, ``database``, ``keys``, ``manifests``, ``grants``,
-        ``clock``, ``worker``.
+        ``chain``, ``contracts``, ``roles``, ``limits``, ``database``, ``keys``, ``manifests``,
+        ``grants``, ``clock``, ``worker``.
     name
         What was looked at.
     status

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
-
-from eth_utils.crypto import keccak
 
 from service.application.context import Application
-from service.application.doctor.checks import Check, failed, passed, warned
-from service.application.roles import ROLE_NUMBERS, role_holders
-from service.errors import ConfigurationError
+from service.application.doctor.authority import ROLE_NAMES, compare_authority
+from service.application.doctor.checks import Check, Status, failed, passed, warned
+from service.application.doctor.code import compare_each_code, compare_wiring
+from service.application.doctor.comparisons import Look, checks_of, said
+from service.application.doctor.limits import compare_constants, compare_limits
+from service.chain.contracts import ARTIFACTS
 from service.units import format_amount, format_duration, format_unix_s
-
-ADMINISTRATOR = 0
-"""Role that grants and revokes the others (OpenZeppelin's ``ADMIN_ROLE``)."""
 
 RESERVE_WARNING_S = 28 * 86_400
 """A week before an attestation is too old for new commitments (``RESERVE_MAX_AGE``: 35 days)."""
@@ -23,32 +19,7 @@ RESERVE_WARNING_S = 28 * 86_400
 LANE_WARNING_SHARE = 0.2
 """Part of the lane's cap in the token below which governors should plan a higher one."""
 
-_PUSH1, _PUSH32 = 0x60, 0x7F
-_WORD = 32
 _OPERATIONS = {1: "approvals", 2: "execution", 4: "withdrawals"}
-
-HOUSEKEEPING = {
-    "guardian": (("vault", "pause(uint8)"), ("token", "pauseTransfers()"), ("lane", "pause()")),
-    "freezer": (("token", "freeze(address)"), ("token", "unfreeze(address)")),
-    "attestor": (("token", "attestReserve(uint80,uint80,uint40,bytes32)"),),
-    "treasurer": (
-        ("token", "lowerCap(uint80)"),
-        (
-            "lane",
-            "lowerLimits((uint64,uint80,uint80,uint32" + ",uint80" * 7 + "))",
-        ),
-        ("lane", "lowerRegionCap(uint24,uint8,uint80)"),
-    ),
-    "programme_manager": (
-        (
-            "vault",
-            "createProgramme(uint32,uint24,uint8,uint80,uint64,(uint80,uint8,uint32)[],bytes32)",
-        ),
-        ("vault", "scheduleBudgetIncrease(uint32,uint80)"),
-        ("vault", "decreaseBudget(uint32,uint80)"),
-    ),
-}
-"""What each housekeeping role may call (docs/contracts.md)."""
 
 
 def examine_node(app: Application) -> Iterator[Check]:
@@ -68,82 +39,22 @@ def examine_node(app: Application) -> Iterator[Check]:
 
 def examine_code(app: Application) -> Iterator[Check]:
     """Compare the code on chain with the deployment file and with the compiled artifacts."""
-    from service.chain.contracts import ARTIFACTS
-
-    deployed = app.deployment.contracts
-    for key, contract in deployed.items():
-        code = bytes.fromhex(app.rpc.call("eth_getCode", contract.address, "latest")[2:])
-        name = f"code of {key}"
-        if not code:
-            yield failed("contracts", name, f"there is no contract at {contract.address}")
-            continue
-        found = "0x" + keccak(code).hex()
-        if found != contract.runtime_code_hash:
-            yield failed(
-                "contracts",
-                name,
-                f"{contract.address}: hash {found}, deployed was {contract.runtime_code_hash}",
-            )
-            continue
-        compiled = _compiled_code(app.settings.artifacts_dir, ARTIFACTS[key])
-        if same_code(code, compiled):
-            yield passed(
-                "contracts", name, f"{contract.address} runs the compiled {ARTIFACTS[key]}"
-            )
+    for key, compared in compare_each_code(Look(app)):
+        name, address = f"code of {key}", app.deployment.contracts[key].address
+        wrong = [f"{one.subject} {said(one)}" for one in compared if one.status is not Status.OK]
+        if wrong:
+            yield failed("contracts", name, f"{address}: {'; '.join(wrong)}")
         else:
-            yield failed(
-                "contracts",
-                name,
-                f"{contract.address} runs other code than the compiled {ARTIFACTS[key]}: "
-                "wrong sources, or `make compile` is needed",
-            )
-
-
-def _compiled_code(artifacts_dir: Path, name: str) -> bytes:
-    path = artifacts_dir / f"{name}.json"
-    try:
-        return bytes.fromhex(json.loads(path.read_text())["deployedBytecode"].removeprefix("0x"))
-    except (OSError, ValueError, KeyError):
-        raise ConfigurationError(f"{path} is missing or damaged: run `make compile`") from None
-
-
-def same_code(on_chain: bytes, compiled: bytes) -> bool:
-    """Tell whether code on chain is the compiled code with its immutables filled in.
-
-    An immutable stands in the compiled code as 32 zero bytes after a PUSH32; nothing else may
-    differ.
-    """
-    if len(on_chain) != len(compiled):
-        return False
-    filled = bytearray(on_chain)
-    at = 0
-    while at < len(compiled):
-        operation = compiled[at]
-        size = operation - _PUSH1 + 1 if _PUSH1 <= operation <= _PUSH32 else 0
-        operand = slice(at + 1, at + 1 + size)
-        if operation == _PUSH32 and compiled[operand] == bytes(_WORD):
-            filled[operand] = bytes(_WORD)
-        at += 1 + size
-    return bytes(filled) == compiled
+            yield passed("contracts", name, f"{address} runs the compiled {ARTIFACTS[key]}")
 
 
 def examine_wiring(app: Application) -> Iterator[Check]:
     """Ask the contracts for each other, and for what is paused or stale."""
     contracts, rpc, deployment = app.contracts, app.rpc, app.deployment
-    expected = {
-        ("vault", "token"): deployment.token,
-        ("vault", "registry"): deployment.registry,
-        ("vault", "administration"): deployment.contracts["administration"].address,
-        ("vault", "corrections"): deployment.contracts["corrections"].address,
-        ("registry", "manager"): deployment.manager,
-        ("token", "emergencyLane"): deployment.lane,
-        ("lane", "token"): deployment.token,
-        ("lane", "registry"): deployment.registry,
-    }
     wrong = [
-        f"{key}.{function}() is {found}, not {address}"
-        for (key, function), address in expected.items()
-        if (found := contracts.read(rpc, key, function)) != address
+        f"{one.subject} {said(one)}"
+        for one in compare_wiring(Look(app))
+        if one.status is not Status.OK
     ]
     wrong += [
         f"the {key} is no minter of the token"
@@ -223,56 +134,24 @@ def _lane_room(app: Application) -> Check:
 
 
 def examine_roles(app: Application) -> Iterator[Check]:
-    """Compare who holds which role, by the manager's events, with the deployment file.
+    """Compare who holds which role, what each role may call, and each delay, with the deployment.
 
     The administrator must be the registry alone: had the deployer kept that role, or another one,
     it would show here.
     """
-    holders = role_holders(app)
-    registry = app.deployment.registry
-    others = holders.get(ADMINISTRATOR, set()) - {registry}
-    if others:
-        names = ", ".join(sorted(others))
-        yield failed("roles", "administrator", f"beside the registry: {names}")
-    elif registry not in holders.get(ADMINISTRATOR, set()):
-        yield failed("roles", "administrator", "the registry is not: nobody can change roles")
-    else:
-        yield passed("roles", "administrator", "the registry alone; the deployer has none")
-    for name, number in ROLE_NUMBERS.items():
-        yield _role(name, holders.get(number, set()), set(app.deployment.roles.get(name, ())))
-    unknown = {number for number, held in holders.items() if held} - {
-        ADMINISTRATOR,
-        *ROLE_NUMBERS.values(),
-    }
-    if unknown:
-        yield failed("roles", "other roles", f"roles that the service does not know: {unknown}")
-    yield _functions(app)
+    rest = []
+    for one in compare_authority(Look(app)):
+        if one.area == "roles" and one.subject in ROLE_NAMES.values():
+            yield Check("roles", one.subject, one.status, said(one))
+        else:
+            rest.append(one)
+    fine = "rules, delays and the role of each function are as deployed; the deployer has no role"
+    yield from checks_of("roles", "functions and delays", rest, fine)
 
 
-def _role(name: str, holding: set[str], planned: set[str]) -> Check:
-    if holding == planned:
-        return passed("roles", name, ", ".join(sorted(holding)) or "nobody")
-    more, less = sorted(holding - planned), sorted(planned - holding)
-    parts = [f"holds it, not in the deployment file: {a}" for a in more]
-    parts += [f"in the deployment file, does not hold it: {a}" for a in less]
-    return warned("roles", name, "; ".join(parts) + " (governors may have changed it since)")
-
-
-def _functions(app: Application) -> Check:
-    wrong = []
-    for role, functions in HOUSEKEEPING.items():
-        for key, signature in functions:
-            selector = keccak(text=signature)[:4]
-            needed = app.contracts.read(
-                app.rpc,
-                "manager",
-                "getTargetFunctionRole",
-                app.deployment.contracts[key].address,
-                selector,
-            )
-            if needed != ROLE_NUMBERS[role]:
-                function = signature.split("(")[0]
-                wrong.append(f"{key}.{function} needs role {needed}, not {role}")
-    if wrong:
-        return failed("roles", "functions", "; ".join(wrong))
-    return passed("roles", "functions", "each housekeeping function needs its own role")
+def examine_limits(app: Application) -> Iterator[Check]:
+    """Compare delays, caps, limits, minters, officers, programmes with what they should be."""
+    look = Look(app)
+    compared = [*compare_constants(look), *compare_limits(look)]
+    fine = f"{len(compared)} delays, caps, limits, officers and programmes are as they should be"
+    yield from checks_of("limits", "caps and limits", compared, fine)

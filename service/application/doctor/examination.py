@@ -18,6 +18,7 @@ EXAMINERS: Final[dict[str, Examiner]] = {
     "contracts": contracts.examine_code,
     "contracts, joined": contracts.examine_wiring,
     "roles": contracts.examine_roles,
+    "limits": contracts.examine_limits,
     "database": machine.examine_database,
     "keys": machine.examine_keys,
     "manifests": machine.examine_manifests,
