@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from eth_hash.auto import keccak
+
 from service.audit.abi import Contract
 from service.audit.blocks import NODE_CODES, BlockReader, Progress
 from service.audit.calls import Call, CallOf
@@ -293,6 +295,17 @@ def replay(node: Node, options: Options, progress: Progress = no_progress) -> Re
             snapshot.close()
 
 
+def _code_of_verifiers(node: Node, state: State, block: int) -> dict[str, str]:
+    """Hash the code of each verifier that the registry allows or ever allowed."""
+    verifiers = {address_text(a): hex_text(a) for a in sorted(state.registry.verifiers)}
+    asked = [(address, hex(block)) for address in verifiers.values()]
+    codes = node.batch("eth_getCode", asked)
+    return {
+        f"verifier {name}": hex_text(keccak(bytes.fromhex(code[2:])))
+        for name, code in zip(verifiers, codes, strict=True)
+    }
+
+
 def _replay(
     node: Node, options: Options, snapshot: Snapshot | None, progress: Progress
 ) -> ReplayReport:
@@ -332,7 +345,7 @@ def _replay(
     return ReplayReport(
         chain_id=deployment.chain_id,
         addresses={name.value: address_text(a) for name, a in deployment.addresses.items()},
-        code_hashes=deployment.code_hashes,
+        code_hashes=deployment.code_hashes | _code_of_verifiers(node, state, last),
         from_block=first if options.from_block is not None else began,
         to_block=last,
         to_block_hash=header["hash"],

@@ -105,8 +105,8 @@ class ReplayReport:
     Attributes
     ----------
     addresses, code_hashes
-        Of the contracts; hashes of the vault's parts too. The hash of a code tells whether it is
-        the one built.
+        Of the contracts; hashes of the vault's parts and of each verifier that was ever allowed
+        too. The hash of a code tells whether it is the one built.
     events
         How many of each contract and name.
     timestamp

@@ -12,10 +12,13 @@ from typing import Any
 
 import pytest
 
+from service.application.context import Application
+from service.application.doctor.checks import Status
+from service.application.doctor.governance import compare
 from service.chain.deployment import load_deployment
 from service.chain.devnode import DevNode, start_anvil
 from service.chain.signers import KeystoreInfo, create_keystore
-from service.config import PROJECT_ROOT
+from service.config import PROJECT_ROOT, Settings
 from tests.deployment.test_config import good
 
 PASSPHRASE = "correct horse battery staple"
@@ -157,6 +160,10 @@ def test_a_good_configuration_is_deployed_from_a_keystore_within_the_gas_foretol
     )
     # As docs/deployment.md foretells for two officers and six holders of roles.
     assert 20_440_000 < spent < 21_144_000
+    settings = Settings(data_dir=deployer.folder, rpc_url=deployer.node.rpc_url)
+    with Application(settings) as application:
+        compared = compare(application)
+    assert [one for one in compared if one.status is not Status.OK] == []
 
 
 @pytest.mark.chain
