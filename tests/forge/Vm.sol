@@ -10,6 +10,9 @@ interface Vm {
     function prank(address sender) external;
     function assume(bool condition) external pure;
     function expectRevert(bytes calldata reason) external;
+    function etch(address account, bytes calldata code) external;
+    function snapshotState() external returns (uint256 id);
+    function revertToState(uint256 id) external returns (bool done);
     function getCode(string calldata artifact) external view returns (bytes memory);
     function getNonce(address account) external view returns (uint64);
     function computeCreateAddress(address deployer, uint256 nonce) external pure returns (address);

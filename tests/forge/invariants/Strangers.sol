@@ -10,10 +10,17 @@ import {IOfficerRegistry} from "../../../contracts/interfaces/IOfficerRegistry.s
 import {IVaultAdministration} from "../../../contracts/interfaces/IVaultAdministration.sol";
 import {IVaultRecords} from "../../../contracts/interfaces/IVaultRecords.sol";
 import {IVaultCorrections} from "../../../contracts/interfaces/IVaultCorrections.sol";
+import {QuorumActions} from "../support/QuorumActions.sol";
 import {Attempts} from "./Attempts.sol";
 
 /// @title People without any role, and what was signed once sent again
 abstract contract Strangers is Attempts {
+    QuorumActions private immutable _actions;
+
+    constructor() {
+        _actions = new QuorumActions(relief);
+    }
+
     /// @notice What was signed once is sent again.
     function replay(uint256 pick) external watched {
         if (_spent.length == 0) return;
@@ -25,6 +32,36 @@ abstract contract Strangers is Attempts {
     function strangerTries(uint256 which, uint256 pick, uint256 amount) external watched {
         (address target, bytes memory call) = _strangersCall(which % 41, _wallet(pick), pick, amount % 1_000_000e6);
         _tryWithoutEffect(target, call);
+    }
+
+    /// @notice Somebody sends an action that a quorum could take, with signatures that are bad in some way.
+    function strangerSigns(uint256 which, uint256 way, uint256 pick, bytes calldata garbage) external watched {
+        which = _mixed(which) % _actions.COUNT();
+        QuorumActions.Subject memory about = _subject(which, pick);
+        (address target, bytes32 structHash,) = _actions.action(which, about, "");
+        bytes memory packed = _actions.bad(which, structHash, _mixed(way) % _actions.BAD_WAYS(), garbage);
+        bytes memory call;
+        (target,, call) = _actions.action(which, about, packed);
+        _tryWithoutEffect(target, call);
+    }
+
+    /// @dev Something that is there, so that nothing but the signatures is wrong.
+    function _subject(uint256 which, uint256 pick) private returns (QuorumActions.Subject memory about) {
+        about.actionId = bytes32(++_ids);
+        about.deadline = _deadline();
+        about.to = which == 16 ? address(relief) : _wallet(pick >> 8);
+        about.amount = 1e6;
+        (bool found, uint256 number) = _pickOf(pick, which == 2 || which == 4 || which == 5);
+        if (found) {
+            about.batchId = _batches[number].id;
+            about.index = which == 2 ? 0 : pick % _payouts[number].length;
+            about.from = _payouts[number][about.index].payee;
+        }
+        if (_grants.length == 0 || which < 20) return about;
+        Grant storage made = _grants[pick % _grants.length];
+        about.grantId = made.id;
+        about.payee = made.payee;
+        about.amount = uint64(made.amount);
     }
 
     /// @notice Somebody calls anything with any bytes.
