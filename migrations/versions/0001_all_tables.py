@@ -728,7 +728,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_emergency_grants")),
     )
     with op.batch_alter_table("emergency_grants", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_emergency_grants_case_id"), ["case_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_emergency_grants_commitment"), ["commitment"], unique=False
+        )
         batch_op.create_index(
             batch_op.f("ix_emergency_grants_state_emergency_grants_id"),
             ["state", "id"],
@@ -990,7 +992,7 @@ def downgrade() -> None:
             ),
         )
         batch_op.drop_index(batch_op.f("ix_emergency_grants_state_emergency_grants_id"))
-        batch_op.drop_index(batch_op.f("ix_emergency_grants_case_id"))
+        batch_op.drop_index(batch_op.f("ix_emergency_grants_commitment"))
 
     op.drop_table("emergency_grants")
     with op.batch_alter_table("cases", schema=None) as batch_op:

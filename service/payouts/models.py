@@ -292,7 +292,8 @@ class EmergencyGrant(Base):
             postgresql_where=_LIVE_GRANT,
         ),
         Index(None, "state", "id"),
-        Index(None, "case_id"),
+        # Each build asks for every case whether it was granted.
+        Index(None, "commitment"),
     )
 
     id: Mapped[str] = mapped_column(String(66), primary_key=True)
