@@ -138,6 +138,7 @@ class ForgeJudge:
             shutil.copytree(PROJECT_ROOT / part, folder / part)
         for part in ("tests/forge/Vm.sol", "foundry.toml"):
             shutil.copy(PROJECT_ROOT / part, folder / part)
+        (folder / "node_modules").symlink_to(PROJECT_ROOT / "node_modules")
         (folder / "solc").write_text(f"#!{sys.executable}\n{SOLC.read_text()}")
         (folder / "solc").chmod(0o755)
 

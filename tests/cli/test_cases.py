@@ -152,7 +152,7 @@ def test_a_wrong_filter_value_is_invalid_input(cli: Cli) -> None:
         ("cases list --state lost", 2, "received, approved, rejected"),
         ("cases list --import lost", 1, "there is no import lost"),
         ("cases list --programme lost", 1, "there is no programme lost"),
-        ("ledger show --account bogus", 2, "circulating, funding, redeemed"),
+        ("ledger show --account bogus", 2, "circulating, emergency, funding, redeemed"),
         ("action show 0xzzzz", 2, "four hexadecimal digits"),
     ],
 )

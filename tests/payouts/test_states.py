@@ -12,6 +12,7 @@ from service.payouts.states import (
     TRANSITIONS,
     BatchState,
     ChunkState,
+    GrantState,
     PayoutState,
     ProgrammeState,
     RequestState,
@@ -23,7 +24,7 @@ from tests.support.programme import AddCases, Build
 
 
 def test_every_state_has_its_row_and_leads_to_its_own_kind_only() -> None:
-    kinds = (BatchState, ChunkState, PayoutState, ProgrammeState, RequestState)
+    kinds = (BatchState, ChunkState, GrantState, PayoutState, ProgrammeState, RequestState)
 
     assert set(TRANSITIONS) == set(kinds)
     for kind, steps in TRANSITIONS.items():
