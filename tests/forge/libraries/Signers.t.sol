@@ -82,7 +82,7 @@ contract SignersTest is Cheats {
         bytes memory signature = _signed(key, digest);
         place %= 65;
         bytes memory altered = abi.encodePacked(signature);
-        altered[place] = bytes1(uint8(altered[at]) ^ uint8(between(changed, 1, 255)));
+        altered[place] = bytes1(uint8(altered[place]) ^ uint8(between(changed, 1, 255)));
         vm.assertTrue(!this.isEoa(signer, digest, altered), "a byte changed");
         bytes memory cut = new bytes(length % 130);
         for (uint256 i; i < cut.length && i < 65; ++i) {
