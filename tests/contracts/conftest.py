@@ -5,7 +5,7 @@ from pathlib import Path
 
 import brownie
 import pytest
-from clock import DAY, advance, ask_node
+from clock import DAY, advance, put_back
 from deployment import RESERVE, Relief, deploy
 from transcript import start_the_clock, write_down
 
@@ -90,19 +90,14 @@ def deployed(
 
 @pytest.fixture(autouse=True)
 def _isolation(deployed, transcript, request):
-    """Put the chain back after each test.
-
-    Asked of the node itself: Brownie's `chain.revert` collects garbage first, 0.2 s a test.
-    """
-    snapshot = ask_node("evm_snapshot")
+    """Put the chain back after each test."""
     first_block = brownie.web3.eth.block_number + 1
-    yield
-    if transcript:
-        names = ("manager", "registry", "token", "vault", "lane")
-        contracts = {name: getattr(deployed, name) for name in names}
-        write_down(transcript, request.node.nodeid, contracts, first_block=first_block)
-    ask_node("evm_revert", snapshot)
-    brownie.history.clear()
+    with put_back():
+        yield
+        if transcript:
+            names = ("manager", "registry", "token", "vault", "lane")
+            contracts = {name: getattr(deployed, name) for name in names}
+            write_down(transcript, request.node.nodeid, contracts, first_block=first_block)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 from access import PAUSES, changing_functions
 from access_table import CONTRACTS, Table
-from clock import ask_node
+from clock import put_back
 from eth_abi import encode
 from eth_utils import keccak
 from sending import send
@@ -18,14 +18,13 @@ each_pause = pytest.mark.parametrize("pause", PAUSES)
 @pytest.fixture(scope="module")
 def table(deployed, VaultAdministration, VaultCorrections):  # noqa: N803 - Brownie's names
     """The rows, on a deployment that is put back when the last of them was tried."""
-    snapshot = ask_node("evm_snapshot")
     vault = deployed.vault
-    yield Table(
-        deployed,
-        VaultAdministration.at(vault.administration()),
-        VaultCorrections.at(vault.corrections()),
-    )
-    ask_node("evm_revert", snapshot)
+    with put_back():
+        yield Table(
+            deployed,
+            VaultAdministration.at(vault.administration()),
+            VaultCorrections.at(vault.corrections()),
+        )
 
 
 @pytest.fixture(scope="module")
@@ -114,9 +113,8 @@ def test_what_is_allowed_is_done_and_told(table, under, pause):
             continue
         # One caller a row, all kinds of them in turn.
         sender = table.callers[allowed[position % len(allowed)]]
-        snapshot = ask_node("evm_snapshot")
-        receipt = send(row.function, *row.arguments, sender=sender)
+        with put_back():
+            receipt = send(row.function, *row.arguments, sender=sender)
         if receipt["status"] != "0x1" or not receipt["logs"]:
             wrong.append(f"{name_of(table, row)} by {sender}: {receipt}")
-        ask_node("evm_revert", snapshot)
     assert not wrong, "\n".join(wrong[:20])
