@@ -364,9 +364,7 @@ class Relief:
         )
         return self.vault.holdBatch(batch.id, *signed, {"from": self.anyone})
 
-    def hold_entry(
-        self, batch: Batch, index: int, officer: int | Officer = 2, **how: Any
-    ) -> Any:
+    def hold_entry(self, batch: Batch, index: int, officer: int | Officer = 2, **how: Any) -> Any:
         """Have one reviewer hold a payout."""
         message = {"batchId": batch.id, "index": index}
         signed = self.signed_action(self.vault, "EntryHold", message, (officer,), **how)
@@ -385,9 +383,7 @@ class Relief:
         wallets = [str(getattr(wallet, "address", wallet)) for wallet in (old, new)]
         message = {"batchId": batch.id, "index": index, "from": wallets[0], "to": wallets[1]}
         signed = self.signed_action(self.vault, "WalletChange", message, officers, **how)
-        return self.vault.changeWallet(
-            batch.id, index, *wallets, *signed, {"from": self.anyone}
-        )
+        return self.vault.changeWallet(batch.id, index, *wallets, *signed, {"from": self.anyone})
 
     def begin_sunset(self, officers: Sequence[int] = (6, 7)) -> Any:
         """End approvals for good."""

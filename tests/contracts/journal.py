@@ -201,7 +201,9 @@ class _Reader:
         returned = 0
         for position in (position for position in range(size) if mask >> position & 1):
             stream = (batch_id, event["chunkIndex"] * size + position)
-            kept = self._vested(*stream, self.cuts.get(stream, self.approvals[batch_id]["duration"]))
+            kept = self._vested(
+                *stream, self.cuts.get(stream, self.approvals[batch_id]["duration"])
+            )
             returned += kept - self.journal.withdrawn[stream]
             # Nothing is due to it any more: cut where it was paid, which for amounts is nowhere.
             self.over.add(stream)

@@ -138,9 +138,7 @@ def streams(relief, vault, token):
     return batch
 
 
-def test_streams_that_can_never_be_paid_return_to_the_budget(
-    relief, vault, token, streams, expire
-):
+def test_streams_that_can_never_be_paid_return_to_the_budget(relief, vault, token, streams, expire):
     anyone = {"from": relief.anyone}
     expires = streams.approval["expiresAt"]
     vault.withdrawChunk(streams.id, 0, anyone)

@@ -60,9 +60,7 @@ def add_verifier(relief):
     def send(verifier):
         message = {"verifier": str(getattr(verifier, "address", verifier))}
         signed = relief.signed_action(relief.registry, "VerifierAddition", message, (6, 7))
-        return relief.registry.addVerifier(
-            message["verifier"], *signed, {"from": relief.anyone}
-        )
+        return relief.registry.addVerifier(message["verifier"], *signed, {"from": relief.anyone})
 
     return send
 

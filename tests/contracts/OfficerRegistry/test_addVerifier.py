@@ -48,7 +48,9 @@ def test_a_key_of_a_new_verifier_signs_from_the_second_the_delay_is_over(
     relief.approve(relief.batch([(relief.payees(1)[0], 1)]), officers=(1, officer))
 
 
-def test_a_new_verifier_is_checked_for_its_own_delay(relief, registry, add_verifier, add_officer, another):
+def test_a_new_verifier_is_checked_for_its_own_delay(
+    relief, registry, add_verifier, add_officer, another
+):
     # A signer's delay starts no earlier than its verifier's, so none can sign before its verifier
     # is in force: only a key of a verifier added in the same second could tell.
     add_verifier(another)
