@@ -19,7 +19,8 @@ from scripts.mutation.compiler import PROJECT_ROOT, Bytecode, Compiler, NotCompi
 SOLC = Path(__file__).with_name("solc.py")
 
 LONGEST_S = 1800
-"""A mutant that keeps the tests busy longer than this has changed what they see."""
+TIME = f"not done after {LONGEST_S} s"
+"""What noticed a mutant that keeps the tests busy longer than any does that changes nothing."""
 
 
 class BrownieJudge:
@@ -104,7 +105,7 @@ class BrownieJudge:
             self._process.terminate()
             self._end()
             self._start()
-            return "time"
+            return TIME
         answer = self._answers.readline()
         if not answer:
             raise RuntimeError(f"Brownie's tests broke off, see {self._log}")
@@ -130,6 +131,7 @@ class ForgeJudge:
         self._environment = os.environ | {
             "HOME": str(PROJECT_ROOT / ".home"),
             "FOUNDRY_SOLC": str(folder / "solc"),
+            "FOUNDRY_GAS_LIMIT": str(2**32),  # a loop without end fails in seconds
             "RELIEF_COMPILER": compiler.socket,
             "RELIEF_SOLC_VERSION": compiler.version,
         }
@@ -138,7 +140,8 @@ class ForgeJudge:
             shutil.copytree(PROJECT_ROOT / part, folder / part)
         for part in ("tests/forge/Vm.sol", "foundry.toml"):
             shutil.copy(PROJECT_ROOT / part, folder / part)
-        (folder / "node_modules").symlink_to(PROJECT_ROOT / "node_modules")
+        modules = "node_modules"
+        (folder / modules).symlink_to(PROJECT_ROOT / modules, target_is_directory=True)
         (folder / "solc").write_text(f"#!{sys.executable}\n{SOLC.read_text()}")
         (folder / "solc").chmod(0o755)
 
@@ -176,6 +179,8 @@ class ForgeJudge:
                 check=False,
                 timeout=LONGEST_S,
             )
+        except subprocess.TimeoutExpired:
+            return TIME
         finally:
             source.write_bytes(original)
         failed = re.search(r"^\[FAIL.*?\] (\w+)\(", ran.stdout, re.MULTILINE)

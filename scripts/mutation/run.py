@@ -92,7 +92,7 @@ class Run:
         draft.replace(self._report)
         return self.results[mutant.key]
 
-    def check_unchanged(self) -> None:
+    def check_unchanged(self, mutants: Iterable[Mutant]) -> None:
         """Make sure that the tests pass with the bytecode that mutants are compared with.
 
         Raises
@@ -100,7 +100,10 @@ class Run:
         SystemExit
             When one fails.
         """
-        killer = self._brownie.killer(self._compiler.original(self._compiler.deployed), [TESTS], [])
+        paths = {mutant.path for mutant in mutants}
+        contracts = {name for path in paths for name in self._compiler.users(path)}
+        code = self._compiler.original(contracts)
+        killer = self._brownie.killer(code, self._tests_of(contracts), [])
         if killer:
             raise SystemExit(f"without any change this test fails: {killer}")
 
@@ -122,25 +125,27 @@ class Run:
         changed = {name: new for name, new in code.items() if new != original[name]}
         if not changed:
             return "equivalent", None
-        tests = self._tests_of(changed, mutant)
+        entries = self._compiler.entries.get(mutant.place, frozenset())
+        tests = self._tests_of(changed, entries)
         killer = self._brownie.killer(changed, tests, self._likely(mutant))
         return ("killed", killer) if killer else ("survived", None)
 
-    def _tests_of(self, contracts: Iterable[str], mutant: Mutant) -> list[str]:
-        """Return the tests of contracts: first those that name the function, last those of all.
+    def _tests_of(
+        self, contracts: Iterable[str], functions: frozenset[str] = frozenset()
+    ) -> list[str]:
+        """Return the tests of contracts: first those that name a function, last those of all.
 
         The stateful tests stay out: they draw other actions each time, and what they notice once
         they may miss the next time.
         """
         tested = {(PARTS_OF | VERIFIERS_OF).get(name, name) for name in contracts}
-        entries = self._compiler.entries.get(mutant.place, frozenset())
         files = [
             path
             for name in sorted(tested)
             for path in sorted((PROJECT_ROOT / TESTS / name).glob("test_*.py"))
         ]
-        files.sort(key=lambda path: not any(entry in path.read_text() for entry in entries))
-        files.sort(key=lambda path: not any(entry in path.name for entry in entries))
+        files.sort(key=lambda path: not any(name in path.read_text() for name in functions))
+        files.sort(key=lambda path: not any(name in path.name for name in functions))
         files += [
             path
             for path in sorted((PROJECT_ROOT / TESTS).glob("test_*.py"))
@@ -253,7 +258,7 @@ def main() -> None:
         ]
         print(f"{len(mutants)} of {len(everything)} mutants")
         if not arguments.skip_unchanged:
-            run.check_unchanged()
+            run.check_unchanged(mutants)
         results = {}
         for place, mutant in enumerate(mutants, 1):
             results[mutant.key] = result = run.judge(mutant)
