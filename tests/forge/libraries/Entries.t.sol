@@ -9,6 +9,11 @@ contract EntriesTest is Cheats {
         return Entries.sum(entries, cap);
     }
 
+    /// @dev Of entries that other ones stand around.
+    function sumOfPart(bytes calldata entries, uint256 first, uint256 end, uint256 cap) external pure returns (uint256) {
+        return Entries.sum(entries[28 * first:28 * end], cap);
+    }
+
     function entryAt(bytes calldata entries, uint256 index) external pure returns (address, uint256) {
         uint256 entry = Entries.at(entries, index);
         return (Entries.payee(entry), Entries.amount(entry));
@@ -36,6 +41,32 @@ contract EntriesTest is Cheats {
             expected += amounts[i];
         }
         vm.assertEq(this.sum(packed, type(uint64).max), expected);
+    }
+
+    function testFuzz_sumEndsWithTheEntries(uint64[] memory amounts, uint256 first, uint256 end) external view {
+        bytes memory packed = _packed(new address[](amounts.length), amounts);
+        end = between(end, 0, amounts.length);
+        first = between(first, 0, end);
+        uint256 expected;
+        for (uint256 i = first; i < end; ++i) {
+            expected += amounts[i];
+        }
+        vm.assertEq(this.sumOfPart(packed, first, end, type(uint64).max), expected);
+    }
+
+    function testFuzz_aHoldStandsBesideTheEntryAndTakesTheFormersPlace(
+        address payee,
+        uint64 amount,
+        uint32 until,
+        uint32 later
+    ) external pure {
+        uint256 entry = (uint256(uint160(payee)) << 64) | amount;
+        vm.assertEq(Entries.heldUntil(entry), 0);
+        uint256 held = Entries.withHold(entry, until);
+        vm.assertEq(Entries.heldUntil(held), until);
+        vm.assertEq(Entries.payee(held), payee);
+        vm.assertEq(Entries.amount(held), amount);
+        vm.assertEq(Entries.withHold(held, later), Entries.withHold(entry, later));
     }
 
     function testFuzz_sumRefusesTheFirstEntryAboveTheCap(

@@ -47,6 +47,16 @@ contract OfficerSignaturesTest is Cheats {
         vm.assertEq(found.next, blob.length - behind.length);
     }
 
+    function testFuzz_aRecordOfAHeaderAloneEndsTheBlob(bytes memory before, uint32 id, uint8 kind) external view {
+        Read memory found;
+        (found.id, found.kind, found.signer, found.signature, found.next) =
+            this.read(abi.encodePacked(before, _record(id, kind, "", "")), before.length);
+        vm.assertEq(found.id, id);
+        vm.assertEq(found.kind, kind);
+        vm.assertEq(found.signer.length + found.signature.length, 0);
+        vm.assertEq(found.next, before.length + 9);
+    }
+
     function testFuzz_aRecordCutShortIsRefused(
         bytes memory before,
         bytes memory signer,

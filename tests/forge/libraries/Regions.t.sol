@@ -30,6 +30,19 @@ contract RegionsTest is Cheats {
         this.requireValid(code, digits);
     }
 
+    function test_eachLevelBeginsAndEndsWithItsDigits() external {
+        for (uint8 digits = 2; digits <= 6; digits += 2) {
+            uint24 least = uint24(10 ** (digits - 1));
+            this.requireValid(least, digits);
+            this.requireValid(10 * least - 1, digits);
+            uint24[2] memory outside = [least - 1, 10 * least];
+            for (uint256 i; i < 2; ++i) {
+                vm.expectRevert(abi.encodeWithSelector(Regions.InvalidRegion.selector, outside[i], digits));
+                this.requireValid(outside[i], digits);
+            }
+        }
+    }
+
     function testFuzz_aRegionCoversWhatBeginsWithItsCode(uint256 seed, uint256 otherSeed, bool inside) external pure {
         (uint24 inner, uint8 innerDigits) = _region(seed);
         (uint24 outer, uint8 outerDigits) = _region(otherSeed);
