@@ -226,6 +226,8 @@ def test_a_minter_releases_no_more_than_it_committed(relief, token, minter):
 
 
 def test_an_amount_beyond_uint80_is_refused(token, minter):
+    with refused("MinterCapExceeded", minter, 2**80 - 1, CAP):
+        token.commit(2**80 - 1, {"from": minter})
     with refused("AmountTooLarge", 2**80):
         token.commit(2**80, {"from": minter})
 
