@@ -86,8 +86,8 @@ SENTENCES: dict[str, str] = {
     "UnknownBatch": "the batch is not on chain",
     "BatchIsCancelled": "the batch is cancelled",
     "WrongKind": "the batch has no streams",
-    "ExecutionNotOpen": "the challenge delay lasts until {executeFrom:time}: the worker tries "
-    "again then",
+    "ExecutionNotOpen": "the challenge delay, or a reviewer's hold, lasts until "
+    "{executeFrom:time}: the worker tries again then",
     "ExecutionClosed": "the time to run chunks was over at {executeBefore:time}: what none of "
     "them paid returns to the budget",
     "AlreadyHeld": "officer {officerId} has held this once already: another reviewer may",

@@ -250,6 +250,10 @@ def batch_status(session: Session, batch_id: str, *, clock: Clock = SYSTEM_CLOCK
     return BatchStatus(batch, payouts, chunks, stuck)
 
 
+_MAY_RETURN = (PayoutState.QUEUED, PayoutState.SENT, PayoutState.HELD)
+"""Of a batch on chain: not paid by a chunk, nor returned to the budget for good."""
+
+
 def _stuck(
     session: Session,
     batch: Batch,
@@ -269,12 +273,12 @@ def _stuck(
         found.append(Stuck("too_late_to_approve", "its time to execute before is over"))
     if batch.state == BatchState.ONCHAIN and open_chunks:
         if batch.execute_before_unix_s <= now_unix_s:
-            message = "the time to run chunks is over: a quorum can cancel the rest"
-            found.append(Stuck("too_late_to_execute", message, open_chunks))
+            if any(state in payouts for state in _MAY_RETURN):
+                message = "the time to run chunks is over: the rest returns to the budget"
+                found.append(Stuck("too_late_to_execute", message, open_chunks))
         elif (batch.execute_from_unix_s or 0) > now_unix_s:
-            message = (
-                f"the challenge delay lasts until {format_unix_s(batch.execute_from_unix_s or 0)}"
-            )
+            until = format_unix_s(batch.execute_from_unix_s or 0)
+            message = f"the challenge delay, or a reviewer's hold, lasts until {until}"
             found.append(Stuck("challenge_delay", message, open_chunks))
     if batch.state == BatchState.CANCELLED and PayoutState.HELD in payouts:
         message = "held until the cancellation is final"
@@ -299,8 +303,8 @@ def _skipped(session: Session, batch: Batch) -> list[Stuck]:
     return [
         Stuck(
             "skipped",
-            f"skipped because {reason}: {format_amount(amounts[reason])}, to be retried until "
-            f"{format_unix_s(batch.expires_at_unix_s)}",
+            f"skipped because {reason}: {format_amount(amounts[reason])}, to be retried when the "
+            "wallet can be paid, or paid to another",
             counts[reason],
         )
         for reason in sorted(counts)

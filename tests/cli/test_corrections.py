@@ -167,6 +167,7 @@ def test_a_held_batch_waits_and_a_batch_not_run_in_time_returns_to_the_budget(
     work(ready)
 
     assert states(ready, batch_id) == {"expired": 2}
+    assert ready.ok("batch", "show", batch_id)["stuck"] == []
     assert ready.ok("programme", "show", "flood")["chain"]["budget_left"] == budget
     assert ready.ok("batch", "due")["items"] == []
     assert agrees_with_replay(ready)

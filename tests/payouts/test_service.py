@@ -292,7 +292,7 @@ def test_the_status_has_exact_sums_and_says_what_is_stuck(
         ("challenge_delay", 2),
         ("skipped", 1),
     ]
-    assert status.stuck[0].message == "the challenge delay lasts until 2026-11-01T08:01:00Z"
+    assert status.stuck[0].message.endswith("hold, lasts until 2026-11-01T08:01:00Z")
     assert "frozen: 600.00" in status.stuck[1].message
 
 
