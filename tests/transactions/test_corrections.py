@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select, text
 
 from service.approvals.actions import packed_action
 from service.approvals.models import QuorumAction
+from service.confirmations.expiry import ask_for_all_due
 from service.confirmations.models import Event
+from service.db import transaction
 from service.payouts.models import Batch, ChainRequest
 from service.transactions.models import Transaction
 from tests.confirmations.test_reorgs import Reorg
@@ -177,6 +181,41 @@ def test_streams_and_payouts_that_can_never_be_paid_return_by_themselves(world: 
     assert world.payout_states(one_off.id) == ["expired", "expired"]
     assert deployed.read("token", "committed") == 90, "what the holder's stream still pays"
     assert world.differences() == []
+
+
+def test_an_expiry_that_two_ask_for_at_the_same_moment_is_asked_for_once(world: World) -> None:
+    if world.engine.dialect.name == "sqlite":
+        pytest.skip("on SQLite one writes at a time")
+    waiting_batch(world, 5)
+    world.deployed.advance(8 * DAY_S)
+    other = transaction(world.sessions)
+    waits = select(func.count()).select_from(text("pg_locks")).where(text("NOT granted"))
+
+    def let_it_wait() -> None:
+        """End the other transaction once the worker's insert waits for it."""
+        limit = time.monotonic() + 20
+        while time.monotonic() < limit:
+            with world.session() as session:
+                if session.scalars(waits).one():
+                    break
+        other.__exit__(None, None, None)
+
+    first = threading.Thread(target=let_it_wait)
+    asked: list[str] = []
+
+    def hook(point: str) -> None:
+        if point == "ingested" and not asked:
+            asked.append(point)
+            ask_for_all_due(other.__enter__(), world.deployed.now(), ())
+            first.start()
+
+    world.run(hook=hook)
+    first.join()
+
+    assert asked
+    with world.session() as session:
+        (request,) = session.scalars(select(ChainRequest)).all()
+        assert (request.kind, request.state) == ("expire_batch", "done")
 
 
 # ---- payments ------------------------------------------------------------------------------------
