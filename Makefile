@@ -29,12 +29,13 @@ FORGE := HOME=$(CURDIR)/.home node_modules/.bin/forge
 # Each a node and the hardfork whose rules it runs by.
 EVM_CHAINS ?= anvil:osaka ethereumjs:osaka anvil:prague ethereumjs:prague py-evm:prague \
     hardhat:osaka hardhat:prague
-# What pays and who may: the core of the contracts' tests.
+# What pays and who may: the core of the contracts' tests. EVM_TESTS=tests/contracts is all of them.
 EVM_TESTS ?= $(addprefix tests/contracts/, \
     $(addprefix AllowanceVault/test_, approveBatch.py approveBatch_signatures.py \
-        approveBatch_tiers.py executeChunk.py openStreams.py retryPayout.py withdraw.py \
-        withdrawChunk.py cancelBatch.py cancelStreams.py) \
-    $(addprefix BenefitToken/test_, authorizations.py minters.py permit.py redeem.py transfer.py) \
+        approveBatch_tiers.py executeChunk.py largest_chunks.py openStreams.py retryPayout.py \
+        withdraw.py withdrawChunk.py cancelBatch.py cancelStreams.py) \
+    $(addprefix BenefitToken/test_, authorizations.py holders_signatures.py minters.py permit.py \
+        redeem.py transfer.py) \
     $(addprefix EmergencyLane/test_, countersign.py grant.py grant_caps.py) \
     OfficerRegistry/test_signer_types.py)
 SOURCES := $(sort $(shell find contracts -type f -name '*.sol' 2>/dev/null))

@@ -19,7 +19,7 @@ def send(function: Any, *arguments: Any, sender: Any, gas: int = TX_GAS_LIMIT) -
         The transaction's gas limit.
     """
     address = str(getattr(sender, "address", sender))
-    ask_node("anvil_impersonateAccount", address)
+    ask_node("hardhat_impersonateAccount", address)
     sent = ask_node(
         "eth_sendTransaction",
         {

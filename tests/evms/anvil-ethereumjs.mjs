@@ -297,6 +297,12 @@ function callFields(chain, fields) {
   };
 }
 
+function keyOf(chain, who) {
+  const key = chain.keys.get(who?.toLowerCase());
+  if (!key) throw new RpcError(INVALID_PARAMS, `${who} is not an account of this node`);
+  return key;
+}
+
 /** The result of a call, or the error that a reverted one is answered with. */
 function returned({ execResult }) {
   const data = bytesToHex(execResult.returnValue);
@@ -359,8 +365,7 @@ const METHODS = {
   eth_call: async (chain, fields, tag) =>
     returned(await chain.call(callFields(chain, fields), blockAt(chain, tag))),
   eth_sendTransaction: async (chain, fields) => {
-    const key = chain.keys.get(fields.from?.toLowerCase());
-    if (!key) throw new RpcError(INVALID_PARAMS, `${fields.from} is not an account of this node`);
+    const key = keyOf(chain, fields.from);
     const { from, to, data, gas, value } = callFields(chain, fields);
     const nonce = (await chain.state.getAccount(from)).nonce;
     const gasPrice = BigInt(fields.gasPrice ?? 0);
@@ -390,6 +395,8 @@ const METHODS = {
     chain.gasLimit = BigInt(limit);
     return true;
   },
+  // Its own accounts may be sent from as they are, and no others.
+  hardhat_impersonateAccount: (chain, who) => keyOf(chain, who) && true,
   hardhat_setCode: async (chain, who, code) => {
     await chain.edit((state) => state.putCode(address(who), hexToBytes(code)));
     return true;
@@ -416,7 +423,10 @@ createServer((request, response) => {
   request.on("data", (part) => parts.push(part));
   request.on("end", () => {
     queue = queue.then(async () => {
-      const said = await answer(chain, JSON.parse(Buffer.concat(parts).toString()));
+      const asked = JSON.parse(Buffer.concat(parts).toString());
+      const answers = [];
+      for (const one of [asked].flat()) answers.push(await answer(chain, one));
+      const said = Array.isArray(asked) ? answers : answers[0];
       response.setHeader("Content-Type", "application/json");
       response.end(JSON.stringify(said));
     });

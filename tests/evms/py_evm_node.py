@@ -330,11 +330,17 @@ def returned(computation: ComputationAPI) -> str:
     raise RpcError(REFUSED, f"EVM error {computation.error!r}", "0x")
 
 
+def key_of(chain: Chain, address: str) -> PrivateKey:
+    """The key of one of the node's accounts."""
+    key = chain.keys.get(to_checksum_address(address))
+    if key is None:
+        raise RpcError(INVALID_PARAMS, f"{address} is not an account of this node")
+    return key
+
+
 def send(chain: Chain, fields: dict[str, Any]) -> str:
     """eth_sendTransaction, from one of the node's accounts."""
-    key = chain.keys.get(to_checksum_address(fields["from"]))
-    if key is None:
-        raise RpcError(INVALID_PARAMS, f"{fields['from']} is not an account of this node")
+    key = key_of(chain, fields["from"])
     call = call_fields(fields)
     newest = chain.newest
     nonce = chain.state(newest.header, newest.root).get_nonce(call.pop("from"))
@@ -446,6 +452,8 @@ METHODS: dict[str, Callable[..., Any]] = {
     "evm_mine": mine,
     "evm_setNextBlockTimestamp": lambda chain, at: chain.set_next_timestamp(as_int(at)),
     "evm_setBlockGasLimit": set_gas_limit,
+    # Its own accounts may be sent from as they are, and no others.
+    "hardhat_impersonateAccount": lambda chain, address: bool(key_of(chain, address)),
     "hardhat_setCode": set_code,
 }
 
@@ -474,9 +482,13 @@ def serve(chain: Chain, port: int) -> None:
         wbufsize = -1  # head and body in one packet
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             with one_at_a_time:
-                said = json.dumps(answer(chain, json.loads(body))).encode()
+                if isinstance(asked, list):
+                    answers: Any = [answer(chain, one) for one in asked]
+                else:
+                    answers = answer(chain, asked)
+            said = json.dumps(answers).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(said)))
