@@ -29,7 +29,7 @@ FORGE := HOME=$(CURDIR)/.home node_modules/.bin/forge
 # Each a node and the hardfork whose rules it runs by.
 EVM_CHAINS ?= anvil:osaka ethereumjs:osaka anvil:prague ethereumjs:prague py-evm:prague \
     hardhat:osaka hardhat:prague
-# What pays and who may: the core of the contracts' tests. EVM_TESTS=tests/contracts is all of them.
+# What pays and who may: the core of the contracts' tests.
 EVM_TESTS ?= $(addprefix tests/contracts/, \
     $(addprefix AllowanceVault/test_, approveBatch.py approveBatch_signatures.py \
         approveBatch_tiers.py executeChunk.py largest_chunks.py openStreams.py retryPayout.py \

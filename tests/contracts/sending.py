@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from brownie import accounts
 from clock import ask_node
 
 TX_GAS_LIMIT = 2**24
@@ -19,7 +20,8 @@ def send(function: Any, *arguments: Any, sender: Any, gas: int = TX_GAS_LIMIT) -
         The transaction's gas limit.
     """
     address = str(getattr(sender, "address", sender))
-    ask_node("hardhat_impersonateAccount", address)
+    if address not in accounts:
+        ask_node("anvil_impersonateAccount", address)
     sent = ask_node(
         "eth_sendTransaction",
         {

@@ -297,12 +297,6 @@ function callFields(chain, fields) {
   };
 }
 
-function keyOf(chain, who) {
-  const key = chain.keys.get(who?.toLowerCase());
-  if (!key) throw new RpcError(INVALID_PARAMS, `${who} is not an account of this node`);
-  return key;
-}
-
 /** The result of a call, or the error that a reverted one is answered with. */
 function returned({ execResult }) {
   const data = bytesToHex(execResult.returnValue);
@@ -362,10 +356,13 @@ const METHODS = {
         storageHash: bytesToHex(account.storageRoot),
       };
     }),
-  eth_call: async (chain, fields, tag) =>
-    returned(await chain.call(callFields(chain, fields), blockAt(chain, tag))),
+  eth_call: async (chain, fields, tag, ...overrides) => {
+    if (overrides.length) throw new RpcError(INVALID_PARAMS, "this node overrides nothing");
+    return returned(await chain.call(callFields(chain, fields), blockAt(chain, tag)));
+  },
   eth_sendTransaction: async (chain, fields) => {
-    const key = keyOf(chain, fields.from);
+    const key = chain.keys.get(fields.from?.toLowerCase());
+    if (!key) throw new RpcError(INVALID_PARAMS, `${fields.from} is not an account of this node`);
     const { from, to, data, gas, value } = callFields(chain, fields);
     const nonce = (await chain.state.getAccount(from)).nonce;
     const gasPrice = BigInt(fields.gasPrice ?? 0);
@@ -395,8 +392,6 @@ const METHODS = {
     chain.gasLimit = BigInt(limit);
     return true;
   },
-  // Its own accounts may be sent from as they are, and no others.
-  hardhat_impersonateAccount: (chain, who) => keyOf(chain, who) && true,
   hardhat_setCode: async (chain, who, code) => {
     await chain.edit((state) => state.putCode(address(who), hexToBytes(code)));
     return true;

@@ -330,17 +330,11 @@ def returned(computation: ComputationAPI) -> str:
     raise RpcError(REFUSED, f"EVM error {computation.error!r}", "0x")
 
 
-def key_of(chain: Chain, address: str) -> PrivateKey:
-    """The key of one of the node's accounts."""
-    key = chain.keys.get(to_checksum_address(address))
-    if key is None:
-        raise RpcError(INVALID_PARAMS, f"{address} is not an account of this node")
-    return key
-
-
 def send(chain: Chain, fields: dict[str, Any]) -> str:
     """eth_sendTransaction, from one of the node's accounts."""
-    key = key_of(chain, fields["from"])
+    key = chain.keys.get(to_checksum_address(fields["from"]))
+    if key is None:
+        raise RpcError(INVALID_PARAMS, f"{fields['from']} is not an account of this node")
     call = call_fields(fields)
     newest = chain.newest
     nonce = chain.state(newest.header, newest.root).get_nonce(call.pop("from"))
@@ -452,8 +446,6 @@ METHODS: dict[str, Callable[..., Any]] = {
     "evm_mine": mine,
     "evm_setNextBlockTimestamp": lambda chain, at: chain.set_next_timestamp(as_int(at)),
     "evm_setBlockGasLimit": set_gas_limit,
-    # Its own accounts may be sent from as they are, and no others.
-    "hardhat_impersonateAccount": lambda chain, address: bool(key_of(chain, address)),
     "hardhat_setCode": set_code,
 }
 
