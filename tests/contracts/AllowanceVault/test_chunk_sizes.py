@@ -121,10 +121,22 @@ def test_a_shorter_last_chunk_streams(relief, withdraw, balances, shape):
     entries = payees_of(relief, count)
     batch = relief.open_streams(entries, chunk_size=size)
     for days in (7, DAYS):
+        next_transaction_at(batch.approval["start"] + (days - 1) * DAY)
+        relief.vault.withdraw(batch.id, count - 1, {"from": relief.anyone})
+        assert balances(entries[-1:]) == accrued(entries[-1:], days - 1)
         for chunk_index in range(len(batch.chunks)):
             withdraw(batch, days, chunk_index)
         assert balances(entries) == accrued(entries, days)
     assert relief.token.committed() == 0
+
+
+@each_shape
+def test_no_stream_is_behind_the_last_of_a_shorter_chunk(relief, shape):
+    count, size = SHAPES[shape]
+    batch = relief.open_streams(payees_of(relief, count), chunk_size=size)
+    relief.move_to_end_of(batch)
+    with refused("NothingToWithdraw", batch.id, count):
+        relief.vault.withdraw.call(batch.id, count, {"from": relief.anyone})
 
 
 # ---- malformed -----------------------------------------------------------------------------------
