@@ -7,6 +7,7 @@ import os
 import re
 import select
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -50,6 +51,7 @@ class BrownieJudge:
                 cwd=PROJECT_ROOT,
                 env=os.environ | {"RELIEF_MUTANTS": f"{mutants_out},{answers_in}"},
                 pass_fds=(mutants_out, answers_in),
+                start_new_session=True,  # a group of its own, so that its node ends with it
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -71,12 +73,12 @@ class BrownieJudge:
         self._end()
 
     def _end(self) -> None:
-        """Let the session end, and with it its node."""
+        """End the session, whatever it is at, and with it its node."""
         self._mutants.close()
         try:
-            self._process.wait(timeout=30)
+            self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
-            self._process.terminate()
+            os.killpg(self._process.pid, signal.SIGTERM)
             self._process.wait()
         self._answers.close()
 
@@ -102,7 +104,6 @@ class BrownieJudge:
         self._mutants.flush()
         ready, _, _ = select.select([self._answers], [], [], LONGEST_S)
         if not ready:
-            self._process.terminate()
             self._end()
             self._start()
             return TIME
