@@ -43,6 +43,14 @@ contract RollingSumTest is Cheats {
         vm.assertEq(RollingSum.at(word, time + 36 days), 0);
     }
 
+    function testFuzz_aBucketTakesAllThatItHolds(uint256 first) external pure {
+        uint256 most = (2 ** 36 - 1) * 1e6;
+        first = between(first, 0, most / 1e6) * 1e6;
+        (uint256 word,) = RollingSum.add(0, first, START);
+        (, uint256 sum) = RollingSum.add(word, most - first, START);
+        vm.assertEq(sum, most);
+    }
+
     function testFuzz_aFullBucketRefusesRatherThanWraps(uint256 first, uint256 second) external {
         uint256 most = (2 ** 36 - 1) * 1e6;
         first = between(first, 0, most);

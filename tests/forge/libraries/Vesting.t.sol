@@ -51,6 +51,14 @@ contract VestingTest is Cheats {
         }
     }
 
+    function testFuzz_atTheCliffTheStepsBeforeItAreDue(uint256 cliff, uint256 cadence, uint256 duration) external pure {
+        duration = between(duration, 1, 2 ** 31 - 2);
+        cliff = cliff % duration;
+        cadence = between(cadence, 1, duration);
+        vm.assertEq(Vesting.step(cliff, cliff, cadence, duration), cliff / cadence * cadence);
+        if (cliff != 0) vm.assertEq(Vesting.step(cliff - 1, cliff, cadence, duration), 0);
+    }
+
     function testFuzz_stepNeverGoesBack(uint256 early, uint256 late, uint256 cliff, uint256 cadence, uint256 duration)
         external
         pure
@@ -67,6 +75,11 @@ contract VestingTest is Cheats {
         own &= ~ALONE;
         vm.assertEq(Vesting.paidThrough(watermark, own), own > watermark ? own : watermark);
         vm.assertEq(Vesting.paidThrough(watermark, own | ALONE), own);
+    }
+
+    function test_theLongestStreamsLastCutIsTheLastLaneThatIsNotAlone() external pure {
+        vm.assertEq(Vesting.MAX_DURATION + 1, uint256(ALONE) - 1);
+        vm.assertEq(uint256(Vesting.ALONE), ALONE);
     }
 
     function testFuzz_cutOffEndsAtTheCut(uint32 time, uint32 cut) external pure {
