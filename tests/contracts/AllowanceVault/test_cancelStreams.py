@@ -248,6 +248,13 @@ def test_a_position_behind_the_last_stream_is_refused(relief, batch, position):
         relief.cancel_streams(batch, [position])
 
 
+def test_a_position_behind_the_last_of_more_than_256_streams_is_refused(relief):
+    batch = relief.open_streams([(payee, TOTAL) for payee in relief.payees(300)])
+    with refused("NothingToCancel", batch.id, 300):
+        relief.cancel_streams(batch, [0, 300])
+    relief.cancel_streams(batch, [0, 299])
+
+
 def test_a_reviewer_from_another_region_is_refused(relief, batch):
     with refused("OfficerOutsideRegion", 5, 510722, 6):
         relief.cancel_streams(batch, [0], officers=(2, 5))
