@@ -44,6 +44,8 @@ def run_halmos(arguments: Sequence[str]) -> int:
         [
             *(str(HALMOS), "--root", str(PROJECT_ROOT), "--no-status"),
             *("--forge-build-out", str((BUILD / "out").relative_to(PROJECT_ROOT))),
+            # Time enough, on a busy machine too, to see that a branch cannot be taken.
+            *("--solver-timeout-branching", "200ms"),
             *("--json-output", str(BUILD / "results.json")),
             *arguments,
         ],
