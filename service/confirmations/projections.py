@@ -301,6 +301,13 @@ def _unexecuted_expired(session: Session, event: Event) -> None:
     """Hold what no chunk paid, as with a cancelled batch: it is ``expired`` once this is final."""
     open_states = [PayoutState.QUEUED, PayoutState.SENT, PayoutState.APPROVED]
     _move_payouts(session, PayoutState.HELD, event.batch_id, Payout.state.in_(open_states))
+    # Why it could not be run matters no more.
+    session.execute(
+        update(Batch)
+        .where(Batch.id == event.batch_id)
+        .values(last_error=None)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _expiry_taken_back(session: Session, event: Event) -> None:

@@ -271,7 +271,7 @@ class Worker:
             head = Head(read.head, read.timestamp_unix_s)
             self._ask_for_expiry(head)
             with transaction(self._sessions) as session:
-                drop_unwanted(session)
+                drop_unwanted(session, head)
                 planned = self._planner.plan(
                     session,
                     head,

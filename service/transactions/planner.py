@@ -290,10 +290,11 @@ class Planner:
         return max(0, cast("CursorResult[Any]", session.execute(statement)).rowcount)
 
 
-def drop_unwanted(session: Session) -> int:
+def drop_unwanted(session: Session, head: Head) -> int:
     """Close what is ``built`` and no longer wanted; returns how many.
 
-    Its batch was paused or cancelled, or events said that somebody else has done it.
+    Its batch was paused, held or cancelled, its time is over, or events said that somebody else has
+    done it.
     """
     wanted = {
         Kind.APPROVE_BATCH: exists().where(Batch.id == Transaction.batch_id, *_AWAITS_APPROVAL),
@@ -301,6 +302,8 @@ def drop_unwanted(session: Session) -> int:
             Chunk.batch_id == Transaction.batch_id,
             Chunk.chunk_index == Transaction.chunk_index,
             Batch.id == Chunk.batch_id,
+            Batch.execute_from_unix_s <= head.timestamp_unix_s,
+            Batch.execute_before_unix_s > head.timestamp_unix_s,
             *_AWAITS_EXECUTION,
         ),
         Kind.QUORUM_ACTION: exists().where(QuorumAction.id == Transaction.action_id, _ACTION_OPEN),
