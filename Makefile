@@ -172,7 +172,7 @@ test-forge: .stamps/node  ## run the property tests of the contracts with Foundr
 	@echo "[test-forge] tests/forge, with forge"
 	@$(FORGE) test $(FORGE_ARGS)
 
-prove: .stamps/node  ## the same, a thousand sequences of a hundred actions: about 15 minutes
+prove: .stamps/node  ## the same, a thousand sequences of a hundred actions: an hour
 	@echo "[prove] tests/forge, with forge, the long run"
 	@FOUNDRY_PROFILE=prove $(FORGE) test $(FORGE_ARGS)
 
