@@ -145,24 +145,13 @@ class Run:
     def _tests_of(
         self, contracts: Iterable[str], functions: frozenset[str] = frozenset()
     ) -> list[str]:
-        """Return the tests of contracts: first those that name a function, last those of all.
-
-        The stateful tests stay out: they draw other actions each time, and what they notice once
-        they may miss the next time.
-        """
+        """Return the tests of contracts, first those that name a function."""
         tested = {(PARTS_OF | VERIFIERS_OF).get(name, name) for name in contracts}
-        files = [
-            path
-            for name in sorted(tested)
-            for path in sorted((PROJECT_ROOT / TESTS / name).glob("test_*.py"))
-        ]
-        files.sort(key=lambda path: not any(name in path.read_text() for name in functions))
+        folders = [*(PROJECT_ROOT / TESTS / name for name in sorted(tested)), PROJECT_ROOT / TESTS]
+        files = [path for folder in folders for path in sorted(folder.glob("test_*.py"))]
+        text = {path: path.read_text() for path in files}
+        files.sort(key=lambda path: not any(name in text[path] for name in functions))
         files.sort(key=lambda path: not any(name in path.name for name in functions))
-        files += [
-            path
-            for path in sorted((PROJECT_ROOT / TESTS).glob("test_*.py"))
-            if path.name != "test_stateful.py"
-        ]
         return [str(path.relative_to(PROJECT_ROOT)) for path in files]
 
     def _likely(self, mutant: Mutant) -> list[str]:
