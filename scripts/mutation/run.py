@@ -251,11 +251,13 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with Compiler() as compiler, BrownieJudge(FOLDER / "brownie.log") as brownie:
         run = Run(compiler, brownie, FOLDER / "report.json")
-        everything = run.mutants()
+        everything, accepted = run.mutants(), accepted_mutants()
+        left_out = {entry["mutant"] for entry in accepted if not arguments.accepted}
         mutants = [
             mutant
             for mutant in chosen(everything, arguments.seed, arguments.sample)
-            if not arguments.only or mutant.place.startswith(tuple(arguments.only))
+            if mutant.key not in left_out
+            and (not arguments.only or mutant.place.startswith(tuple(arguments.only)))
         ]
         print(f"{len(mutants)} of {len(everything)} mutants")
         if not arguments.skip_unchanged:
@@ -265,7 +267,7 @@ def main() -> None:
             results[mutant.key] = result = run.judge(mutant)
             print(f"{place:5} {result['outcome']:10} {result['seconds']:6} s  {mutant.key}")
     print(dict(Counter(result["outcome"] for result in results.values())))
-    lines = complaints(results, accepted_mutants(), (mutant.key for mutant in everything))
+    lines = complaints(results, accepted, (mutant.key for mutant in everything))
     if lines:
         raise SystemExit("\n".join(lines))
 
@@ -289,6 +291,11 @@ def _arguments() -> argparse.Namespace:
         action="append",
         metavar="PLACE",
         help="only in this contract, or CONTRACT.FUNCTION; may be given again",
+    )
+    parser.add_argument(
+        "--accepted",
+        action="store_true",
+        help="try those too that mutation.toml explains, which no test should notice",
     )
     parser.add_argument(
         "--skip-unchanged",
