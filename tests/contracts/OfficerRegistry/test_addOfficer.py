@@ -53,27 +53,6 @@ def test_a_new_governor_signs_from_the_second_the_delay_is_over(relief, add_offi
     relief.unpause(1, officers=[6, governor])
 
 
-def test_a_governor_of_a_province_signs_what_concerns_no_region(
-    relief, vault, token, lane, registry, add_officer, remove_officer
-):
-    governor = Officer(20, GOVERNOR, 51, 2)
-    add_officer(governor.as_new_officer())
-    advance(2 * DAY)
-    vault.pause(1, {"from": relief.guardian})
-    relief.unpause(1, officers=[6, governor])
-    token.pauseTransfers({"from": relief.guardian})
-    lane.pause({"from": relief.guardian})
-    for contract, name, action in (
-        (token, "unpauseTransfers", "UnpauseTransfers"),
-        (lane, "unpause", "UnpauseGrants"),
-    ):
-        signed = relief.signed_action(contract, action, {}, [6, governor])
-        getattr(contract, name)(*signed, {"from": relief.anyone})
-    remove_officer(3, officers=[6, governor])
-    assert (vault.pausedOperations(), token.transfersPaused(), lane.paused()) == (0, False, False)
-    assert registry.officer(3)[-1]
-
-
 def test_officer_number_zero_is_refused(add_officer):
     with refused("InvalidOfficer", 0):
         add_officer(Officer(0, REVIEWER, 0, 0).as_new_officer())
