@@ -144,3 +144,26 @@ def test_streams_high_in_a_chunk_are_held_and_changed_at_their_own_place(relief,
     assert (event["skippedLow"], event["skippedHigh"]) == (0, 1 << (299 - 256))
     assert [token.balanceOf(payees[index]) for index in (256, 257, 258, 299)] == [10, 0, 10, 0]
     assert token.balanceOf(new) == 10
+
+
+def test_streams_where_256_end_and_begin_are_changed_at_their_own_place(relief, vault, token):
+    payees = relief.payees(300)
+    streams = relief.open_streams([(payee, 90) for payee in payees])
+    places = (0, 254, 255, 256)
+    new = dict(zip(places, relief.payees(len(places), 900), strict=True))
+    for index in places:
+        relief.change_wallet(streams, index, payees[index], new[index])
+    next_transaction_at(streams.approval["start"] + 10 * DAY)
+    vault.withdrawChunk(streams.id, 0, {"from": relief.anyone})
+    assert [token.balanceOf(new[index]) for index in places] == [10] * 4
+    assert [token.balanceOf(payees[index]) for index in (*places, 1, 257)] == [0] * 4 + [10] * 2
+
+
+def test_a_stream_of_a_chunk_that_begins_anywhere_is_changed_at_its_own_place(relief, vault, token):
+    payees = relief.payees(511)
+    streams = relief.open_streams([(payee, 90) for payee in payees], chunk_size=255)
+    new = relief.payees(1, 900)[0]
+    relief.change_wallet(streams, 510, payees[510], new)
+    next_transaction_at(streams.approval["start"] + 10 * DAY)
+    vault.withdrawChunk(streams.id, 2, {"from": relief.anyone})
+    assert (token.balanceOf(new), token.balanceOf(payees[510])) == (10, 0)
