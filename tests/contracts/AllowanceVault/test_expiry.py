@@ -138,6 +138,19 @@ def streams(relief, vault, token):
     return batch
 
 
+def test_expired_streams_are_told_each_at_its_place(relief, token, expire):
+    places = (0, 2, 255, 256, 258, 299)
+    payees = relief.payees(300)
+    batch = relief.open_streams(
+        [(ZERO_ADDRESS if index in places else payee, 90) for index, payee in enumerate(payees)]
+    )
+    next_transaction_at(batch.approval["expiresAt"])
+    (event,) = emitted(expire("Streams", batch.id, 0), "StreamsExpired")
+    mask = event["maskHigh"] << 256 | event["maskLow"]
+    assert [index for index in range(512) if mask >> index & 1] == list(places)
+    assert (event["returned"], token.committed()) == (90 * 6, 90 * 294)
+
+
 def test_streams_that_can_never_be_paid_return_to_the_budget(relief, vault, token, streams, expire):
     anyone = {"from": relief.anyone}
     expires = streams.approval["expiresAt"]
