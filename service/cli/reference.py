@@ -108,7 +108,7 @@ END
 RELIEF_DEPLOY_CONFIG="$RELIEF_DATA_DIR/deploy.json" \\
     python scripts/brownie.py run deploy --network relief-local
 
-# 3. Where gas costs: send gas money to relayer-1 programme-manager attestor guardian
+# 3. Where gas costs: send gas money to relayer-1 programme-manager attestor treasurer guardian
 relief keys list
 relief worker run &                                    # sends, reads events, posts the ledger
 
