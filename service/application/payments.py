@@ -113,8 +113,7 @@ def new_payment(
     ChainUnavailable
         When the node does not answer.
     """
-    if payee in (ZERO_ADDRESS, app.deployment.token):
-        raise InvalidInput(f"{payee} cannot receive tokens")
+    _require_receivable(app, payee)
     return Payment(
         holder=holder,
         payee=payee,
@@ -183,8 +182,7 @@ def submit_payment(
     before = relayed_before(session, key, args)
     if before is not None:
         return before
-    if payment.payee in (ZERO_ADDRESS, app.deployment.token):
-        raise InvalidInput(f"{payment.payee} cannot receive tokens")
+    _require_receivable(app, payment.payee)
     require_usable(
         app,
         payment.holder,
@@ -197,6 +195,11 @@ def submit_payment(
         raise Conflict(f"the wallet {payment.payee} is frozen")
     kind = RequestKind.TRANSFER_WITH_AUTHORIZATION
     return ask_once(session, kind, args, dedupe_key=key, actor=actor)
+
+
+def _require_receivable(app: Application, payee: str) -> None:
+    if payee in (ZERO_ADDRESS, app.deployment.token):
+        raise InvalidInput(f"{payee} cannot receive tokens")
 
 
 def _refuse_receive(app: Application, payment: Payment, signature: str) -> None:

@@ -19,7 +19,7 @@ from service.cli.actions import (
 )
 from service.cli.keys import PassphraseFile
 from service.cli.run import Json, start
-from service.cli.waiting import Wait, end_open
+from service.cli.waiting import BlockWait, Wait, end_unmined
 from service.errors import InvalidInput
 
 app = typer.Typer(no_args_is_help=True, help="Pauses of the contracts: show, start, lift.")
@@ -55,14 +55,7 @@ def start_(
         ),
     ] = None,
     passphrase_file: PassphraseFile = None,
-    wait: Annotated[
-        float,
-        typer.Option(
-            "--wait",
-            min=0,
-            help="Seconds to wait for the block, else exit code 4; 0 waits for nothing.",
-        ),
-    ] = 0,
+    wait: BlockWait = 0,
     as_json: Json = False,
 ) -> None:
     """Pause at once, by one guardian: approving, running chunks, withdrawing, transfers, grants.
@@ -95,12 +88,7 @@ def start_(
     shown = [item | {"operations": ", ".join(item["operations"])} for item in items]
     columns = {"operations": "paused", "tx_hash": "transaction", "block_number": "in block"}
     run.rows(shown, columns, data={"items": items})
-    still = [
-        f"transaction {call.tx_hash} is in no block"
-        for _, call in sent
-        if call.block_number is None
-    ]
-    end_open(run, still, wait, hint="the node has it and offers it to the next blocks")
+    end_unmined(run, [call for _, call in sent], wait)
 
 
 @app.command("lift")

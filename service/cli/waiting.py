@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
@@ -12,6 +12,9 @@ from rich.text import Text
 from service.cli.errors import STILL_OPEN
 from service.cli.run import Run
 from service.errors import ChainRefused, Problem
+
+if TYPE_CHECKING:
+    from service.application.role_calls import SentCall
 
 POLL_S = 0.5
 
@@ -25,6 +28,16 @@ Wait = Annotated[
     ),
 ]
 """The option of commands that ask for a transaction."""
+
+BlockWait = Annotated[
+    float,
+    typer.Option(
+        "--wait",
+        min=0,
+        help="Seconds to wait for the block, else exit code 4; 0 waits for nothing.",
+    ),
+]
+"""The option of commands that send a transaction themselves."""
 
 _OVER = ("done", "failed")
 
@@ -108,6 +121,14 @@ def end_open(run: Run, still: Sequence[str], wait_s: float, *, hint: str) -> Non
         words = f"still open after {wait_s:g} s: {'; '.join(still)} ({hint})"
         run.stderr.print(Text(words, style="bold yellow"))
         raise typer.Exit(STILL_OPEN)
+
+
+def end_unmined(run: Run, sent: Sequence[SentCall], wait_s: float) -> None:
+    """End as :func:`end_open` where transactions that were sent are in no block."""
+    still = [
+        f"transaction {call.tx_hash} is in no block" for call in sent if call.block_number is None
+    ]
+    end_open(run, still, wait_s, hint="the node has it and offers it to the next blocks")
 
 
 def settled(run: Run, request_ids: Sequence[int], wait_s: float) -> list[dict[str, Any]]:

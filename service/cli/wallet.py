@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
+from service.cli.holders import (
+    Holder,
+    HolderKeystore,
+    Nonce,
+    Signature,
+    TypedData,
+    open_holder,
+    show_or_relay,
+)
 from service.cli.keys import PassphraseFile
 from service.cli.run import Json, Run, start
 from service.cli.values import read_address, read_hash, read_total
-from service.cli.waiting import Wait as RequestWait
-from service.cli.waiting import end_open, show_request
+from service.cli.waiting import BlockWait, Wait, end_unmined
 from service.errors import InvalidInput
-
-if TYPE_CHECKING:
-    from service.chain.signers import Signer
 
 app = typer.Typer(
     no_args_is_help=True, help="Wallets: balance, streams, history; freezing; payments without gas."
@@ -26,14 +30,6 @@ Address = Annotated[str, typer.Argument(help="EIP-55 address of the wallet.")]
 Keystore = Annotated[
     str | None,
     typer.Option("--keystore", "-k", help="Keystore of a freezer; default: the one that is here."),
-]
-Wait = Annotated[
-    float,
-    typer.Option(
-        "--wait",
-        min=0,
-        help="Seconds to wait for the block, else exit code 4; 0 waits for nothing.",
-    ),
 ]
 
 
@@ -90,7 +86,7 @@ def freeze(
     *,
     keystore: Keystore = None,
     passphrase_file: PassphraseFile = None,
-    wait: Wait = 0,
+    wait: BlockWait = 0,
     as_json: Json = False,
 ) -> None:
     """Freeze a wallet: it neither sends nor receives; its balance stays its own."""
@@ -112,7 +108,7 @@ def unfreeze(
     *,
     keystore: Keystore = None,
     passphrase_file: PassphraseFile = None,
-    wait: Wait = 0,
+    wait: BlockWait = 0,
     as_json: Json = False,
 ) -> None:
     """Lift a wallet's freeze; skipped payouts can then be retried."""
@@ -127,20 +123,6 @@ def unfreeze(
     )
 
 
-Holder = Annotated[
-    str | None, typer.Option("--from", help="The holder's address, when the key is elsewhere.")
-]
-HolderKeystore = Annotated[
-    str | None, typer.Option("--keystore", "-k", help="Sign with this keystore of the holder.")
-]
-TypedData = Annotated[
-    bool,
-    typer.Option("--typed-data", help="Only print what the holder's wallet is to sign (EIP-712)."),
-]
-Signature = Annotated[
-    str | None, typer.Option(help="The holder's signature over that, 65 bytes hex.")
-]
-Nonce = Annotated[str | None, typer.Option(help="Nonce of the typed data signed.")]
 _LAST_SECOND = 253_402_300_799
 """Of the year 9999, the last that is shown as a time."""
 
@@ -171,7 +153,7 @@ def pay(
             min=1, max=_LAST_SECOND, help="validBefore of the typed data signed, Unix seconds."
         ),
     ] = None,
-    wait: RequestWait = 0,
+    wait: Wait = 0,
     as_json: Json = False,
 ) -> None:
     """Pay from a wallet without gas: the holder signs, here or elsewhere, and we relay it.
@@ -186,7 +168,9 @@ def pay(
         raise InvalidInput("--signature needs the --nonce and --valid-before that were signed")
     if receive and not typed_data:
         raise InvalidInput("--receive goes with --typed-data: only the payee can hand that in")
-    signer = _holder(run, keystore, passphrase_file, holder, typed_data or bool(signature))
+    signer = open_holder(
+        run, keystore, passphrase_file, holder, elsewhere=typed_data or bool(signature)
+    )
     payment = new_payment(
         run.app,
         signer.address if signer else read_address(holder or ""),
@@ -196,14 +180,15 @@ def pay(
         valid_before_unix_s=valid_before,
     )
     document = payment_typed_data(run.app, payment, receive=receive)
-    if typed_data:
-        run.json({"typed_data": document} if run.as_json else document)
-        return
-    signed = _signed(signer, document, signature)
-    with run.app.transaction() as session:
-        request = submit_payment(run.app, session, payment, signed, actor=run.actor)
-        request_id = request.id
-    show_request(run, request_id, wait)
+    show_or_relay(
+        run,
+        document,
+        lambda session, signed: submit_payment(run.app, session, payment, signed, actor=run.actor),
+        only_show=typed_data,
+        signer=signer,
+        signature=signature,
+        wait_s=wait,
+    )
 
 
 @app.command("cancel-payment")
@@ -216,26 +201,29 @@ def cancel_payment(
     holder: Holder = None,
     typed_data: TypedData = False,
     signature: Signature = None,
-    wait: RequestWait = 0,
+    wait: Wait = 0,
     as_json: Json = False,
 ) -> None:
     """Make a payment or redemption that was signed and not sent void; works under a pause."""
     from service.application.payments import cancellation_typed_data, submit_cancellation
 
     run = start(ctx, as_json)
-    signer = _holder(run, keystore, passphrase_file, holder, typed_data or bool(signature))
+    signer = open_holder(
+        run, keystore, passphrase_file, holder, elsewhere=typed_data or bool(signature)
+    )
     address = signer.address if signer else read_address(holder or "")
     document = cancellation_typed_data(run.app, address, read_hash(nonce))
-    if typed_data:
-        run.json({"typed_data": document} if run.as_json else document)
-        return
-    signed = _signed(signer, document, signature)
-    with run.app.transaction() as session:
-        request = submit_cancellation(
+    show_or_relay(
+        run,
+        document,
+        lambda session, signed: submit_cancellation(
             run.app, session, address, read_hash(nonce), signed, actor=run.actor
-        )
-        request_id = request.id
-    show_request(run, request_id, wait)
+        ),
+        only_show=typed_data,
+        signer=signer,
+        signature=signature,
+        wait_s=wait,
+    )
 
 
 @app.command("permit")
@@ -255,7 +243,7 @@ def permit(
             min=1, max=_LAST_SECOND, help="deadline of the typed data signed, Unix seconds."
         ),
     ] = None,
-    wait: RequestWait = 0,
+    wait: Wait = 0,
     as_json: Json = False,
 ) -> None:
     """Let somebody take up to an amount (ERC-2612), without gas: the holder signs, we relay it.
@@ -267,7 +255,9 @@ def permit(
     run = start(ctx, as_json)
     if signature and not deadline:
         raise InvalidInput("--signature needs the --deadline that was signed")
-    signer = _holder(run, keystore, passphrase_file, holder, typed_data or bool(signature))
+    signer = open_holder(
+        run, keystore, passphrase_file, holder, elsewhere=typed_data or bool(signature)
+    )
     asked = new_permit(
         run.app,
         signer.address if signer else read_address(holder or ""),
@@ -276,37 +266,15 @@ def permit(
         deadline_unix_s=deadline,
     )
     document = permit_typed_data(run.app, asked)
-    if typed_data:
-        run.json({"typed_data": document} if run.as_json else document)
-        return
-    signed = _signed(signer, document, signature)
-    with run.app.transaction() as session:
-        request = submit_permit(run.app, session, asked, signed, actor=run.actor)
-        request_id = request.id
-    show_request(run, request_id, wait)
-
-
-def _holder(
-    run: Run,
-    keystore: str | None,
-    passphrase_file: Path | None,
-    holder: str | None,
-    elsewhere: bool,  # noqa: FBT001  # whether a document is asked for, or its signature given
-) -> Signer | None:
-    """Open the holder's keystore; None where the key is elsewhere."""
-    if (keystore is None) == (holder is None):
-        raise InvalidInput("give either --keystore or --from")
-    if holder and not elsewhere:
-        raise InvalidInput("--from needs --typed-data, or then --signature")
-    return run.app.signer(keystore, passphrase_file=passphrase_file) if keystore else None
-
-
-def _signed(signer: Signer | None, document: Mapping[str, Any], signature: str | None) -> str:
-    from service.approvals.typed_data import digest_of
-
-    if signer is None:
-        return signature or ""
-    return "0x" + signer.sign_digest(digest_of(document)).hex()
+    show_or_relay(
+        run,
+        document,
+        lambda session, signed: submit_permit(run.app, session, asked, signed, actor=run.actor),
+        only_show=typed_data,
+        signer=signer,
+        signature=signature,
+        wait_s=wait,
+    )
 
 
 def _send(
@@ -335,6 +303,4 @@ def _send(
         }
     )
     run.note(then)
-    if sent.block_number is None:
-        still = [f"transaction {sent.tx_hash} is in no block"]
-        end_open(run, still, wait_s, hint="the node has it and offers it to the next blocks")
+    end_unmined(run, [sent], wait_s)
