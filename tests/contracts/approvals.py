@@ -334,8 +334,7 @@ def sign_for_lane(
         "EmergencyGrant": EMERGENCY_GRANT,
         "GrantCountersignature": GRANT_COUNTERSIGNATURE,
     }[primary_type]
-    signature = sign_typed(
-        officer.key,
+    digest = typed_digest(
         lane,
         message,
         domain_name="Relief EmergencyLane",
@@ -343,7 +342,7 @@ def sign_for_lane(
         members=members,
         chain_id=chain_id,
     )
-    return record(officer.officer_id, officer.key.address, signature)
+    return officer.record_over(digest)
 
 
 def sign_action(

@@ -1,7 +1,7 @@
 """Each type of signer, against everything a signature can be wrong in: one table, each refusal.
 
-Officer 1 makes a batch with an account's key; officer 20 reviews it, and 21 governs, with a signer
-of the type at hand.
+Officer 1 makes a batch with an account's key; officer 20 reviews it, 21 governs, and 22 grants in an
+emergency, with a signer of the type at hand.
 """
 
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from approvals import (
+    EMERGENCY,
     GOVERNOR,
     REVIEWER,
     AccountSigner,
@@ -20,6 +21,7 @@ from approvals import (
     mirrored,
     packed_record,
     sign_batch,
+    sign_for_lane,
 )
 from brownie import accounts, compile_source
 from brownie._config import CONFIG
@@ -235,6 +237,28 @@ def test_a_signer_serves_as_the_type_it_was_added_as_only(relief, batch, reviewe
     maker = relief.officers(1)[0].record_over(digest)
     with refused("SignerNotOfficers", 20, claimed, signer.signer):
         relief.send_approval(batch.approval, maker + bytes(record))
+
+
+def test_a_grant_is_made_and_countersigned(relief, lane, token, seat, reviewer, new_wallet, kind):
+    granter = seat(MAKE[kind](relief, new_wallet, "officer 22"), 22, EMERGENCY)
+    payee = relief.payees(1)[0]
+    grant = relief.prepare_grant(payee, 100, officer=22)
+    (made,) = emitted(relief.send_grant(grant, granter), "GrantMade")
+    assert (made["officer"], token.balanceOf(payee)) == (22, 100)
+    assert granter.signs_with.signer in made["signatures"]
+    (signed,) = emitted(relief.countersign(grant, reviewer), "GrantCountersigned")
+    assert signed["officer"] == 20
+    assert lane.outstanding() == 0
+
+
+def test_a_grant_of_other_words_than_signed_is_refused(relief, lane, seat, new_wallet, kind):
+    granter = seat(MAKE[kind](relief, new_wallet, "officer 22"), 22, EMERGENCY)
+    signed = relief.prepare_grant(relief.payees(1)[0], 100, officer=22)
+    record = sign_for_lane(lane, "EmergencyGrant", signed, granter)
+    for changed in ({"amount": 101}, {"payee": relief.payees(2)[1]}):
+        with wrong_signature(granter):
+            lane.grant(tuple((signed | changed).values()), record, {"from": relief.anyone})
+    lane.grant(tuple(signed.values()), record, {"from": relief.anyone})
 
 
 def test_an_approval_is_used_once(relief, batch, reviewer):
