@@ -12,6 +12,7 @@ from service.audit.command import audit_app
 from service.cli import (
     actions,
     batches,
+    bench,
     cases,
     emergency,
     keys,
@@ -107,3 +108,4 @@ app.add_typer(worker.app, name="worker")
 app.add_typer(tokens.app, name="token")
 app.command("serve")(serve)
 app.command("doctor")(doctor)
+app.add_typer(bench.app, name="bench")

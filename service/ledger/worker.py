@@ -31,7 +31,7 @@ from service.chain.contracts import Contracts
 from service.chain.deployment import load_deployment
 from service.chain.rpc import Rpc, RpcError
 from service.chain.signers import Signer
-from service.clock import SYSTEM_CLOCK
+from service.clock import SYSTEM_CLOCK, StageTimes
 from service.config import Settings
 from service.confirmations.expiry import ask_for_all_due
 from service.confirmations.finality import finalise
@@ -43,8 +43,9 @@ from service.db import create_database_engine, session_factory, transaction
 from service.errors import ChainUnavailable, ConfigurationError, Conflict, IntegrityError
 from service.ledger.posting import post_final
 from service.payouts.service import free_overdue
+from service.transactions.context import EngineOptions, no_hook
 from service.transactions.dbclock import now_ms
-from service.transactions.engine import EngineOptions, SubmissionEngine, no_hook
+from service.transactions.engine import SubmissionEngine
 from service.transactions.models import Transaction
 from service.transactions.planner import Head, Planner, drop_unwanted
 from service.transactions.states import IN_FLIGHT, State
@@ -147,6 +148,7 @@ class Worker:
         self._hook = hook
         self._lock: IO[str] | None = None
         self._started = False
+        self.times = StageTimes()
         self._engine = SubmissionEngine(
             self._sessions,
             self._rpc,
@@ -222,7 +224,8 @@ class Worker:
             busy = report.events + report.planned + report.moved + report.posted
             stop.wait(0 if busy else IDLE_PAUSE_S if report.pending else POLL_PAUSE_S)
         self._engine.release()
-        say("stopped", owner=self.owner)
+        spent = {name: round(seconds, 3) for name, seconds in self.times.seconds.items()}
+        say("stopped", owner=self.owner, seconds_by_stage=spent)
 
     def run_until_idle(self, max_seconds: float = 60.0) -> StepReport:
         """Work until nothing is left to do, for tests and the demonstration.
@@ -263,14 +266,15 @@ class Worker:
         """
         self._start()
         self._refuse_while_alarmed()
-        read = self._ingestor.step()
+        with self.times.stage("read"):
+            read = self._ingestor.step()
         self._hook("ingested")
         planned = 0
         self._engine.take_lanes()
         if read.caught_up:
             head = Head(read.head, read.timestamp_unix_s)
             self._ask_for_expiry(head)
-            with transaction(self._sessions) as session:
+            with self.times.stage("plan"), transaction(self._sessions) as session:
                 drop_unwanted(session, head)
                 planned = self._planner.plan(
                     session,
@@ -281,8 +285,9 @@ class Worker:
                 )
             self._hook("planned")
         final_block = self._final_block(read.head)
-        moved = self._engine.step(final_block)
-        with transaction(self._sessions) as session:
+        with self.times.stage("submit"):
+            moved = self._engine.step(final_block)
+        with self.times.stage("finalise"), transaction(self._sessions) as session:
             final = finalise(
                 session, self._deployment.chain_id, self._deployment.finality_depth_blocks
             )
@@ -290,7 +295,7 @@ class Worker:
                 free_overdue(session, final.timestamp_unix_s)
                 free_expired(session, final.timestamp_unix_s)
         self._hook("finalised")
-        with transaction(self._sessions) as session:
+        with self.times.stage("post"), transaction(self._sessions) as session:
             posted = post_final(session, self._deployment.chain_id)
         self._hook("posted")
         return StepReport(

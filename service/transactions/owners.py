@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from service.approvals.models import QuorumAction
 from service.payouts.models import Batch, ChainRequest
+from service.transactions.models import Transaction
 
 
 def tell(
@@ -25,3 +26,14 @@ def tell(
     for owner in owners:
         if owner:
             owner.last_error = words
+
+
+def tell_owner(session: Session, row: Transaction, words: str) -> None:
+    """Write why a transaction does not go through on what it is for."""
+    tell(
+        session,
+        words,
+        batch_id=row.batch_id,
+        action_id=row.action_id,
+        request_id=row.request_id,
+    )

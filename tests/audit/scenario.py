@@ -20,6 +20,7 @@ from eth_utils.crypto import keccak
 from sqlalchemy.orm import Session
 
 from service.approvals.models import ApprovalSignature, QuorumAction
+from service.chain.devcontracts import EMERGENCY_LIMITS
 from service.chain.signers import LocalSigner
 from service.db import Base, create_database_engine, transaction
 from service.payouts.chunk_tree import chunk_leaf, chunks_root
@@ -32,7 +33,7 @@ from service.payouts.manifests import (
     manifest_path,
 )
 from service.payouts.models import Batch, Chunk, Payout
-from tests.support.deployed import BATCH_APPROVAL_TYPE, EMERGENCY_LIMITS, Deployed, account
+from tests.support.deployed import BATCH_APPROVAL_TYPE, Deployed, account
 from tests.support.rows import NOW, add_officers, add_programme
 from tests.support.world import World
 

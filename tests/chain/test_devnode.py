@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from service.chain.devcontracts import mined
 from service.chain.devnode import DevNode, start_anvil
 from service.errors import ChainUnavailable
-from tests.support.deployed import mined
 
 
 def send_one_wei(node: DevNode) -> dict[str, Any]:

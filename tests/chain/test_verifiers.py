@@ -10,9 +10,10 @@ from eth_abi.abi import encode
 
 from service.approvals.keys import passkey_assertion, passkey_signature
 from service.chain.contracts import load_bytecode
+from service.chain.devcontracts import mined
 from service.chain.devnode import DevNode, start_anvil
 from tests.support.chromium import RECORD
-from tests.support.deployed import ARTIFACTS_DIR, mined
+from tests.support.deployed import ARTIFACTS_DIR
 from tests.support.officer_keys import P256Key, Passkey, twin
 
 VERIFY = bytes.fromhex("024ad318")

@@ -13,8 +13,9 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from service.chain.contracts import load_bytecode
+from service.chain.devcontracts import mined
 from tests.cli.conftest import Cli
-from tests.support.deployed import ARTIFACTS_DIR, Deployed, account, mined, selector, send
+from tests.support.deployed import ARTIFACTS_DIR, Deployed, account, selector, send
 
 STRANGER = account("a stranger").address
 

@@ -13,8 +13,7 @@ Keys are derived from fixed words; they must never hold anything of value.
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -27,8 +26,11 @@ from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from service.chain.contracts import Contracts, load_abi, load_bytecode
+from service.chain import devcontracts
+from service.chain.contracts import Contracts
 from service.chain.deployment import Deployment, parse_deployment
+from service.chain.devcontracts import HOUSEKEEPING, TOKENS, deploy_contracts
+from service.chain.devcontracts import send_and_wait as send
 from service.chain.devnode import DevNode
 from service.chain.rpc import Rpc
 from service.config import PROJECT_ROOT
@@ -351,88 +353,6 @@ def deploy_wallet(deployed: Deployed, owner: LocalAccount) -> str:
     return str(to_checksum_address(receipt["contractAddress"]))
 
 
-def send(rpc: Rpc, sender: LocalAccount, to: str | None, data: bytes) -> dict[str, Any]:
-    """Sign and send a transaction on a gas-free chain and return its receipt."""
-    nonce = int(rpc.call("eth_getTransactionCount", sender.address, "pending"), 16)
-    transaction: dict[str, Any] = {
-        "chainId": int(rpc.call("eth_chainId"), 16),
-        "nonce": nonce,
-        "gas": GAS,
-        "maxFeePerGas": 0,
-        "maxPriorityFeePerGas": 0,
-        "value": 0,
-        "data": data,
-        "type": 2,
-    }
-    if to is not None:
-        transaction["to"] = to
-    raw = sender.sign_transaction(transaction).raw_transaction
-    return mined(rpc.call, rpc.call("eth_sendRawTransaction", "0x" + bytes(raw).hex()))
-
-
-def mined(ask: Callable[..., Any], tx_hash: str) -> dict[str, Any]:
-    """Wait for a transaction's receipt: the node mines it a moment after it answered.
-
-    Parameters
-    ----------
-    ask
-        Calls a method of the node with its parameters.
-    """
-    deadline = time.monotonic() + MINING_TIMEOUT_S
-    while True:
-        receipt: dict[str, Any] | None = ask("eth_getTransactionReceipt", tx_hash)
-        if receipt is not None:
-            return receipt
-        assert time.monotonic() < deadline, "not mined: the node must mine a block a transaction"
-        time.sleep(0.002)
-
-
-HOUSEKEEPING = {
-    "guardian": (1, [("vault", "pause"), ("token", "pauseTransfers"), ("lane", "pause")]),
-    "freezer": (2, [("token", "freeze"), ("token", "unfreeze")]),
-    "attestor": (3, [("token", "attestReserve")]),
-    "treasurer": (
-        4,
-        [("token", "lowerCap"), ("lane", "lowerLimits"), ("lane", "lowerRegionCap")],
-    ),
-    "programme_manager": (
-        5,
-        [
-            ("vault", "createProgramme"),
-            ("vault", "scheduleBudgetIncrease"),
-            ("vault", "decreaseBudget"),
-        ],
-    ),
-}
-
-
-TOKENS = 10**6
-EMERGENCY_LIMITS = {
-    "perGrant": 1_000 * TOKENS,
-    "perOfficer": 10_000 * TOKENS,
-    "outstanding": 20_000 * TOKENS,
-    "countersignWindow": 5 * 86_400,
-    "perCounty": 10_000 * TOKENS,
-    "perCity": 20_000 * TOKENS,
-    "perProvince": 30_000 * TOKENS,
-    "country": 40_000 * TOKENS,
-    "countyOverdue": 1_500 * TOKENS,
-    "cityOverdue": 3_000 * TOKENS,
-    "provinceOverdue": 6_000 * TOKENS,
-}
-"""Of the emergency lane, in the contract's order."""
-
-LIMITS_IN_CONFIGURATION = (
-    *("per_grant_base_units", "per_officer_base_units", "outstanding_base_units"),
-    *("countersign_window_s", "per_county_base_units", "per_city_base_units"),
-    *("per_province_base_units", "country_base_units", "county_overdue_base_units"),
-    *("city_overdue_base_units", "province_overdue_base_units"),
-)
-"""The same as the deployment's configuration names them."""
-
-OFFICER_ROLES = {"maker": 1, "reviewer": 2, "emergency": 4, "governor": 8}
-
-
 def deploy(
     node: DevNode,
     *,
@@ -445,120 +365,25 @@ def deploy(
     """Deploy the contracts, grant the housekeeping roles, and give up administration."""
     rpc = Rpc(node.rpc_url)
     deployer = account("deployer")
-    keys = {number: account(f"officer {number}") for number in (officers or default_officers())}
+    facts = dict(officers or default_officers())
+    keys = {number: account(f"officer {number}") for number in facts}
     roles = {name: account(name) for name in HOUSEKEEPING}
-    first_block = rpc.block_number() + 1
     for key in (deployer, *roles.values()):
         node.rpc("anvil_setBalance", key.address, hex(10**21))
-
-    def create(name: str, types: Sequence[str], *args: Any) -> str:
-        receipt = send(
-            rpc, deployer, None, load_bytecode(ARTIFACTS_DIR, name) + encode(types, args)
-        )
-        assert receipt["status"] == "0x1", f"{name} was not deployed"
-        return str(to_checksum_address(receipt["contractAddress"]))
-
-    new_officers = [
-        (number, *facts, 1, bytes.fromhex(keys[number].address[2:]))
-        for number, facts in (officers or default_officers()).items()
-    ]
-    manager = create("RoleManager", ["address"], deployer.address)
-    p256_verifier = create("P256Verifier", [])
-    passkey_verifier = create("PasskeyVerifier", [])
-    registry = create(
-        "OfficerRegistry",
-        ["address", "uint256", "address[]", "(uint32,uint16,uint24,uint8,uint8,bytes)[]"],
-        manager,
-        quorum,
-        [p256_verifier, passkey_verifier],
-        new_officers,
+    content = deploy_contracts(
+        rpc,
+        ARTIFACTS_DIR,
+        deployer,
+        officers=facts,
+        signers={number: key.address for number, key in keys.items()},
+        roles={name: key.address for name, key in roles.items()},
+        quorum=quorum,
+        token_cap=token_cap,
+        lane_cap=lane_cap,
+        finality_depth_blocks=finality_depth_blocks,
     )
-    nonce = int(rpc.call("eth_getTransactionCount", deployer.address, "latest"), 16)
-    vault_address = contract_address(deployer.address, nonce + 3)
-    lane_address = contract_address(deployer.address, nonce + 4)
-    token = create(
-        "BenefitToken",
-        ["address", "address", "address", "address", "uint80", "uint80"],
-        manager,
-        registry,
-        vault_address,
-        lane_address,
-        token_cap,
-        lane_cap,
-    )
-    common = (["address"] * 3, manager, token, registry)
-    administration = create("VaultAdministration", *common)
-    corrections = create("VaultCorrections", *common)
-    vault = create(
-        "AllowanceVault",
-        ["address"] * 5,
-        manager,
-        token,
-        registry,
-        administration,
-        corrections,
-    )
-    lane = create(
-        "EmergencyLane",
-        ["address", "address", "address", "(uint64,uint80,uint80,uint32" + ",uint80" * 7 + ")"],
-        manager,
-        token,
-        registry,
-        tuple(EMERGENCY_LIMITS.values()),
-    )
-    assert (vault, lane) == (vault_address, lane_address)
-
-    names = {
-        "vault": ("AllowanceVault", vault),
-        "token": ("BenefitToken", token),
-        "registry": ("OfficerRegistry", registry),
-        "manager": ("RoleManager", manager),
-        "lane": ("EmergencyLane", lane),
-        "p256_verifier": ("P256Verifier", p256_verifier),
-        "passkey_verifier": ("PasskeyVerifier", passkey_verifier),
-        "administration": ("VaultAdministration", administration),
-        "corrections": ("VaultCorrections", corrections),
-    }
-    content: dict[str, Any] = {
-        "chain_id": node.chain_id,
-        "deployment_block": first_block,
-        "finality_depth_blocks": finality_depth_blocks,
-        "contracts": {
-            key: {
-                "name": name,
-                "address": address,
-                "runtime_code_hash": "0x"
-                + keccak(hexstr=rpc.call("eth_getCode", address, "latest")).hex(),
-            }
-            for key, (name, address) in names.items()
-        },
-        "roles": {
-            name: {"id": number, "accounts": [roles[name].address]}
-            for name, (number, _) in HOUSEKEEPING.items()
-        },
-        "configuration": {
-            "quorum": quorum,
-            "token_cap_base_units": str(token_cap),
-            "emergency": {
-                "cap_base_units": str(lane_cap),
-                "limits": dict(
-                    zip(LIMITS_IN_CONFIGURATION, map(str, EMERGENCY_LIMITS.values()), strict=True)
-                ),
-            },
-            "officers": [
-                {
-                    "officer_id": number,
-                    "roles": [name for name, bit in OFFICER_ROLES.items() if roles_of & bit],
-                    "region_code": code,
-                    "region_digits": digits,
-                    "signer": keys[number].address,
-                }
-                for number, (roles_of, code, digits) in (officers or default_officers()).items()
-            ],
-        },
-    }
     deployment = parse_deployment(content)
-    made = Deployed(
+    return Deployed(
         node=node,
         rpc=rpc,
         content=content,
@@ -568,43 +393,8 @@ def deploy(
         officers=keys,
         roles=roles,
     )
-    for name, (number, functions) in HOUSEKEEPING.items():
-        for key, function in functions:
-            made.send(
-                deployer,
-                "manager",
-                "setTargetFunctionRole",
-                made.contracts.address(key),
-                [selector(key, function)],
-                number,
-            )
-        made.send(deployer, "manager", "grantRole", number, roles[name].address, 0)
-    made.send(deployer, "manager", "grantRole", 0, registry, 0)
-    made.send(deployer, "manager", "renounceRole", 0, deployer.address)
-    return made
 
 
 def selector(key: str, function: str) -> bytes:
     """Selector of a function, from its artifact."""
-    name = {"vault": "AllowanceVault", "token": "BenefitToken", "lane": "EmergencyLane"}[key]
-    (entry,) = [
-        item
-        for item in load_abi(ARTIFACTS_DIR, name)
-        if item["type"] == "function" and item["name"] == function
-    ]
-
-    def kind(parameter: Mapping[str, Any]) -> str:
-        if parameter["type"].startswith("tuple"):
-            inner = ",".join(kind(component) for component in parameter["components"])
-            return f"({inner}){parameter['type'].removeprefix('tuple')}"
-        return str(parameter["type"])
-
-    return keccak(text=f"{function}({','.join(kind(i) for i in entry['inputs'])})")[:4]
-
-
-def contract_address(deployer: str, nonce: int) -> str:
-    """Address of the contract that `deployer` creates with `nonce`."""
-    number = nonce.to_bytes((nonce.bit_length() + 7) // 8, "big")
-    encoded_nonce = number if 0 < nonce < 0x80 else bytes([0x80 + len(number)]) + number
-    body = b"\x94" + bytes.fromhex(deployer[2:]) + encoded_nonce
-    return str(to_checksum_address(keccak(bytes([0xC0 + len(body)]) + body)[12:]))
+    return devcontracts.selector(ARTIFACTS_DIR, key, function)

@@ -12,7 +12,7 @@ from service.chain.devnode import DevNode
 from service.chain.fees import Fees, outbid, suggest
 from service.chain.rpc import Rpc
 from service.errors import LimitExceeded
-from service.transactions.engine import EngineOptions
+from service.transactions.context import EngineOptions
 from service.transactions.models import Lane, Transaction, TransactionAttempt
 from tests.support.deployed import account, send
 from tests.support.rows import add_batch

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from service.chain.signers import LocalSigner
-from service.transactions.engine import EngineOptions
+from service.transactions.context import EngineOptions
 from service.transactions.models import Lane, Transaction
 from service.transactions.states import IN_FLIGHT
 from tests.support.deployed import account

@@ -1,0 +1,110 @@
+"""The bare limit: the same calls signed, sent and mined by a loop that writes nothing down.
+
+It is as quick as we could make it: coincurve signs, JSON-RPC batches go over one kept connection,
+and the next batch is signed while the node mines. It reads no events, keeps no bytes, and would pay
+nobody twice only because nothing goes wrong.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from eth_account.signers.local import LocalAccount
+
+from service.chain.fees import Fees
+from service.chain.rpc import Rpc, RpcError
+from service.chain.signers import LocalSigner
+from service.errors import ChainRefused
+
+CALLS_A_BATCH = 4
+"""What fits a block of 60 million gas, of chunks to 500 new wallets."""
+
+TIMEOUT_S = 3_600.0
+PAUSE_S = 0.002
+STALLED_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class BareCall:
+    """One call as the service had sent it."""
+
+    target: str
+    calldata: bytes
+    gas_limit: int
+
+
+def send_all(
+    rpc: Rpc,
+    key: LocalAccount,
+    chain_id: int,
+    calls: Sequence[BareCall],
+    *,
+    at_once: int = CALLS_A_BATCH,
+) -> float:
+    """Sign, send and have mined all calls, in order; returns the seconds it took.
+
+    Raises
+    ------
+    ChainRefused
+        If one is not taken, not mined, or reverts.
+    """
+    began = time.perf_counter()
+    first = int(rpc.call("eth_getTransactionCount", key.address, "latest"), 16)
+    hashes: list[str] = []
+    for start in range(0, len(calls), at_once):
+        raws = [
+            "0x" + _sign(key, chain_id, first + start + offset, call).hex()
+            for offset, call in enumerate(calls[start : start + at_once])
+        ]
+        _wait_for_nonce(rpc, key.address, first + start - at_once)
+        answers = rpc.batch([("eth_sendRawTransaction", (raw,)) for raw in raws])
+        for answer in answers:
+            if isinstance(answer, RpcError):
+                raise ChainRefused(f"the bare loop's transaction was not taken: {answer.message}")
+        hashes += answers
+    _wait_for_nonce(rpc, key.address, first + len(calls), all_sent=True)
+    seconds = time.perf_counter() - began
+    _refuse_reverted(rpc, hashes)
+    return seconds
+
+
+def _sign(key: LocalAccount, chain_id: int, nonce: int, call: BareCall) -> bytes:
+    fields = {
+        "chainId": chain_id,
+        "nonce": nonce,
+        "to": call.target,
+        "value": 0,
+        "data": call.calldata,
+        "gas": call.gas_limit,
+        **Fees(0, 0).transaction_fields(),
+    }
+    return LocalSigner(key).sign_transaction(fields)
+
+
+def _wait_for_nonce(rpc: Rpc, address: str, nonce: int, *, all_sent: bool = False) -> None:
+    """Wait until the chain has used every nonce below.
+
+    A node that mines when something arrives leaves lying what did not fit its block: once nothing
+    more arrives, it is asked for blocks.
+    """
+    began = moved_at = time.perf_counter()
+    seen = -1
+    while (used := int(rpc.call("eth_getTransactionCount", address, "latest"), 16)) < nonce:
+        now = time.perf_counter()
+        if used != seen:
+            seen, moved_at = used, now
+        if all_sent or now - moved_at > STALLED_S:
+            rpc.call("evm_mine")
+            moved_at = time.perf_counter()
+        if now - began > TIMEOUT_S:
+            raise ChainRefused("the bare loop's transactions are not mined")
+        time.sleep(PAUSE_S)
+
+
+def _refuse_reverted(rpc: Rpc, hashes: Sequence[str]) -> None:
+    for tx_hash in hashes:
+        receipt = rpc.call("eth_getTransactionReceipt", tx_hash)
+        if receipt is None or receipt["status"] != "0x1":
+            raise ChainRefused("a call that the service had made reverted in the bare loop")

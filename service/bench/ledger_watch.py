@@ -1,0 +1,109 @@
+"""What a benchmark sees of the database while the worker works: it takes no locks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Engine, create_engine, func, select
+
+from service.confirmations.models import Transfer
+from service.confirmations.wallets import ZERO_ADDRESS
+from service.db import Base
+from service.ledger.models import LedgerEntry
+from service.payouts.models import Batch, Chunk, Payout
+from service.payouts.states import ChunkState, PayoutState
+from service.transactions.models import Lane, Transaction
+from service.transactions.states import Kind, State
+
+_MINED = (State.INCLUDED.value, State.FINAL.value)
+
+
+class LedgerWatch:
+    """Reads of a database that a worker writes to.
+
+    Parameters
+    ----------
+    engine
+        The service's engine; another one, without its locking, is made for the same database.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        # Not the service's own: on SQLite that takes the write lock for each transaction.
+        self._engine = create_engine(engine.url, isolation_level="AUTOCOMMIT")
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._engine.dispose()
+
+    def chunks(self, batch_ids: Sequence[str]) -> int:
+        """Chunks of these batches."""
+        return self._count(Chunk, Chunk.batch_id.in_(batch_ids))
+
+    def posted_chunks(self, batch_ids: Sequence[str]) -> int:
+        """Chunks of these batches whose payment is in the ledger."""
+        return self._count(
+            LedgerEntry,
+            LedgerEntry.event_name == "ChunkPaid",
+            LedgerEntry.side == "debit",
+            LedgerEntry.batch_id.in_(batch_ids),
+        )
+
+    def executed_chunks(self, batch_ids: Sequence[str]) -> int:
+        """Chunks of these batches that the chain has run."""
+        ran = (ChunkState.INCLUDED.value, ChunkState.FINAL.value)
+        return self._count(Chunk, Chunk.batch_id.in_(batch_ids), Chunk.state.in_(ran))
+
+    def batches_on_chain(self, batch_ids: Sequence[str]) -> int:
+        """Batches of these that the chain knows."""
+        known = Batch.approved_block_number.is_not(None)
+        return self._count(Batch, Batch.id.in_(batch_ids), known)
+
+    def submitted(self) -> int:
+        """Transactions ever handed to the node, and those it has mined, summed: it only grows."""
+        handed = (State.SENT.value, *_MINED)
+        sent = self._count(Transaction, Transaction.state.in_(handed))
+        return sent + self._count(Transaction, Transaction.state.in_(_MINED))
+
+    def lanes_held(self) -> int:
+        """Lanes that a worker holds."""
+        return self._count(Lane, Lane.lease_owner.is_not(None))
+
+    def calls(self, batch_ids: Sequence[str]) -> list[tuple[str, bytes, int]]:
+        """Target, calldata and gas limit of what these batches needed, in the order of nonces."""
+        kinds = (Kind.APPROVE_BATCH.value, Kind.EXECUTE_CHUNK.value)
+        statement = (
+            select(Transaction.target, Transaction.calldata, Transaction.gas_limit)
+            .where(Transaction.batch_id.in_(batch_ids), Transaction.kind.in_(kinds))
+            .where(Transaction.state.in_(_MINED))
+            .order_by(Transaction.nonce)
+        )
+        with self._engine.connect() as connection:
+            return [(t, bytes(c), g or 0) for t, c, g in connection.execute(statement)]
+
+    def unpaid(self, batch_ids: Sequence[str]) -> int:
+        """Payouts of these batches that are not paid."""
+        paid = Payout.state == PayoutState.PAID
+        return self._count(Payout, Payout.batch_id.in_(batch_ids), ~paid)
+
+    def paid_exactly_once(self, batch_ids: Sequence[str]) -> int:
+        """Payouts whose wallet got one mint, of just their amount; each wallet has one payout."""
+        minted = (
+            select(Transfer.to_address.label("payee"), func.max(Transfer.value).label("value"))
+            .where(Transfer.from_address == ZERO_ADDRESS)
+            .group_by(Transfer.to_address)
+            .having(func.count() == 1)
+            .subquery()
+        )
+        statement = (
+            select(func.count())
+            .select_from(Payout)
+            .join(minted, minted.c.payee == Payout.payee)
+            .where(Payout.batch_id.in_(batch_ids), Payout.amount_base_units == minted.c.value)
+        )
+        with self._engine.connect() as connection:
+            return connection.scalar(statement) or 0
+
+    def _count(self, model: type[Base], *where: object) -> int:
+        statement = select(func.count()).select_from(model).where(*where)  # type: ignore[arg-type]
+        with self._engine.connect() as connection:
+            return connection.scalar(statement) or 0

@@ -1,0 +1,50 @@
+"""``relief bench``: measure the service on a chain of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from service.cli.run import Json, start
+
+app = typer.Typer(no_args_is_help=True, help="Benchmarks, on a chain of their own.")
+
+
+@app.command("payouts")
+def payouts(
+    ctx: typer.Context,
+    *,
+    count: Annotated[int, typer.Option(min=1, help="How many payouts.")] = 10_000,
+    database: Annotated[
+        str | None,
+        typer.Option(help="URL of an empty database; default: a SQLite file of its own."),
+    ] = None,
+    recovery: Annotated[
+        bool, typer.Option(help="Also kill a worker and measure how soon the next gets on.")
+    ] = True,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="File of the result; default: bench/payouts.json in the data folder."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Pay many payouts on an embedded chain and compare with what the bare node can take.
+
+    Nothing of this deployment is touched: chain, keys and, unless --database names one, the
+    database are made for the run. Needs anvil and the compiled contracts (`make compile`).
+    """
+    from service.bench.payouts import bench_payouts
+
+    run = start(ctx, as_json)
+    settings = run.app.settings
+    result = bench_payouts(
+        count,
+        database_url=database,
+        recovery=recovery,
+        artifacts_dir=settings.artifacts_dir,
+        out=out or settings.data_dir / "bench" / "payouts.json",
+        say=run.note,
+    )
+    run.record(result.as_dict())

@@ -1,0 +1,196 @@
+"""What every step of the submission engine has at hand, and how it writes.
+
+Each write is in a database transaction that checks the lane's fencing token first.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+
+from eth_utils.crypto import keccak
+from sqlalchemy import ColumnElement, update
+from sqlalchemy.orm import Session, sessionmaker
+
+from service.chain.contracts import Contracts
+from service.chain.fees import Fees, suggest
+from service.chain.rpc import Rpc
+from service.chain.signers import Signer
+from service.db import transaction
+from service.errors import LimitExceeded
+from service.transactions import lanes
+from service.transactions.dbclock import read_now_ms
+from service.transactions.lanes import Lease
+from service.transactions.models import Lane, Transaction, TransactionAttempt
+from service.transactions.states import State
+
+log = logging.getLogger(__name__)
+
+TRANSACTION_GAS_CAP = 2**24
+"""No transaction may use more (EIP-7825)."""
+
+FILL_GAS = 21_000
+"""A plain transfer (yellow paper, G_transaction)."""
+
+FIRST_RETRY_MS = 2_000
+LAST_RETRY_MS = 300_000
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """How the engine behaves.
+
+    Attributes
+    ----------
+    lease_seconds
+        How long a lane stays ours without a write.
+    max_fee_per_gas_cap_wei
+        No transaction offers more.
+    max_in_flight
+        Transactions of one lane signed and not mined.
+    max_in_flight_blocks
+        How many blocks' worth of gas all lanes together may have in flight. A node that mines only
+        when a transaction arrives (anvil) leaves lying what did not fit into the block, so 1.
+    replace_after_s
+        A transaction that is next to be mined and was not for so long gets a higher offer.
+    resend_after_s
+        Bytes not mined for so long are handed to the node again: pools forget.
+    """
+
+    lease_seconds: int = 15
+    max_fee_per_gas_cap_wei: int = 500 * 10**9
+    max_in_flight: int = 32
+    max_in_flight_blocks: float = 1.0
+    replace_after_s: float = 60.0
+    resend_after_s: float = 10.0
+
+
+def no_hook(_point: str) -> None:
+    """Do nothing; tests end the process here instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineContext:
+    """The parts that the steps of one worker's engine share.
+
+    Attributes
+    ----------
+    sessions
+        Factory of database sessions.
+    rpc, contracts
+        The chain.
+    signers
+        Keys of the senders, by address.
+    options
+        How the engine behaves.
+    hook
+        Called with the name of each point at which a crash is told apart from any other.
+    """
+
+    sessions: sessionmaker[Session]
+    rpc: Rpc
+    contracts: Contracts
+    signers: Mapping[str, Signer]
+    options: EngineOptions
+    hook: Callable[[str], None]
+
+    @property
+    def chain_id(self) -> int:
+        """Chain that the contracts stand on."""
+        return self.contracts.deployment.chain_id
+
+    def write(self, lease: Lease) -> _Write:
+        """Open a unit of work that commits only while the lane is ours."""
+        return _Write(self.sessions, lease, self.options.lease_seconds)
+
+    def lane(self, session: Session, lease: Lease) -> Lane:
+        """Read the lane's row anew."""
+        return session.get_one(Lane, (lease.chain_id, lease.sender), populate_existing=True)
+
+    def set_next_nonce(self, session: Session, lease: Lease, nonce: int) -> None:
+        """Say which nonce the lane's next transaction takes."""
+        session.execute(
+            update(Lane)
+            .where(
+                Lane.chain_id == lease.chain_id,
+                Lane.sender == lease.sender,
+                Lane.fence == lease.fence,
+            )
+            .values(next_nonce=nonce)
+            .execution_options(synchronize_session=False)
+        )
+
+    def market(self, lease: Lease) -> Fees | None:
+        """What to offer now; None while gas costs more than the cap: the lane waits."""
+        try:
+            return suggest(self.rpc, cap_wei=self.options.max_fee_per_gas_cap_wei)
+        except LimitExceeded as error:
+            log.warning("lane %s waits: %s", lease.sender, error.detail)
+            return None
+
+    def add_attempt(
+        self, session: Session, row: Transaction, n: int, purpose: str, fees: Fees
+    ) -> None:
+        """Sign; the caller's commit makes the bytes durable before anything is sent."""
+        fill = purpose == "fill"
+        raw = self.signers[row.sender].sign_transaction(
+            {
+                "chainId": self.chain_id,
+                "nonce": row.nonce,
+                "to": row.sender if fill else row.target,
+                "value": 0,
+                "data": b"" if fill else row.calldata,
+                "gas": FILL_GAS if fill else row.gas_limit,
+                **fees.transaction_fields(),
+            }
+        )
+        session.add(
+            TransactionAttempt(
+                transaction_id=row.id,
+                n=n,
+                purpose=purpose,
+                tx_hash="0x" + keccak(raw).hex(),
+                raw=raw,
+                max_fee_per_gas=fees.max_fee_per_gas,
+                priority_fee_per_gas=fees.priority_fee_per_gas,
+                signed_unix_ms=read_now_ms(session),
+            )
+        )
+
+
+class _Write:
+    """A unit of work that commits only while the lane is ours."""
+
+    def __init__(self, sessions: sessionmaker[Session], lease: Lease, seconds: int) -> None:
+        self._context = transaction(sessions)
+        self._lease = lease
+        self._seconds = seconds
+
+    def __enter__(self) -> Session:
+        session = self._context.__enter__()
+        try:
+            lanes.hold(session, self._lease, self._seconds)
+        except BaseException as error:
+            self._context.__exit__(type(error), error, error.__traceback__)
+            raise
+        return session
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._context.__exit__(kind, error, trace)
+
+
+def of(lease: Lease) -> ColumnElement[bool]:
+    """Transactions of a lane."""
+    return (Transaction.chain_id == lease.chain_id) & (Transaction.sender == lease.sender)
+
+
+def values_of(states: Sequence[State]) -> list[str]:
+    """States as they are stored."""
+    return [state.value for state in states]

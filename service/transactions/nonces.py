@@ -1,0 +1,62 @@
+"""Nonces made whole when a lane is taken: none below the chain's, none between without a row."""
+
+from __future__ import annotations
+
+import logging
+
+from sqlalchemy import select
+
+from service.chain.fees import Fees
+from service.db import transaction
+from service.transactions.context import FILL_GAS, EngineContext, of
+from service.transactions.dbclock import read_now_ms
+from service.transactions.lanes import Lease
+from service.transactions.models import Transaction
+from service.transactions.states import Kind, State
+
+log = logging.getLogger(__name__)
+
+
+def close_gaps(context: EngineContext, lease: Lease) -> bool:
+    """Make nonces whole: never below the chain's, and none between without a row.
+
+    Returns
+    -------
+    bool
+        Whether they are; not while a fill would cost more than the cap.
+    """
+    used = int(context.rpc.call("eth_getTransactionCount", lease.sender, "latest"), 16)
+    with transaction(context.sessions) as session:
+        next_nonce = context.lane(session, lease).next_nonce
+        taken = set(
+            session.scalars(select(Transaction.nonce).where(of(lease), Transaction.nonce >= used))
+        )
+    missing = [nonce for nonce in range(used, next_nonce) if nonce not in taken]
+    if used <= next_nonce and not missing:
+        return True
+    fees = context.market(lease) if missing else Fees(0, 0)
+    if fees is None:
+        return False
+    with context.write(lease) as session:
+        if used > next_nonce:
+            log.warning(
+                "lane %s: the chain is at nonce %s, we at %s", lease.sender, used, next_nonce
+            )
+            context.set_next_nonce(session, lease, used)
+        for nonce in missing:
+            row = Transaction(
+                chain_id=context.chain_id,
+                sender=lease.sender,
+                nonce=nonce,
+                kind=Kind.FILL.value,
+                target=lease.sender,
+                calldata=b"",
+                gas_limit=FILL_GAS,
+                dedupe_key=f"fill:{lease.sender}:{nonce}",
+                state=State.SIGNED.value,
+                created_unix_ms=read_now_ms(session),
+            )
+            session.add(row)
+            session.flush()
+            context.add_attempt(session, row, 0, "fill", fees)
+    return True

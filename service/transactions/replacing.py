@@ -1,0 +1,104 @@
+"""Outbidding what holds the others up, and using up nonces that nobody wants."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from service.chain.fees import Fees, outbid
+from service.chain.rpc import RpcError
+from service.db import transaction
+from service.payouts.models import Chunk
+from service.payouts.states import ChunkState
+from service.transactions.context import EngineContext, of, values_of
+from service.transactions.dbclock import read_now_ms
+from service.transactions.lanes import Lease
+from service.transactions.models import Transaction, TransactionAttempt
+from service.transactions.outcomes import SendOutcome, classify_send
+from service.transactions.states import IN_FLIGHT, Kind, State, move
+
+_EXECUTED = (ChunkState.INCLUDED.value, ChunkState.FINAL.value)
+
+
+def replace_stuck(context: EngineContext, lease: Lease) -> int:
+    """Outbid the transaction that holds the others up; use up a nonce that nobody wants."""
+    stuck = _stuck(context, lease)
+    if not stuck:
+        return 0
+    market = context.market(lease)
+    if market is None:
+        return 0
+    moved = 0
+    with context.write(lease) as session:
+        for row_id, purpose in stuck:
+            row = session.get_one(Transaction, row_id, populate_existing=True)
+            if State(row.state) not in IN_FLIGHT:
+                continue
+            last = session.scalars(
+                select(TransactionAttempt)
+                .where(TransactionAttempt.transaction_id == row.id)
+                .order_by(TransactionAttempt.n.desc())
+                .limit(1)
+            ).one()
+            offered = Fees(last.max_fee_per_gas, last.priority_fee_per_gas, market.legacy)
+            never_sent = last.first_sent_unix_ms is None
+            fees: Fees | None = market
+            if not never_sent:
+                fees = outbid(offered, market, cap_wei=context.options.max_fee_per_gas_cap_wei)
+            if fees is None:
+                row.error = "stuck, and no higher offer is possible"
+                continue
+            context.add_attempt(session, row, last.n + 1, purpose, fees)
+            row.retry_at_unix_ms = 0
+            move(row, State.REPLACED)
+            moved += 1
+        context.hook("replaced:before-commit")
+    context.hook("replaced:after-commit")
+    return moved
+
+
+def _stuck(context: EngineContext, lease: Lease) -> list[tuple[int, str]]:
+    """Rows to replace, each with what for: ``call`` to outbid, ``fill`` to use the nonce up."""
+    with transaction(context.sessions) as session:
+        now = read_now_ms(session)
+        rows = session.execute(
+            select(Transaction, TransactionAttempt)
+            .join(TransactionAttempt, TransactionAttempt.transaction_id == Transaction.id)
+            .where(of(lease), Transaction.state.in_(values_of(IN_FLIGHT)))
+            .order_by(Transaction.nonce, TransactionAttempt.n)
+        ).all()
+        newest = {row.id: (row, attempt) for row, attempt in rows}
+        found: list[tuple[int, str]] = []
+        oldest = True
+        for row, attempt in newest.values():
+            if attempt.purpose == "call" and row.kind == Kind.EXECUTE_CHUNK:
+                chunk = session.get(Chunk, (row.batch_id, row.chunk_index))
+                done = chunk is not None and chunk.state in _EXECUTED
+                if done and row.state == State.SIGNED:
+                    found.append((row.id, "fill"))
+                    oldest = False
+                    continue
+            refused = attempt.error is not None and attempt.first_sent_unix_ms is None
+            if refused and attempt.purpose == "call" and _is_invalid(attempt):
+                found.append((row.id, "fill"))
+            elif oldest and _waited_long(context, row, attempt, now):
+                found.append((row.id, attempt.purpose))
+            oldest = False
+        return found
+
+
+def _waited_long(
+    context: EngineContext, row: Transaction, attempt: TransactionAttempt, now: int
+) -> bool:
+    underpriced = attempt.error is not None and (
+        classify_send(RpcError(0, attempt.error)) is SendOutcome.UNDERPRICED
+    )
+    if underpriced:
+        return True
+    if row.state == State.REORGED:
+        return False  # the same bytes go out first
+    since = attempt.first_sent_unix_ms
+    return since is not None and now - since > context.options.replace_after_s * 1000
+
+
+def _is_invalid(attempt: TransactionAttempt) -> bool:
+    return classify_send(RpcError(0, attempt.error or "")) is SendOutcome.INVALID

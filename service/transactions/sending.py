@@ -1,0 +1,145 @@
+"""Sending committed bytes, and writing down what the node said to them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from eth_utils.crypto import keccak
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from service.approvals.models import QuorumAction
+from service.approvals.states import ActionState, move_action
+from service.chain.rpc import RpcError
+from service.clock import SYSTEM_CLOCK
+from service.db import transaction
+from service.payouts.models import Chunk, Payout
+from service.payouts.states import ChunkState, PayoutState, move_all
+from service.transactions.context import FIRST_RETRY_MS, EngineContext, of, values_of
+from service.transactions.dbclock import now_ms, read_now_ms
+from service.transactions.lanes import Lease
+from service.transactions.models import Lane, Transaction, TransactionAttempt
+from service.transactions.outcomes import SendOutcome, classify_send
+from service.transactions.states import IN_FLIGHT, Kind, State, move
+
+log = logging.getLogger(__name__)
+
+CHANGED_BYTES = RpcError(0, "the signed bytes were changed after they were committed")
+"""Stands for the node's answer: such bytes are not sent, their nonce is used up and signed anew."""
+
+
+def send(context: EngineContext, lease: Lease) -> int:
+    """Send what is committed and not mined; returns how many are newly ``sent``."""
+    pending = _sendable(context, lease)
+    if not pending:
+        return 0
+    with context.write(lease):
+        pass  # still ours, and for another while; the bytes are committed anyhow
+    context.hook("send:before")
+    intact = [attempt for attempt in pending if _is_intact(attempt)]
+    answers: dict[int, Any] = {attempt.id: CHANGED_BYTES for attempt in pending}
+    answers |= zip(
+        [attempt.id for attempt in intact],
+        context.rpc.batch(
+            [("eth_sendRawTransaction", ("0x" + attempt.raw.hex(),)) for attempt in intact]
+        ),
+        strict=True,
+    )
+    context.hook("send:after")
+    moved = 0
+    with context.write(lease) as session:
+        lane = context.lane(session, lease)
+        for attempt in pending:
+            moved += _record_send(session, lane, attempt.id, answers[attempt.id])
+        context.hook("sent:before-commit")
+    context.hook("sent:after-commit")
+    return moved
+
+
+def _sendable(context: EngineContext, lease: Lease) -> Sequence[TransactionAttempt]:
+    """Newest attempts never sent or sent long ago, by nonce."""
+    newest = (
+        select(TransactionAttempt.transaction_id, func.max(TransactionAttempt.n).label("n"))
+        .group_by(TransactionAttempt.transaction_id)
+        .subquery()
+    )
+    with transaction(context.sessions) as session:
+        forgotten = now_ms() - int(context.options.resend_after_s * 1000)
+        return session.scalars(
+            select(TransactionAttempt)
+            .join(Transaction, TransactionAttempt.transaction_id == Transaction.id)
+            .join(
+                newest,
+                (newest.c.transaction_id == TransactionAttempt.transaction_id)
+                & (newest.c.n == TransactionAttempt.n),
+            )
+            .where(of(lease), Transaction.state.in_(values_of(IN_FLIGHT)))
+            .where(
+                (Transaction.state != State.SENT) | (TransactionAttempt.sent_unix_ms < forgotten)
+            )
+            .where(Transaction.retry_at_unix_ms <= now_ms())
+            .order_by(Transaction.nonce)
+            .limit(context.options.max_in_flight)
+        ).all()
+
+
+def _record_send(session: Session, lane: Lane, attempt_id: int, answer: Any) -> int:
+    attempt = session.get_one(TransactionAttempt, attempt_id, populate_existing=True)
+    row = session.get_one(Transaction, attempt.transaction_id, populate_existing=True)
+    outcome = SendOutcome.ACCEPTED
+    if isinstance(answer, RpcError):
+        outcome = classify_send(answer)
+    if State(row.state) not in IN_FLIGHT:
+        return 0
+    if outcome is SendOutcome.ACCEPTED:
+        now = read_now_ms(session)
+        attempt.first_sent_unix_ms = attempt.first_sent_unix_ms or now
+        attempt.sent_unix_ms, attempt.error = now, None
+        lane.out_of_funds = False
+        first = row.state != State.SENT
+        move(row, State.SENT)
+        if first and attempt.purpose == "call":
+            _mark_sent(session, row)
+        return int(first)
+    attempt.error = answer.message
+    row.error = answer.message
+    if outcome is SendOutcome.NO_FUNDS:
+        lane.out_of_funds = True
+        log.error("lane %s has no gas money: %s", row.sender, answer.message)
+    elif outcome is not SendOutcome.NONCE_USED:
+        log.warning("transaction %s was not taken: %s", row.id, answer.message)
+    if outcome is not SendOutcome.NONCE_USED:
+        row.retry_at_unix_ms = read_now_ms(session) + FIRST_RETRY_MS
+    return 0
+
+
+def _is_intact(attempt: TransactionAttempt) -> bool:
+    return "0x" + keccak(attempt.raw).hex() == attempt.tx_hash
+
+
+def _mark_sent(session: Session, row: Transaction) -> None:
+    """Tell the earlier stages that their row is on its way."""
+    if row.kind == Kind.EXECUTE_CHUNK:
+        move_all(
+            session,
+            Chunk,
+            ChunkState.SENT,
+            Chunk.batch_id == row.batch_id,
+            Chunk.chunk_index == row.chunk_index,
+            Chunk.state == ChunkState.WAITING,
+        )
+        move_all(
+            session,
+            Payout,
+            PayoutState.SENT,
+            Payout.batch_id == row.batch_id,
+            Payout.chunk_index == row.chunk_index,
+            Payout.state == PayoutState.QUEUED,
+            updated_at=SYSTEM_CLOCK.now(),
+        )
+    elif row.kind == Kind.QUORUM_ACTION:
+        action = session.get(QuorumAction, row.action_id)
+        if action is not None and action.state == ActionState.READY:
+            action.state = move_action(action.state, ActionState.SUBMITTED).value

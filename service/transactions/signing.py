@@ -1,0 +1,190 @@
+"""Signing what is built: tried out first, then a nonce and the signed bytes in one commit."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from service.chain.rpc import RpcError
+from service.db import transaction
+from service.payouts.models import ChainRequest
+from service.payouts.states import RequestState
+from service.payouts.states import move as move_payout_stage
+from service.transactions.context import (
+    FIRST_RETRY_MS,
+    LAST_RETRY_MS,
+    TRANSACTION_GAS_CAP,
+    EngineContext,
+    of,
+    values_of,
+)
+from service.transactions.dbclock import now_ms, read_now_ms
+from service.transactions.lanes import Lease
+from service.transactions.models import Lane, Transaction
+from service.transactions.outcomes import ALREADY_DONE
+from service.transactions.owners import tell_owner
+from service.transactions.states import IN_FLIGHT, Kind, State, move
+
+log = logging.getLogger(__name__)
+
+GAS_MARGIN_PER_CENT = 20
+"""Room over an estimate: the state may differ a little when the transaction is mined."""
+
+CHUNK_GAS_BASE = 250_000
+CHUNK_GAS_AN_ENTRY = 32_000
+"""Above what a payee costs who is skipped (30,700) or new (24,900), so that one run is enough."""
+
+ENTRY_BYTES = 28
+
+USUAL_GAS = 1_000_000
+"""Put down for a call before it is estimated."""
+
+
+def sign_built(context: EngineContext, lease: Lease) -> int:
+    """Give nonces to what is built and would go through; returns how many rows moved."""
+    rows = _next_built(context, lease)
+    if not rows:
+        return 0
+    results = _simulate(context, lease, rows)
+    good = [(row, gas) for row, gas in results if isinstance(gas, int)]
+    bad = [(row, why) for row, why in results if not isinstance(why, int)]
+    if bad:
+        with context.write(lease) as session:
+            for row, why in bad:
+                _record_refusal(context, session, row.id, why)
+    if not good:
+        return len(bad)
+    fees = context.market(lease)
+    if fees is None:
+        return len(bad)
+    with context.write(lease) as session:
+        nonce = context.lane(session, lease).next_nonce
+        for row, gas in good:
+            current = session.get(Transaction, row.id, populate_existing=True)
+            if current is None or current.state != State.BUILT:
+                continue
+            current.nonce, current.gas_limit, current.error = nonce, gas, None
+            move(current, State.SIGNED)
+            context.add_attempt(session, current, 0, "call", fees)
+            nonce += 1
+        context.set_next_nonce(session, lease, nonce)
+        context.hook("signed:before-commit")
+    context.hook("signed:after-commit")
+    return len(bad) + len(good)
+
+
+def _next_built(context: EngineContext, lease: Lease) -> Sequence[Transaction]:
+    with transaction(context.sessions) as session:
+        lane = context.lane(session, lease)
+        if lane.out_of_funds:
+            return []
+        in_flight = session.scalars(
+            select(func.count())
+            .select_from(Transaction)
+            .where(of(lease), Transaction.state.in_(values_of(IN_FLIGHT)))
+        ).one()
+        rows = session.scalars(
+            select(Transaction)
+            .where(of(lease), Transaction.state == State.BUILT)
+            .where(Transaction.retry_at_unix_ms <= now_ms())
+            .order_by(Transaction.id)
+            .limit(max(0, context.options.max_in_flight - in_flight))
+        ).all()
+        # What a lane without gas money has signed takes no room in the next block.
+        gas_in_flight = session.scalars(
+            select(func.sum(Transaction.gas_limit))
+            .join(Lane)
+            .where(
+                Transaction.chain_id == lease.chain_id,
+                Transaction.state.in_(values_of(IN_FLIGHT)),
+                Lane.out_of_funds.is_(False),
+            )
+        ).one()
+    return _fitting(context, rows, int(gas_in_flight or 0)) if rows else rows
+
+
+def _fitting(
+    context: EngineContext, rows: Sequence[Transaction], gas_in_flight: int
+) -> Sequence[Transaction]:
+    """The first rows whose gas may be in flight beside what is; one, where nothing is."""
+    header = context.rpc.header("latest")
+    block_gas = int(header["gasLimit"], 16) if header is not None else TRANSACTION_GAS_CAP
+    room = int(block_gas * context.options.max_in_flight_blocks) - gas_in_flight
+    fitting: list[Transaction] = []
+    for row in rows:
+        room -= _known_gas(row) or USUAL_GAS
+        if room < 0 and (fitting or gas_in_flight):
+            break
+        fitting.append(row)
+    return fitting
+
+
+def _simulate(
+    context: EngineContext, lease: Lease, rows: Sequence[Transaction]
+) -> list[tuple[Transaction, int | RpcError]]:
+    """Ask the node for each row whether it would go through; its gas limit, or why not."""
+    requests: list[tuple[str, Sequence[Any]]] = []
+    for row in rows:
+        call = {"from": lease.sender, "to": row.target, "data": "0x" + row.calldata.hex()}
+        known = _known_gas(row)
+        if known is None:
+            requests.append(("eth_estimateGas", (call,)))
+        else:
+            requests.append(("eth_call", ({**call, "gas": hex(known)}, "latest")))
+    results: list[tuple[Transaction, int | RpcError]] = []
+    for row, answer in zip(rows, context.rpc.batch(requests), strict=True):
+        known = _known_gas(row)
+        if isinstance(answer, RpcError):
+            results.append((row, answer))
+        elif known is not None:
+            results.append((row, known))
+        else:
+            estimate = int(answer, 16)
+            gas = estimate * (100 + GAS_MARGIN_PER_CENT) // 100
+            results.append((row, min(gas, TRANSACTION_GAS_CAP)))
+    return results
+
+
+def _record_refusal(context: EngineContext, session: Session, row_id: int, error: RpcError) -> None:
+    """A simulation failed: no nonce was used, the reason goes where people look."""
+    row = session.get_one(Transaction, row_id, populate_existing=True)
+    if row.state != State.BUILT:
+        return
+    refusal = context.contracts.refusal(error)
+    words = refusal.words if refusal is not None else error.message
+    row.error = words
+    done = refusal is not None and refusal.name in ALREADY_DONE
+    if done and row.failures == 0:
+        # Somebody else did it: the events, read before the next try, will say so, and the row
+        # is dropped. If they do not, our rows are wrong, and whoever it is for must know.
+        row.failures = 1
+        row.retry_at_unix_ms = read_now_ms(session) + FIRST_RETRY_MS
+        return
+    log.warning("transaction %s (%s) is refused: %s", row.id, row.dedupe_key, words)
+    if row.request_id is not None and refusal is not None:
+        move(row, State.CLOSED)
+        _fail_request(session, row.request_id, words)
+        return
+    row.failures += 1
+    wait_ms = min(FIRST_RETRY_MS * 2 ** min(row.failures - 1, 10), LAST_RETRY_MS)
+    row.retry_at_unix_ms = read_now_ms(session) + wait_ms
+    tell_owner(session, row, words)
+
+
+def _known_gas(row: Transaction) -> int | None:
+    """Gas limit of a chunk, from its length; other calls are estimated."""
+    if row.kind != Kind.EXECUTE_CHUNK:
+        return None
+    gas = CHUNK_GAS_BASE + CHUNK_GAS_AN_ENTRY * (len(row.calldata) // ENTRY_BYTES)
+    return min(gas, TRANSACTION_GAS_CAP)
+
+
+def _fail_request(session: Session, request_id: str, words: str) -> None:
+    request = session.get(ChainRequest, int(request_id))
+    if request is not None and request.state in (RequestState.REQUESTED, RequestState.PLANNED):
+        request.last_error = words
+        request.state = move_payout_stage(request.state, RequestState.FAILED).value
