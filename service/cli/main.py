@@ -11,6 +11,7 @@ from service.application.context import Application
 from service.audit.command import audit_app
 from service.cli import (
     actions,
+    alarms,
     batches,
     bench,
     cases,
@@ -105,6 +106,7 @@ app.command("sunset")(pauses.sunset)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(audit_app, name="audit")
 app.add_typer(worker.app, name="worker")
+app.add_typer(alarms.app, name="alarms")
 app.add_typer(tokens.app, name="token")
 app.command("serve")(serve)
 app.command("doctor")(doctor)

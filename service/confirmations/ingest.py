@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from service.chain.contracts import Contracts, DecodedEvent
 from service.chain.rpc import Rpc, RpcError
 from service.confirmations import projections
+from service.confirmations.alarms import raise_alarm
 from service.confirmations.models import Block, Cursor, Event, Transfer
 from service.db import transaction
 from service.errors import ChainUnavailable, IntegrityError
@@ -131,7 +132,7 @@ class Ingestor:
                     self._store(session, headers, events)
         except SequenceGap as error:
             with transaction(self._sessions) as session:
-                projections.raise_alarm(session, "sequence_gap", error.detail, first)
+                raise_alarm(session, "sequence_gap", error.detail, first)
             raise
         if not stored:
             return self._result(cursor, caught_up=False)
@@ -244,7 +245,7 @@ class Ingestor:
         if ancestor is None:
             detail = f"block {floor}, which was final, is not on the node's chain any more"
             with transaction(self._sessions) as session:
-                projections.raise_alarm(session, "reorg_past_finality", detail, floor)
+                raise_alarm(session, "reorg_past_finality", detail, floor)
             raise ReorgPastFinality(detail)
         number, block_hash = ancestor
         with transaction(self._sessions) as session:

@@ -110,14 +110,15 @@ class Cursor(Base):
 
 
 class ChainAlarm(Base):
-    """Something a person must look at before the worker goes on.
+    """Something a person must look at.
 
     Attributes
     ----------
     kind
-        ``reorg_past_finality``, ``sequence_gap``, ``foreign_nonce``, ``unknown_batch``.
+        See :class:`service.confirmations.alarms.AlarmKind`, which says also which of them stop the
+        worker.
     cleared_at
-        When a person settled it; the worker stands still while one is open.
+        When a person settled it.
     """
 
     __tablename__ = "chain_alarms"

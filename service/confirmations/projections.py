@@ -6,7 +6,6 @@ paid because the contract said so. Work is one statement a chunk, not one a payo
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -20,7 +19,8 @@ from service.cases.models import Case
 from service.cases.states import CaseState
 from service.clock import SYSTEM_CLOCK
 from service.confirmations import requests, streams
-from service.confirmations.models import ChainAlarm, Event
+from service.confirmations.alarms import raise_alarm
+from service.confirmations.models import Event
 from service.payouts.models import Batch, Chunk, EmergencyGrant, Payout, Programme, Stream
 from service.payouts.states import (
     LIVE_PAYOUT_STATES,
@@ -32,8 +32,6 @@ from service.payouts.states import (
     move,
     move_all,
 )
-
-log = logging.getLogger(__name__)
 
 SKIP_REASONS = {1: "zero_address", 2: "token", 3: "vault", 4: "frozen"}
 """Numbers of ``PayoutSkipped.reason``."""
@@ -69,20 +67,6 @@ def _known_batch(session: Session, event: Event) -> Batch | None:
             event.block_number,
         )
     return batch
-
-
-def raise_alarm(session: Session, kind: str, detail: str, block_number: int | None) -> None:
-    """Write an alarm for a person, once."""
-    same = select(ChainAlarm).where(
-        ChainAlarm.kind == kind, ChainAlarm.detail == detail, ChainAlarm.cleared_at.is_(None)
-    )
-    if session.scalars(same.limit(1)).first() is None:
-        log.error("alarm %s: %s", kind, detail)
-        session.add(
-            ChainAlarm(
-                kind=kind, detail=detail, block_number=block_number, created_at=SYSTEM_CLOCK.now()
-            )
-        )
 
 
 # ---- programmes ----------------------------------------------------------------------------------

@@ -33,10 +33,11 @@ from service.chain.rpc import Rpc, RpcError
 from service.chain.signers import Signer
 from service.clock import SYSTEM_CLOCK, StageTimes
 from service.config import Settings
+from service.confirmations import alarms
 from service.confirmations.expiry import ask_for_all_due
 from service.confirmations.finality import finalise
 from service.confirmations.ingest import FINAL_CURSOR, Ingestor
-from service.confirmations.models import ChainAlarm, Cursor
+from service.confirmations.models import Cursor
 from service.confirmations.projections import unknown_batch
 from service.confirmations.wallets import ZERO_ADDRESS
 from service.db import create_database_engine, session_factory, transaction
@@ -52,9 +53,6 @@ from service.transactions.states import IN_FLIGHT, State
 from service.units import format_duration
 
 log = logging.getLogger(__name__)
-
-STOPPING_ALARMS = ("reorg_past_finality", "sequence_gap")
-"""While one of these is open the worker only waits: a person must look."""
 
 IDLE_PAUSE_S = 0.05
 POLL_PAUSE_S = 1.0
@@ -294,6 +292,7 @@ class Worker:
             if final is not None:
                 free_overdue(session, final.timestamp_unix_s)
                 free_expired(session, final.timestamp_unix_s)
+            alarms.watch_refused(session, self._deployment.chain_id)
         self._hook("finalised")
         with self.times.stage("post"), transaction(self._sessions) as session:
             posted = post_final(session, self._deployment.chain_id)
@@ -344,13 +343,12 @@ class Worker:
 
     def _refuse_while_alarmed(self) -> None:
         with transaction(self._sessions) as session:
-            alarm = session.scalars(
-                select(ChainAlarm)
-                .where(ChainAlarm.cleared_at.is_(None), ChainAlarm.kind.in_(STOPPING_ALARMS))
-                .limit(1)
-            ).first()
+            alarm = alarms.stopping_alarm(session)
         if alarm is not None:
-            raise IntegrityError(f"{alarm.kind}: {alarm.detail}")
+            raise IntegrityError(
+                f"{alarm.kind}: {alarm.detail}. {alarms.meaning(alarm.kind).advice} "
+                f"(relief alarms clear {alarm.id} --reason …)"
+            )
 
     def _final_block(self, head: int) -> int:
         with transaction(self._sessions) as session:

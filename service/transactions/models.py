@@ -96,6 +96,9 @@ class Transaction(Base):
         Index(None, "chain_id", "sender", "state"),
         Index(None, "block_number"),
         Index(None, "batch_id", "chunk_index"),
+        Index(None, "request_id", "id"),
+        Index(None, "action_id"),
+        Index(None, "state", "id"),
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
@@ -142,6 +145,13 @@ class TransactionAttempt(Base):
         Wei; on a chain before EIP-1559 both are the gas price.
     sent_unix_ms
         When it was last handed to the node, database clock; None before the first time.
+    error
+        The node's own words, of a refusal.
+    answer
+        What the node last said of it, see :class:`service.transactions.outcomes.SendOutcome`; None
+        before it said anything.
+    refused_since_unix_ms
+        Since when it said nothing better than a refusal, database clock; None when it took it.
     """
 
     __tablename__ = "transaction_attempts"
@@ -159,3 +169,5 @@ class TransactionAttempt(Base):
     first_sent_unix_ms: Mapped[int | None] = mapped_column(BigInteger)
     sent_unix_ms: Mapped[int | None] = mapped_column(BigInteger)
     error: Mapped[str | None] = mapped_column(Text)
+    answer: Mapped[str | None] = mapped_column(String(16))
+    refused_since_unix_ms: Mapped[int | None] = mapped_column(BigInteger)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from service.chain.fees import Fees, outbid
-from service.chain.rpc import RpcError
 from service.db import transaction
 from service.payouts.models import Chunk
 from service.payouts.states import ChunkState
@@ -13,7 +12,7 @@ from service.transactions.context import EngineContext, of, values_of
 from service.transactions.dbclock import read_now_ms
 from service.transactions.lanes import Lease
 from service.transactions.models import Transaction, TransactionAttempt
-from service.transactions.outcomes import SendOutcome, classify_send
+from service.transactions.outcomes import SendOutcome
 from service.transactions.states import IN_FLIGHT, Kind, State, move
 
 _EXECUTED = (ChunkState.INCLUDED.value, ChunkState.FINAL.value)
@@ -77,8 +76,8 @@ def _stuck(context: EngineContext, lease: Lease) -> list[tuple[int, str]]:
                     found.append((row.id, "fill"))
                     oldest = False
                     continue
-            refused = attempt.error is not None and attempt.first_sent_unix_ms is None
-            if refused and attempt.purpose == "call" and _is_invalid(attempt):
+            invalid = attempt.answer == SendOutcome.INVALID
+            if invalid and attempt.purpose == "call" and attempt.first_sent_unix_ms is None:
                 found.append((row.id, "fill"))
             elif oldest and _waited_long(context, row, attempt, now):
                 found.append((row.id, attempt.purpose))
@@ -89,16 +88,10 @@ def _stuck(context: EngineContext, lease: Lease) -> list[tuple[int, str]]:
 def _waited_long(
     context: EngineContext, row: Transaction, attempt: TransactionAttempt, now: int
 ) -> bool:
-    underpriced = attempt.error is not None and (
-        classify_send(RpcError(0, attempt.error)) is SendOutcome.UNDERPRICED
-    )
-    if underpriced:
+    if attempt.answer == SendOutcome.UNDERPRICED:
         return True
     if row.state == State.REORGED:
         return False  # the same bytes go out first
     since = attempt.first_sent_unix_ms
     return since is not None and now - since > context.options.replace_after_s * 1000
 
-
-def _is_invalid(attempt: TransactionAttempt) -> bool:
-    return classify_send(RpcError(0, attempt.error or "")) is SendOutcome.INVALID

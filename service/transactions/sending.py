@@ -89,14 +89,18 @@ def _record_send(session: Session, lane: Lane, attempt_id: int, answer: Any) -> 
     attempt = session.get_one(TransactionAttempt, attempt_id, populate_existing=True)
     row = session.get_one(Transaction, attempt.transaction_id, populate_existing=True)
     outcome = SendOutcome.ACCEPTED
-    if isinstance(answer, RpcError):
+    if answer is CHANGED_BYTES:
+        outcome = SendOutcome.INVALID
+    elif isinstance(answer, RpcError):
         outcome = classify_send(answer)
     if State(row.state) not in IN_FLIGHT:
         return 0
+    now = read_now_ms(session)
+    attempt.answer = outcome.value
     if outcome is SendOutcome.ACCEPTED:
-        now = read_now_ms(session)
         attempt.first_sent_unix_ms = attempt.first_sent_unix_ms or now
         attempt.sent_unix_ms, attempt.error = now, None
+        attempt.refused_since_unix_ms = None
         lane.out_of_funds = False
         first = row.state != State.SENT
         move(row, State.SENT)
@@ -104,6 +108,7 @@ def _record_send(session: Session, lane: Lane, attempt_id: int, answer: Any) -> 
             _mark_sent(session, row)
         return int(first)
     attempt.error = answer.message
+    attempt.refused_since_unix_ms = attempt.refused_since_unix_ms or now
     row.error = answer.message
     if outcome is SendOutcome.NO_FUNDS:
         lane.out_of_funds = True
@@ -111,7 +116,7 @@ def _record_send(session: Session, lane: Lane, attempt_id: int, answer: Any) -> 
     elif outcome is not SendOutcome.NONCE_USED:
         log.warning("transaction %s was not taken: %s", row.id, answer.message)
     if outcome is not SendOutcome.NONCE_USED:
-        row.retry_at_unix_ms = read_now_ms(session) + FIRST_RETRY_MS
+        row.retry_at_unix_ms = now + FIRST_RETRY_MS
     return 0
 
 

@@ -111,6 +111,9 @@ def test_every_route_of_every_module_is_described(operations: list[Operation]) -
         ("pause show", "get", "/v1/pauses"),
         ("pause lift", "post", "/v1/pauses/lift"),
         ("sunset", "post", "/v1/sunset"),
+        ("alarms list", "get", "/v1/alarms"),
+        ("alarms show", "get", "/v1/alarms/{alarm_id}"),
+        ("alarms clear", "post", "/v1/alarms/{alarm_id}/clear"),
     ],
 )
 def test_what_a_command_does_has_its_route(

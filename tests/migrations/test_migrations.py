@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Iterator
 from types import ModuleType
 
@@ -90,8 +91,13 @@ def described(engine: Engine) -> set[tuple[str, ...]]:
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
             rows = connection.execute(text(SQLITE_FACTS)).all()
-            # One column or constraint a line; their order in the table means nothing.
-            facts = {(name, line.strip(" ,\t")) for name, sql in rows for line in sql.splitlines()}
+            # One column or constraint each; their order in the table means nothing, and one that
+            # was added later stands on the line of another.
+            facts = {
+                (name, fact.strip(" ,\t").replace('"', ""))
+                for name, sql in rows
+                for fact in re.split(r"\n|,(?![^(]*\))", sql)
+            }
         else:
             facts = {tuple(map(str, row)) for row in connection.execute(text(POSTGRES_FACTS))}
     return {fact for fact in facts if not fact[0].startswith("alembic_version")}

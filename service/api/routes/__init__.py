@@ -8,6 +8,7 @@ from service.api.authentication import bearer
 from service.api.parameters import only_known
 from service.api.routes import (
     actions,
+    alarms,
     batches,
     cases,
     chain_requests,
@@ -46,6 +47,7 @@ MODULES = (
     pauses,
     ledger,
     chain_requests,
+    alarms,
 )
 
 

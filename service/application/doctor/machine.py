@@ -14,7 +14,8 @@ from service.application.context import KEYRING_FILE, Application
 from service.application.database import current_revision, head_revision, newer_revision
 from service.application.doctor.checks import Check, failed, passed, warned
 from service.clock import SYSTEM_CLOCK
-from service.confirmations.models import ChainAlarm, Cursor
+from service.confirmations.alarms import list_alarms, meaning
+from service.confirmations.models import Cursor
 from service.payouts.manifests import file_hash, manifest_path
 from service.payouts.models import Batch, EmergencyGrant
 from service.payouts.states import GrantState
@@ -158,7 +159,7 @@ def examine_worker(app: Application) -> Iterator[Check]:
     with app.sessions() as session:
         lanes = list(session.scalars(select(Lane).where(Lane.chain_id == chain_id)))
         cursor = session.get(Cursor, (chain_id, "events"))
-        alarms = list(session.scalars(select(ChainAlarm).where(ChainAlarm.cleared_at.is_(None))))
+        alarms = list_alarms(session)
         waiting = session.scalar(
             select(func.count()).select_from(Transaction).where(Transaction.state == "built")
         )
@@ -174,7 +175,8 @@ def examine_worker(app: Application) -> Iterator[Check]:
     else:
         yield passed("worker", "events", detail)
     for alarm in alarms:
-        yield failed("worker", f"alarm {alarm.id}", f"{alarm.kind}: {alarm.detail}")
+        found = f"{alarm.kind}: {alarm.detail}. {meaning(alarm.kind).advice}"
+        yield failed("worker", f"alarm {alarm.id}", f"{found} (relief alarms clear {alarm.id})")
 
 
 def _gas_money(app: Application, lane: Lane) -> Check:
