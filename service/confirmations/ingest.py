@@ -8,6 +8,7 @@ the registry count their events: a count left out stops the reading.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from service.chain.contracts import Contracts, DecodedEvent
 from service.chain.rpc import Rpc, RpcError
 from service.confirmations import projections
-from service.confirmations.alarms import raise_alarm
+from service.confirmations.alarms import AlarmKind, raise_alarm
 from service.confirmations.models import Block, Cursor, Event, Transfer
 from service.db import transaction
 from service.errors import ChainUnavailable, IntegrityError
@@ -30,6 +31,12 @@ log = logging.getLogger(__name__)
 EVENTS_CURSOR = "events"
 FINAL_CURSOR = "final"
 BLOCKS_A_STEP = 200
+BEHIND_ALARM_S = 60.0
+"""A node that is behind for so long needs a person."""
+
+LAG_PATIENCE_S = 20.0
+"""So long a node below our cursor, with no other block there, counts as one that lags."""
+
 COUNTED = ("vault", "registry")
 """Contracts whose events carry ``seq``."""
 
@@ -41,6 +48,12 @@ class ReorgPastFinality(IntegrityError):
     """A block that was final is not on the chain any more; a person must look."""
 
     code, title = "reorg_past_finality", "A final block left the chain"
+
+
+class NodeBehind(ChainUnavailable):
+    """The node's newest block is one that we read before: it lags, or was set back."""
+
+    code, title = "node_behind", "The chain node is behind"
 
 
 class SequenceGap(IntegrityError):
@@ -84,13 +97,24 @@ class Ingestor:
         Factory of database sessions.
     rpc, contracts
         The chain.
+    patience_s
+        How long a node that lags is waited for before its chain counts as a shorter one.
     """
 
-    def __init__(self, sessions: sessionmaker[Session], rpc: Rpc, contracts: Contracts) -> None:
+    def __init__(
+        self,
+        sessions: sessionmaker[Session],
+        rpc: Rpc,
+        contracts: Contracts,
+        *,
+        patience_s: float = LAG_PATIENCE_S,
+    ) -> None:
         self._sessions = sessions
         self._rpc = rpc
         self._contracts = contracts
         self._chain_id = contracts.deployment.chain_id
+        self._patience_s = patience_s
+        self._behind_since_s: float | None = None
 
     def step(self) -> IngestResult:
         """Read the next blocks, or take back those that left the chain.
@@ -99,6 +123,8 @@ class Ingestor:
         ------
         ChainUnavailable
             If the node does not answer, or its blocks do not link up (it is switching chains).
+        NodeBehind
+            If its newest block is one that was read before, and not yet for long.
         ReorgPastFinality
             If a final block left the chain; an alarm is written.
         SequenceGap
@@ -113,12 +139,19 @@ class Ingestor:
         )
         if isinstance(head, RpcError) or head is None:
             raise ChainUnavailable("the node has no newest block")
-        known = isinstance(at_cursor, dict)
-        if not known or at_cursor["hash"] != cursor.block_hash:
-            rewound = self._rewind(cursor)
+        head_number = int(head["number"], 16)
+        if isinstance(at_cursor, RpcError):
+            raise ChainUnavailable(f"no block {cursor.block_number}: {at_cursor.message}")
+        if at_cursor is None and head_number >= cursor.block_number:
+            raise ChainUnavailable(f"the node has block {head_number} and no {cursor.block_number}")
+        if at_cursor is None:
+            self._wait_for_lagging(cursor, head_number, head["hash"])
+        if at_cursor is None or at_cursor["hash"] != cursor.block_hash:
+            self._behind_since_s = None
+            rewound = self._rewind(cursor, head_number)
             cursor = self._cursor()
             return self._result(cursor, rewound=rewound, caught_up=False)
-        head_number = int(head["number"], 16)
+        self._behind_since_s = None
         first = cursor.block_number + 1
         last = min(head_number, cursor.block_number + BLOCKS_A_STEP)
         if last < first:
@@ -226,7 +259,34 @@ class Ingestor:
 
     # ---- re-orgs -------------------------------------------------------------------------------
 
-    def _rewind(self, cursor: Cursor) -> int:
+    def _wait_for_lagging(self, cursor: Cursor, head: int, head_hash: str) -> None:
+        """Refuse to take the node's word while it may only lag: no block of ours has another hash.
+
+        Below finality a chain that stays shorter for long is followed, for what is taken back goes
+        out again with the same bytes; a final block is never taken back for want of blocks.
+
+        Raises
+        ------
+        NodeBehind
+            While it may only lag.
+        """
+        with transaction(self._sessions) as session:
+            ours = session.get(Block, head)
+            final = session.get(Cursor, (self._chain_id, FINAL_CURSOR))
+        if ours is not None and ours.hash != head_hash:
+            return
+        below_final = final is not None and head < final.block_number
+        now_s = time.monotonic()
+        self._behind_since_s = since_s = self._behind_since_s or now_s
+        if not below_final and ours is not None and now_s - since_s >= self._patience_s:
+            return
+        if now_s - since_s >= BEHIND_ALARM_S:
+            detail = f"a node was behind block {cursor.block_number} for a minute"
+            with transaction(self._sessions) as session:
+                raise_alarm(session, AlarmKind.NODE_BEHIND, detail, cursor.block_number)
+        raise NodeBehind(f"the node is at block {head}, {cursor.block_number} was read before")
+
+    def _rewind(self, cursor: Cursor, head: int) -> int:
         """Take back every block that is not on the node's chain; returns how many."""
         with transaction(self._sessions) as session:
             final = session.get(Cursor, (self._chain_id, FINAL_CURSOR))
@@ -238,8 +298,12 @@ class Ingestor:
             ).all()
         ancestor = None
         for number, block_hash in kept:
+            if number > head:
+                continue
             header = self._rpc.header(number)
-            if header is not None and header["hash"] == block_hash:
+            if header is None:
+                raise ChainUnavailable(f"the node has block {head} and no {number}")
+            if header["hash"] == block_hash:
                 ancestor = (number, block_hash)
                 break
         if ancestor is None:

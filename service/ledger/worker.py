@@ -36,7 +36,7 @@ from service.config import Settings
 from service.confirmations import alarms
 from service.confirmations.expiry import ask_for_all_due
 from service.confirmations.finality import finalise
-from service.confirmations.ingest import FINAL_CURSOR, Ingestor
+from service.confirmations.ingest import FINAL_CURSOR, LAG_PATIENCE_S, Ingestor
 from service.confirmations.models import Cursor
 from service.confirmations.projections import unknown_batch
 from service.confirmations.wallets import ZERO_ADDRESS
@@ -113,7 +113,7 @@ class Worker:
     signers
         Keys it may send with. An account that holds a housekeeping role sends only what needs that
         role; the others relay everything else.
-    rpc, hook, options
+    rpc, hook, options, patience_s
         Take the place of the defaults, in tests.
 
     Raises
@@ -130,6 +130,7 @@ class Worker:
         rpc: Rpc | None = None,
         hook: Callable[[str], None] = no_hook,
         options: EngineOptions | None = None,
+        patience_s: float = LAG_PATIENCE_S,
     ) -> None:
         if not signers:
             raise ConfigurationError("the worker has no key to send transactions with")
@@ -161,7 +162,7 @@ class Worker:
             hook=hook,
         )
         self._unpayable = (ZERO_ADDRESS, deployment.token, deployment.vault)
-        self._ingestor = Ingestor(self._sessions, self._rpc, self._contracts)
+        self._ingestor = Ingestor(self._sessions, self._rpc, self._contracts, patience_s=patience_s)
         role_holders = {holder for holders in deployment.roles.values() for holder in holders}
         relayers = [s.address for s in signers if s.address not in role_holders]
         self._planner = Planner(self._contracts, relayers)

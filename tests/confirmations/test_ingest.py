@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from service.chain.rpc import Rpc
-from service.confirmations.ingest import SequenceGap
+from service.confirmations.ingest import NodeBehind, SequenceGap
 from service.confirmations.models import ChainAlarm, Cursor
 from service.errors import ChainUnavailable
 from tests.support.rows import add_batch
 from tests.support.world import World
+
+Make = Callable[[int], World]
 
 
 class LyingNode(Rpc):
@@ -81,3 +83,89 @@ def test_logs_of_another_block_are_not_stored(world: World) -> None:
 
     with world.worker(rpc=Swaps(world)) as worker, pytest.raises(ChainUnavailable, match="another"):
         worker.step()
+
+
+class Lags(LyingNode):
+    """A node that knows only the chain up to a block."""
+
+    head: int | None = None
+
+    def change(self, method: str, answer: Any) -> None:
+        del method, answer
+
+    def batch(self, calls: Iterable[tuple[str, Sequence[Any]]]) -> list[Any]:
+        return [self.call(method, *params) for method, params in calls]
+
+    def call(self, method: str, *params: Any) -> Any:
+        if self.head is not None and method == "eth_getBlockByNumber":
+            if params[0] == "latest":
+                params = (hex(self.head), *params[1:])
+            elif int(params[0], 16) > self.head:
+                return None
+        return super().call(method, *params)
+
+
+@pytest.mark.parametrize("depth", [0, 8])
+def test_a_node_that_lags_is_waited_for_and_is_no_reorg(make_world: Make, depth: int) -> None:
+    world = make_world(depth)
+    with world.session() as session:
+        batch = add_batch(session, world.deployed, [5])
+    node = Lags(world)
+    with world.worker(rpc=node, patience_s=600.0) as worker:
+        worker.run_until_idle(20)
+        with world.session() as session:
+            before = session.scalars(select(Cursor.block_number).order_by(Cursor.name)).all()
+        node.head = before[0] - 2
+        for _ in range(3):
+            with pytest.raises(NodeBehind, match="was read before"):
+                worker.step()
+        assert alarms(world) == []
+        assert world.payout_states(batch.id) == ["paid" if depth == 0 else "included"]
+        node.head = None
+        assert worker.step().rewound == 0
+
+
+def test_a_node_that_lags_below_a_final_block_is_never_followed_and_needs_a_person(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.confirmations.ingest.BEHIND_ALARM_S", 0.0)
+    with world.session() as session:
+        batch = add_batch(session, world.deployed, [5])
+    node = Lags(world)
+    with world.worker(rpc=node, patience_s=0.0) as worker:
+        worker.run_until_idle(20)
+        node.head = world.deployed.rpc.block_number() - 1
+        for _ in range(2):
+            with pytest.raises(NodeBehind):
+                worker.step()
+        assert alarms(world) == ["node_behind"]  # which stops nothing once it has caught up
+        node.head = None
+        worker.run_until_idle(20)
+
+    assert world.payout_states(batch.id) == ["paid"]
+
+
+def test_a_node_that_knows_its_head_and_not_a_block_below_is_not_believed(
+    make_world: Make,
+) -> None:
+    class Forgets(Lags):
+        def call(self, method: str, *params: Any) -> Any:
+            if self.head and method == "eth_getBlockByNumber" and params[0] != "latest":
+                return None
+            return Rpc.call(self, method, *params)
+
+    world = make_world(8)
+    with world.session() as session:
+        batch = add_batch(session, world.deployed, [5])
+    node = Forgets(world)
+    with world.worker(rpc=node, patience_s=0.0) as worker:
+        worker.run_until_idle(20)
+        node.head = 1
+        with pytest.raises(ChainUnavailable, match="has block"):
+            worker.step()
+    assert world.payout_states(batch.id) == ["included"]
+
+
+def alarms(world: World) -> list[str]:
+    with world.session() as session:
+        return list(session.scalars(select(ChainAlarm.kind)))

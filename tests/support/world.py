@@ -79,6 +79,7 @@ class World:
         return LocalSigner(self.deployed.roles[role])
 
     def worker(self, **options: Any) -> Worker:
+        options.setdefault("patience_s", 0.0)  # tests set chains back, and no node lags
         return Worker(self.settings, options.pop("signers", self.signers), **options)
 
     def run(self, max_seconds: float = 30.0, **options: Any) -> None:
