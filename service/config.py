@@ -43,7 +43,11 @@ class Settings(BaseSettings):
         default=None,
         description="SQLAlchemy URL; default is SQLite at <data_dir>/relief.db.",
     )
-    rpc_url: str = Field(default="http://127.0.0.1:8545", description="JSON-RPC URL of the node.")
+    rpc_url: str = Field(
+        default="http://127.0.0.1:8545",
+        description="JSON-RPC URL of the node; of several, with commas between, the preferred one "
+        "first.",
+    )
     deployment_file: Path | None = Field(
         default=None,
         description="Addresses `brownie run deploy` wrote; default <data_dir>/deployment.json.",
@@ -79,10 +83,14 @@ class Settings(BaseSettings):
     @field_validator("rpc_url")
     @classmethod
     def _is_http(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("write http://host:port or https://host")
-        return url
+        given = [each.strip() for each in url.split(",")]
+        for each in given:
+            parts = urlsplit(each)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError("write http://host:port or https://host, several with commas")
+        if len(set(given)) != len(given):
+            raise ValueError("name each node once")
+        return ",".join(given)
 
     @classmethod
     def from_environment(cls) -> Self:
@@ -111,6 +119,11 @@ class Settings(BaseSettings):
         if wrong:
             raise ConfigurationError("; ".join(wrong))
         return settings
+
+    @property
+    def rpc_urls(self) -> tuple[str, ...]:
+        """The nodes' addresses, the preferred one first."""
+        return tuple(self.rpc_url.split(","))
 
     @property
     def resolved_database_url(self) -> str:

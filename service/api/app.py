@@ -17,7 +17,8 @@ from service.api.methods import Methods
 from service.api.reading import read_sessions
 from service.api.routes import v1
 from service.application.context import Application
-from service.chain.rpc import Rpc
+from service.chain.deployment import check_chain
+from service.chain.nodes import open_rpc
 
 
 def create_app(application: Application | None = None) -> FastAPI:
@@ -36,7 +37,11 @@ def create_app(application: Application | None = None) -> FastAPI:
     """
     parts = application or Application()
     reader = read_sessions(parts)
-    probe = Rpc(parts.settings.rpc_url, timeout_s=health.NODE_TIMEOUT_S)
+    probe = open_rpc(
+        parts.settings.rpc_urls,
+        lambda rpc: check_chain(rpc, parts.deployment),
+        timeout_s=health.NODE_TIMEOUT_S,
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

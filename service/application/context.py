@@ -90,10 +90,11 @@ class Application:
 
     @cached_property
     def rpc(self) -> Rpc:
-        """The client of the chain's node."""
-        from service.chain.rpc import Rpc
+        """The client of the chain's node, or of several."""
+        from service.chain.deployment import check_deployment
+        from service.chain.nodes import open_rpc
 
-        return Rpc(self.settings.rpc_url)
+        return open_rpc(self.settings.rpc_urls, lambda rpc: check_deployment(rpc, self.deployment))
 
     @cached_property
     def contracts(self) -> Contracts:

@@ -174,6 +174,23 @@ def parse_deployment(content: Any, *, finality_depth_blocks: int | None = None) 
     )
 
 
+def check_chain(rpc: Rpc, deployment: Deployment) -> None:
+    """Refuse a node of another chain.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is on another.
+    ChainUnavailable
+        If it does not answer.
+    """
+    chain_id = int(rpc.call("eth_chainId"), 16)
+    if chain_id != deployment.chain_id:
+        raise ConfigurationError(
+            f"the node is on chain {chain_id}, the contracts are on chain {deployment.chain_id}"
+        )
+
+
 def check_deployment(rpc: Rpc, deployment: Deployment) -> None:
     """Refuse a node of another chain, or contracts whose code is not what was deployed.
 
@@ -184,11 +201,7 @@ def check_deployment(rpc: Rpc, deployment: Deployment) -> None:
     ChainUnavailable
         If the node does not answer.
     """
-    chain_id = int(rpc.call("eth_chainId"), 16)
-    if chain_id != deployment.chain_id:
-        raise ConfigurationError(
-            f"the node is on chain {chain_id}, the contracts are on chain {deployment.chain_id}"
-        )
+    check_chain(rpc, deployment)
     codes = rpc.batch(
         [("eth_getCode", (c.address, "latest")) for c in deployment.contracts.values()]
     )

@@ -6,9 +6,11 @@ safe to send twice is the caller's knowledge.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import httpx
 import orjson
@@ -19,6 +21,9 @@ MAX_BATCH = 100
 """Calls in one HTTP request; many public nodes refuse more."""
 
 DEFAULT_TIMEOUT_S = 30.0
+
+HURRIED_TIMEOUT_S = 2.0
+"""Seconds to wait for an answer once the process is asked to end."""
 
 
 class RpcError(ReliefError):
@@ -52,6 +57,13 @@ class Rpc:
         Seconds to wait for an answer.
     transport
         Takes the place of the network in tests.
+
+    Attributes
+    ----------
+    name
+        Host and port, for people: an address may hold a key of a provider.
+    waiting
+        Whether an answer is waited for at this moment.
     """
 
     def __init__(
@@ -62,6 +74,8 @@ class Rpc:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.url = url
+        self.name = urlsplit(url).netloc.rpartition("@")[2]
+        self.waiting = False
         # trust_env: no proxy of the environment between us and our node.
         self._http = httpx.Client(
             timeout=timeout_s,
@@ -134,12 +148,51 @@ class Rpc:
         return results
 
     def _post(self, body: Any) -> Any:
+        self.waiting = True
         try:
             response = self._http.post(self.url, content=orjson.dumps(body))
             response.raise_for_status()
             return orjson.loads(response.content)
         except (httpx.HTTPError, ValueError) as error:
             raise ChainUnavailable(f"{self.url} does not answer: {error}") from error
+        finally:
+            self.waiting = False
+
+    # ---- one of several (service.chain.nodes); alone nothing is chosen ---------------------------
+
+    def pinned(self) -> AbstractContextManager[None]:
+        """Ask one node alone while the block runs."""
+        return nullcontext()
+
+    def set_aside(self) -> None:
+        """Leave the node alone for a while, where there is another."""
+
+    def others(self) -> Iterator[Rpc]:
+        """Return the other nodes that can be asked now."""
+        return iter(())
+
+    def refusals(self) -> list[str]:
+        """Return which nodes were refused since the last call, and why."""
+        return []
+
+    @property
+    def has_another(self) -> bool:
+        """Whether there is a node that did not fail a moment ago."""
+        return False
+
+    def hurry(self) -> None:
+        """Wait for no answer much longer: the process is asked to end.
+
+        For a signal's handler, which runs in the middle of whatever the process does.
+
+        Raises
+        ------
+        ChainUnavailable
+            In the middle of a wait.
+        """
+        self._http.timeout = httpx.Timeout(HURRIED_TIMEOUT_S)
+        if self.waiting:
+            raise ChainUnavailable(f"{self.url} did not answer before the end")
 
     # ---- what every caller would repeat ------------------------------------------------------
 

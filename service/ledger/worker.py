@@ -28,15 +28,17 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from service.approvals.grants import free_expired
 from service.chain.contracts import Contracts
-from service.chain.deployment import load_deployment
+from service.chain.deployment import check_deployment, load_deployment
+from service.chain.nodes import open_rpc
 from service.chain.rpc import Rpc, RpcError
 from service.chain.signers import Signer
 from service.clock import SYSTEM_CLOCK, StageTimes
 from service.config import Settings
 from service.confirmations import alarms
+from service.confirmations.agreement import Agreement
 from service.confirmations.expiry import ask_for_all_due
 from service.confirmations.finality import finalise
-from service.confirmations.ingest import FINAL_CURSOR, LAG_PATIENCE_S, Ingestor
+from service.confirmations.ingest import FINAL_CURSOR, LAG_PATIENCE_S, Ingestor, NodeBehind
 from service.confirmations.models import Cursor
 from service.confirmations.projections import unknown_batch
 from service.confirmations.wallets import ZERO_ADDRESS
@@ -57,6 +59,8 @@ log = logging.getLogger(__name__)
 IDLE_PAUSE_S = 0.05
 POLL_PAUSE_S = 1.0
 OUTAGE_PAUSE_S = 2.0
+NODE_TIMEOUT_S = 15.0
+"""How long a node may take to answer: eth_estimateGas of a full block is the longest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +145,11 @@ class Worker:
         self._deployment = deployment
         self._database: Engine = create_database_engine(settings.resolved_database_url)
         self._sessions: sessionmaker[Session] = session_factory(self._database)
-        self._rpc = rpc or Rpc(settings.rpc_url)
+        self._rpc = rpc or open_rpc(
+            settings.rpc_urls,
+            lambda node: check_deployment(node, deployment),
+            timeout_s=NODE_TIMEOUT_S,
+        )
         self._contracts = Contracts(deployment, settings.artifacts_dir)
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
         self._hook = hook
@@ -163,6 +171,9 @@ class Worker:
         )
         self._unpayable = (ZERO_ADDRESS, deployment.token, deployment.vault)
         self._ingestor = Ingestor(self._sessions, self._rpc, self._contracts, patience_s=patience_s)
+        self._agreement = Agreement(
+            self._sessions, self._rpc, deployment.chain_id, deployment.finality_depth_blocks
+        )
         role_holders = {holder for holders in deployment.roles.values() for holder in holders}
         relayers = [s.address for s in signers if s.address not in role_holders]
         self._planner = Planner(self._contracts, relayers)
@@ -208,7 +219,7 @@ class Worker:
                 report = self.step()
             except (ChainUnavailable, RpcError) as error:  # no answer, or a refusal to answer
                 say("chain_unavailable", detail=error.detail)
-                stop.wait(OUTAGE_PAUSE_S)
+                stop.wait(0 if self._rpc.has_another else OUTAGE_PAUSE_S)
                 continue
             except OperationalError as error:  # busy too long, or away: the rows are as they were
                 say("database_unavailable", detail=str(error.orig))
@@ -252,7 +263,7 @@ class Worker:
                 time.sleep(0.005)
 
     def step(self) -> StepReport:
-        """One round of the loop.
+        """One round of the loop, on one node.
 
         Raises
         ------
@@ -263,10 +274,19 @@ class Worker:
         IntegrityError
             If an alarm is open or raised.
         """
+        with self._rpc.pinned():
+            try:
+                return self._step()
+            except NodeBehind:
+                self._rpc.set_aside()
+                raise
+
+    def _step(self) -> StepReport:
         self._start()
         self._refuse_while_alarmed()
         with self.times.stage("read"):
             read = self._ingestor.step()
+            self._agreement.check(read.head)
         self._hook("ingested")
         planned = 0
         self._engine.take_lanes()

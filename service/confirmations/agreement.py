@@ -1,0 +1,103 @@
+"""Whether several nodes tell the same chain, and whether the one that is read keeps up.
+
+Compared is the newest block that is final or about to be: its hash stands for all before it. It is
+done before a block is marked final, so that nothing settles on what another node denies.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from sqlalchemy.orm import Session, sessionmaker
+
+from service.chain.rpc import Rpc, RpcError
+from service.confirmations.alarms import AlarmKind, raise_alarm
+from service.confirmations.ingest import EVENTS_CURSOR
+from service.confirmations.models import Block, Cursor
+from service.db import transaction
+from service.errors import ChainUnavailable, IntegrityError
+
+log = logging.getLogger(__name__)
+
+COMPARE_EVERY_S = 5.0
+"""The same final block is compared again after so long: a node may have come back."""
+
+LAG_BLOCKS = 8
+"""A node so far behind another is left alone for a while."""
+
+
+class NodesDisagree(IntegrityError):
+    """Two nodes have different final blocks; a person must say which is right."""
+
+    code, title = "nodes_disagree", "The chain nodes disagree"
+
+
+class Agreement:
+    """Compares the node that is read with the others.
+
+    Parameters
+    ----------
+    depth_blocks
+        Blocks after which inclusion is final.
+    """
+
+    def __init__(
+        self, sessions: sessionmaker[Session], rpc: Rpc, chain_id: int, depth_blocks: int
+    ) -> None:
+        self._sessions = sessions
+        self._rpc = rpc
+        self._chain_id = chain_id
+        self._depth = depth_blocks
+        self._compared: tuple[int, float] | None = None
+
+    def check(self, head: int) -> None:
+        """Compare; does nothing where there is one node.
+
+        Parameters
+        ----------
+        head
+            Newest block of the node that is read.
+
+        Raises
+        ------
+        NodesDisagree
+            If another node has another final block; an alarm is written.
+        """
+        for refusal in self._rpc.refusals():
+            with transaction(self._sessions) as session:
+                raise_alarm(session, AlarmKind.NODE_REFUSED, refusal, None)
+        with transaction(self._sessions) as session:
+            cursor = session.get(Cursor, (self._chain_id, EVENTS_CURSOR))
+            number = -1 if cursor is None else cursor.block_number - self._depth
+            block = session.get(Block, number)
+        if block is None:
+            return
+        now_s = time.monotonic()
+        if self._compared is not None:
+            last, at_s = self._compared
+            if last == block.number and now_s - at_s < COMPARE_EVERY_S:
+                return
+        ahead = 0
+        for other in self._rpc.others():
+            try:
+                theirs, newest = other.header(block.number), other.block_number()
+            except (ChainUnavailable, RpcError) as error:
+                log.warning("%s could not be compared: %s", other.name, error.detail)
+                continue
+            if theirs is not None and theirs["hash"] != block.hash:
+                self._stop(block, other, theirs["hash"])
+            ahead = max(ahead, newest - head)
+        if ahead >= LAG_BLOCKS:
+            log.warning("%s is %s blocks behind another node", self._rpc.name, ahead)
+            self._rpc.set_aside()
+        self._compared = (block.number, now_s)
+
+    def _stop(self, block: Block, other: Rpc, their_hash: str) -> None:
+        detail = (
+            f"block {block.number}, final, is {block.hash} at {self._rpc.name} "
+            f"and {their_hash} at {other.name}"
+        )
+        with transaction(self._sessions) as session:
+            raise_alarm(session, AlarmKind.NODES_DISAGREE, detail, block.number)
+        raise NodesDisagree(detail)
