@@ -94,4 +94,3 @@ def _waited_long(
         return False  # the same bytes go out first
     since = attempt.first_sent_unix_ms
     return since is not None and now - since > context.options.replace_after_s * 1000
-
