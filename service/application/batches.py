@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -18,9 +20,10 @@ from service.approvals.service import signatures_of
 from service.cases import CaseFilter
 from service.clock import Clock
 from service.confirmations.projections import unknown_batch
-from service.errors import Conflict, InvalidInput, NotFound, Problem
+from service.confirmations.restoring import restore_batch, unknown_batches
+from service.errors import Conflict, IntegrityError, InvalidInput, NotFound, Problem
 from service.intake.rows import Kind
-from service.payouts import journal
+from service.payouts import journal, manifests
 from service.payouts.directory import region_of
 from service.payouts.models import Batch, Programme
 from service.payouts.queries import batch_status
@@ -144,8 +147,50 @@ def _refuse_unknown_batches(session: Session) -> None:
     if found is not None:
         raise Conflict(
             f"batch {found} is on chain and not in this database, so its cases could be paid "
-            "twice: restore a newer backup first"
+            "twice: restore it from its manifest first (relief batch restore)"
         )
+
+
+def restore_batches(
+    app: Application, files: Sequence[Path], *, actor: str, reason: str
+) -> tuple[list[dict[str, Any]], list[Problem]]:
+    """Restore batches that are on chain and not here from their manifests, oldest first.
+
+    Each in a transaction of its own: one that cannot be restored keeps no other from it.
+
+    Parameters
+    ----------
+    files
+        The manifests; empty looks in ``RELIEF_MANIFESTS_DIR`` for that of every such batch.
+
+    Returns
+    -------
+    tuple
+        The batches restored, for JSON, and a problem for each that was not.
+
+    Raises
+    ------
+    InvalidInput
+        When there is no reason.
+    """
+    why = journal.required_reason(reason)
+    paths = list(files)
+    if not paths:
+        folder = app.settings.resolved_manifests_dir
+        with app.transaction() as session:
+            paths = [manifests.manifest_path(folder, batch) for batch in unknown_batches(session)]
+    restored, problems = [], []
+    for path in paths:
+        try:
+            manifest = manifests.read(path)
+            with app.transaction() as session:
+                batch = restore_batch(
+                    session, manifest, actor=actor, reason=why, clock=app.chain_clock
+                )
+                restored.append(batch_view(batch))
+        except (NotFound, IntegrityError, Conflict) as error:
+            problems.append(Problem(error.code, error.detail, value=path.name))
+    return restored, problems
 
 
 def _budget_view(session: Session, programme: Programme) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -30,13 +31,13 @@ from service.cli.signers import (
 )
 from service.cli.values import MAX_OFFICER_NUMBER, read_duration, read_kind, read_region, read_time
 from service.cli.waiting import Wait, show_requests
-from service.errors import InvalidInput
+from service.errors import Conflict, InvalidInput
 from service.units import format_duration
 
 app = typer.Typer(
     no_args_is_help=True,
     help="Batches: build, list, show, typed-data, approve, release, pause, resume, hold, cancel, "
-    "due, expire.",
+    "due, expire, restore.",
 )
 
 BatchId = Annotated[
@@ -503,6 +504,38 @@ def expire(
         asked = ask_to_expire(run.app, session, batch_id, actor=run.actor, reason=reason)
         requests = [request.id for request in asked]
     show_requests(run, requests, wait)
+
+
+@app.command("restore")
+def restore(
+    ctx: typer.Context,
+    manifest: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[MANIFEST]...",
+            help="Manifests of lost batches; default: of every one, from RELIEF_MANIFESTS_DIR.",
+        ),
+    ] = None,
+    *,
+    reason: Reason,
+    as_json: Json = False,
+) -> None:
+    """Restore batches that are on chain and not in the database, after an old backup came back.
+
+    A manifest is believed where its hash and terms are those that officers signed on chain; what
+    became of the batch since follows from its events. While a batch is missing none goes on chain.
+    """
+    from service.application.batches import restore_batches
+
+    run = start(ctx, as_json)
+    restored, problems = restore_batches(run.app, manifest or (), actor=run.actor, reason=reason)
+    run.rows(_readable(restored), COLUMNS, data={"items": restored})
+    if problems:
+        raise Conflict(
+            f"{len(problems)} not restored, and while a batch on chain is missing here none goes "
+            "on chain: " + "; ".join(problem.message for problem in problems),
+            problems=problems,
+        )
 
 
 def _show_step(run: Run, data: dict[str, Any]) -> None:

@@ -109,6 +109,56 @@ def finalise(session: Session, chain_id: int, depth_blocks: int) -> FinalityResu
     return FinalityResult(block.number, block.timestamp_unix_s, rows)
 
 
+def settle_batch(session: Session, chain_id: int, batch_id: str) -> None:
+    """Settle a batch whose rows were made after its events had become final.
+
+    So that the cases it gave back are free for the next batch at once, and nothing depends on what
+    :func:`finalise` looks at in its next round.
+    """
+    final = session.get(Cursor, (chain_id, FINAL_CURSOR))
+    if final is None:
+        return
+    for event in session.scalars(
+        select(Event).where(
+            Event.name == "PayoutExpired", Event.batch_id == batch_id, Event.final.is_(True)
+        )
+    ).all():
+        move_all(
+            session,
+            Payout,
+            PayoutState.EXPIRED,
+            Payout.batch_id == batch_id,
+            Payout.index == event.args["index"],
+            updated_at=SYSTEM_CLOCK.now(),
+        )
+    ours = Payout.batch_id == batch_id
+    final_events = select(Event.name).where(Event.batch_id == batch_id, Event.final.is_(True))
+    names = set(session.scalars(final_events))
+    for name, to in (
+        ("BatchCancelled", PayoutState.CANCELLED),
+        ("UnexecutedExpired", PayoutState.EXPIRED),
+    ):
+        if name in names:
+            held = Payout.state == PayoutState.HELD
+            move_all(session, Payout, to, ours, held, updated_at=SYSTEM_CLOCK.now())
+    move_all(
+        session,
+        Payout,
+        PayoutState.PAID,
+        ours,
+        Payout.state == PayoutState.INCLUDED,
+        Payout.included_block_number <= final.block_number,
+        updated_at=SYSTEM_CLOCK.now(),
+    )
+    move_all(
+        session,
+        Chunk,
+        ChunkState.FINAL,
+        Chunk.batch_id == batch_id,
+        Chunk.executed_block_number <= final.block_number,
+    )
+
+
 def _advance(session: Session, chain_id: int, block: Block) -> None:
     cursor = session.get(Cursor, (chain_id, FINAL_CURSOR))
     if cursor is None:

@@ -156,6 +156,7 @@ class Worker:
         self._lock: IO[str] | None = None
         self._started = False
         self.times = StageTimes()
+        self._knows_the_chain = False
         self._engine = SubmissionEngine(
             self._sessions,
             self._rpc,
@@ -289,18 +290,20 @@ class Worker:
             self._agreement.check(read.head)
         self._hook("ingested")
         planned = 0
-        self._engine.take_lanes()
+        # After an old backup was restored, rows say what is to be sent and events that it was:
+        # without a lane nothing is signed or sent.
+        self._knows_the_chain = self._knows_the_chain or read.caught_up
+        if self._knows_the_chain:
+            self._engine.take_lanes()
         if read.caught_up:
             head = Head(read.head, read.timestamp_unix_s)
             self._ask_for_expiry(head)
             with self.times.stage("plan"), transaction(self._sessions) as session:
-                drop_unwanted(session, head)
+                # Its cases may be in a batch of ours that waits.
+                with_approvals = unknown_batch(session) is None
+                drop_unwanted(session, head, with_approvals=with_approvals)
                 planned = self._planner.plan(
-                    session,
-                    head,
-                    self._engine.senders,
-                    # Its cases may be in a batch of ours that waits.
-                    with_approvals=unknown_batch(session) is None,
+                    session, head, self._engine.senders, with_approvals=with_approvals
                 )
             self._hook("planned")
         final_block = self._final_block(read.head)

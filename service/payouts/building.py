@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, exc, exists, insert, or_, select
+from sqlalchemy import ColumnElement, and_, exc, exists, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.cases.filters import CaseFilter, covered_by
@@ -172,6 +172,7 @@ def build_batches(
         .correlate(Case),
         ~granted(),
     ]
+    link_cases(session, Payout.programme_id == programme.id)
     _refuse_live_commitments(session, wanted)
     _refuse_above_cap(session, programme, wanted)
     batches: list[Batch] = []
@@ -189,6 +190,29 @@ def build_batches(
     _refuse_just_granted(session, batches)
     _refuse_above_budget(session, programme)
     return batches
+
+
+def link_cases(session: Session, *which: ColumnElement[bool]) -> None:
+    """Give payouts of restored batches that have no case the one that is here by now.
+
+    The same commitment is the same person, cause and period (docs/privacy.md).
+
+    Parameters
+    ----------
+    which
+        Conditions on :class:`Payout`.
+    """
+    case_of = select(Case.id).where(
+        Case.commitment == Payout.commitment,
+        Case.programme_id == Payout.programme_id,
+        Case.state != CaseState.REJECTED.value,
+    )
+    session.execute(
+        update(Payout)
+        .where(Payout.case_id.is_(None), case_of.exists(), *which)
+        .values(case_id=case_of.scalar_subquery())
+        .execution_options(synchronize_session=False)
+    )
 
 
 def granted() -> ColumnElement[bool]:
@@ -399,7 +423,7 @@ def _sources(session: Session, wanted: Sequence[ColumnElement[bool]]) -> Iterato
 def _build(session: Session, order: _Order, terms: Terms, group: list[_Source]) -> Batch:
     raw_id = secrets.token_bytes(32)
     batch_id = "0x" + raw_id.hex()
-    chunks = list(_chunk_rows(raw_id, order.chunk_size, group))
+    chunks = list(chunk_rows(raw_id, order.chunk_size, group))
     batch = Batch(
         id=batch_id,
         programme_id=order.programme.id,
@@ -430,8 +454,8 @@ def _build(session: Session, order: _Order, terms: Terms, group: list[_Source]) 
     batch.manifest_hash = manifests.hash_of(manifests.manifest_bytes(header, _lines(group)))
     session.add(batch)
     session.flush()
-    _insert(session, Chunk, iter(chunks))
-    _insert(session, Payout, _payout_rows(order, batch, group))
+    insert_rows(session, Chunk, iter(chunks))
+    insert_rows(session, Payout, _payout_rows(order, batch, group))
     manifests.write(
         manifests.manifest_path(order.manifests_dir, batch_id),
         manifests.manifest_bytes(header, _lines(group)),
@@ -453,7 +477,18 @@ def _lines(group: list[_Source]) -> Iterator[ManifestLine]:
         yield ManifestLine(index, source.commitment, source.payee, source.amount_base_units)
 
 
-def _chunk_rows(raw_id: bytes, chunk_size: int, group: list[_Source]) -> Iterator[dict[str, Any]]:
+def chunk_rows(
+    raw_id: bytes, chunk_size: int, group: Sequence[_Source | ManifestLine]
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a batch's chunks, by index.
+
+    Parameters
+    ----------
+    raw_id
+        The batch's id, 32 bytes.
+    group
+        Its payouts in their order.
+    """
     for index, first in enumerate(range(0, len(group), chunk_size)):
         members = group[first : first + chunk_size]
         entries = pack_entries((source.payee, source.amount_base_units) for source in members)
@@ -485,6 +520,7 @@ def _payout_rows(order: _Order, batch: Batch, group: list[_Source]) -> Iterator[
         }
 
 
-def _insert(session: Session, model: type[Any], rows: Iterator[dict[str, Any]]) -> None:
+def insert_rows(session: Session, model: type[Any], rows: Iterator[dict[str, Any]]) -> None:
+    """Insert rows, a few hundred a statement."""
     while some := list(islice(rows, _ROWS_A_STATEMENT)):
         session.execute(insert(model), some)

@@ -290,11 +290,11 @@ class Planner:
         return max(0, cast("CursorResult[Any]", session.execute(statement)).rowcount)
 
 
-def drop_unwanted(session: Session, head: Head) -> int:
+def drop_unwanted(session: Session, head: Head, *, with_approvals: bool = True) -> int:
     """Close what is ``built`` and no longer wanted; returns how many.
 
     Its batch was paused, held or cancelled, its time is over, or events said that somebody else has
-    done it.
+    done it. Without `with_approvals`, as :meth:`Planner.plan` has it, approvals go too.
     """
     wanted = {
         Kind.APPROVE_BATCH: exists().where(Batch.id == Transaction.batch_id, *_AWAITS_APPROVAL),
@@ -313,6 +313,8 @@ def drop_unwanted(session: Session, head: Head) -> int:
         ),
     }
     unwanted = or_(*((Transaction.kind == kind) & ~condition for kind, condition in wanted.items()))
+    if not with_approvals:
+        unwanted |= Transaction.kind == Kind.APPROVE_BATCH
     closed = session.execute(
         update(Transaction)
         .where(Transaction.state == State.BUILT, unwanted)
