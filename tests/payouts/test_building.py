@@ -120,15 +120,32 @@ def test_a_commitment_that_is_live_in_another_batch_is_refused_by_name(
 ) -> None:
     [case] = add_cases("a")
     [batch] = build()
-    payouts_of(session, batch.id)[0].case_id = None  # as after a restore from its manifest
+    case.state = "rejected"  # and filed again, while its payout lives
     session.flush()
+    [again] = add_cases("b", commitment=case.commitment)
 
     with pytest.raises(AlreadyExists) as refused:
         build()
 
     [problem] = refused.value.problems
-    assert (problem.code, problem.value) == ("commitment_live", case.case_ref)
+    assert (problem.code, problem.value) == ("commitment_live", again.case_ref)
     assert batch.id in problem.message
+
+
+def test_a_case_that_a_restored_batch_pays_is_linked_and_not_taken_again(
+    session: Session, add_cases: AddCases, build: Build
+) -> None:
+    [case] = add_cases("a")
+    [batch] = build()
+    payouts_of(session, batch.id)[0].case_id = None  # as after a restore from its manifest
+    session.flush()
+    add_cases("b")
+
+    [second] = build()
+
+    assert second.count == 1
+    session.expire_all()
+    assert payouts_of(session, batch.id)[0].case_id == case.id
 
 
 def test_a_payout_above_the_cap_is_refused_by_name(add_cases: AddCases, build: Build) -> None:
