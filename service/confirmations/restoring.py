@@ -11,14 +11,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.clock import SYSTEM_CLOCK, Clock
-from service.confirmations import projections
+from service.confirmations import alarms, projections
+from service.confirmations.alarms import AlarmKind
 from service.confirmations.finality import settle_batch
 from service.confirmations.ingest import EVENTS_CURSOR
-from service.confirmations.models import Block, ChainAlarm, Cursor, Event
+from service.confirmations.models import Block, Cursor, Event
 from service.errors import AlreadyExists, Conflict, IntegrityError, NotFound, Problem
 from service.payouts import journal
 from service.payouts.building import chunk_rows, insert_rows, link_cases
@@ -122,7 +123,7 @@ def restore_batch(
     settle_batch(session, cursor.chain_id, batch_id)
     _pause(session, batch, actor, clock)
     _warn_of_grants(session, batch, approved)
-    _clear_alarm(session, batch_id, clock)
+    _clear_alarm(session, batch_id, actor, why, clock)
     journal.record(
         session,
         at=clock.now(),
@@ -132,6 +133,7 @@ def restore_batch(
         object_id=batch_id,
         reason=why,
     )
+    session.flush()
     session.expire_all()
     return batch
 
@@ -297,25 +299,18 @@ def _warn_of_grants(session: Session, batch: Batch, approved: Event) -> None:
             Payout.state.in_(LIVE_PAYOUT_STATES),
         )
     ).all():
-        projections.raise_alarm(
+        alarms.raise_alarm(
             session,
-            "granted_and_in_a_batch",
+            AlarmKind.GRANTED_AND_IN_A_BATCH,
             f"grant {grant_id} paid a case that stands in batch {batch.id} too",
             approved.block_number,
         )
 
 
-def _clear_alarm(session: Session, batch_id: str, clock: Clock) -> None:
-    session.execute(
-        update(ChainAlarm)
-        .where(
-            ChainAlarm.kind == "unknown_batch",
-            ChainAlarm.detail.contains(batch_id),
-            ChainAlarm.cleared_at.is_(None),
-        )
-        .values(cleared_at=clock.now())
-        .execution_options(synchronize_session=False)
-    )
+def _clear_alarm(session: Session, batch_id: str, actor: str, reason: str, clock: Clock) -> None:
+    for alarm in alarms.list_alarms(session):
+        if alarm.kind == AlarmKind.UNKNOWN_BATCH and batch_id in alarm.detail:
+            alarms.clear(session, alarm.id, actor=actor, reason=reason, clock=clock)
 
 
 def _pieces(values: Sequence[str]) -> Iterator[Sequence[str]]:
