@@ -29,7 +29,7 @@ from service.approvals.models import (
 )
 from service.approvals.officers import SignedWith, signer_text
 from service.approvals.signatures import pack_signatures
-from service.approvals.states import ActionState, move_action
+from service.approvals.states import ActionState, move_actions
 from service.approvals.typed_data import TYPES, digest_of, make_typed_data, member_names
 from service.clock import SYSTEM_CLOCK, Clock
 from service.db import lock
@@ -342,8 +342,10 @@ def submit_action_signature(
     session.flush()
     status = action_status(session, action.id, quorum=quorum, clock=clock)
     if action.state == ActionState.COLLECTING and len(status.officers) >= needed:
-        action.state = move_action(action.state, ActionState.READY).value
-        session.flush()
+        # Officers may have sent it themselves meanwhile: what is done stays done.
+        this = (QuorumAction.id == action.id, QuorumAction.state == ActionState.COLLECTING)
+        move_actions(session, ActionState.READY, *this)
+        session.refresh(action)
     return status
 
 

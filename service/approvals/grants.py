@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session
 
 from service.approvals.models import ActionKind, Officer, QuorumAction, Role
-from service.approvals.states import ActionState, move_action
+from service.approvals.states import ActionState, move_actions
 from service.cases import get_case
 from service.cases.filters import covered_by
 from service.cases.models import Case
@@ -215,9 +215,8 @@ def free_expired(session: Session, final_block_unix_s: int) -> int:
     ).all()
     for grant in late:
         grant.state = move(grant.state, GrantState.EXPIRED).value
-        action = session.get(QuorumAction, grant.id)
-        if action is not None and action.state == ActionState.COLLECTING:
-            action.state = move_action(action.state, ActionState.EXPIRED).value
+        this = (QuorumAction.id == grant.id, QuorumAction.state == ActionState.COLLECTING)
+        move_actions(session, ActionState.EXPIRED, *this)
     session.flush()
     return len(late)
 

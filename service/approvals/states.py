@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import Session
 
 from service.errors import IllegalTransition
+from service.transitions import move_rows
 
 
 class ActionState(StrEnum):
@@ -42,3 +47,12 @@ def move_action(current: ActionState | str, to: ActionState) -> ActionState:
     if to not in ACTION_TRANSITIONS[start]:
         raise IllegalTransition(f"an action that is {start} cannot become {to}")
     return to
+
+
+def move_actions(
+    session: Session, to: ActionState, *where: ColumnElement[bool], **values: Any
+) -> int:
+    """Move every action that matches and may become ``to``; returns how many."""
+    from service.approvals.models import QuorumAction  # which names these states itself
+
+    return move_rows(session, QuorumAction, ACTION_TRANSITIONS, to, *where, **values)

@@ -238,7 +238,8 @@ def _batch_uncancelled(session: Session, event: Event) -> None:
     batch = session.get_one(Batch, event.batch_id, populate_existing=True)
     move_all(session, Batch, BatchState.ONCHAIN, Batch.id == batch.id)
     if not batch.paused:
-        held = Payout.state.in_([PayoutState.HELD, PayoutState.CANCELLED])
+        # What is cancelled by now was let go for another reason, and its case is free.
+        held = Payout.state == PayoutState.HELD
         _move_payouts(session, PayoutState.QUEUED, batch.id, held)
 
 

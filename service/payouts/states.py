@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, CursorResult, update
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
 from service.db import Base
 from service.errors import IllegalTransition
+from service.transitions import move_rows, sources
 
 
 class BatchState(StrEnum):
@@ -178,8 +179,7 @@ def move(current: S | str, to: S) -> S:
 
 def predecessors(to: State) -> frozenset[State]:
     """Return the states of the same kind from which the table leads to ``to``."""
-    steps = TRANSITIONS[type(to)]
-    return frozenset(state for state, targets in steps.items() if to in targets)
+    return sources(TRANSITIONS[type(to)], to)
 
 
 def move_all(
@@ -189,31 +189,16 @@ def move_all(
     *where: ColumnElement[bool],
     **values: Any,
 ) -> int:
-    """Move every row that matches and may become ``to``; one statement.
-
-    Rows in other states stay as they are: compare the number returned with the number expected.
-    Objects of the session are not refreshed.
+    """Move every row that matches and may become ``to``, as :func:`service.transitions.move_rows`.
 
     Parameters
     ----------
     model
         A model with a ``state`` column of that kind.
-    where
-        Conditions beside the one on the state; may narrow the states further.
-    values
-        Other columns to set in the same statement.
 
     Returns
     -------
     int
         How many rows moved.
     """
-    state = cast(Any, model).state
-    allowed = sorted(source.value for source in predecessors(to))
-    statement = (
-        update(model)
-        .where(state.in_(allowed), *where)
-        .values(state=to.value, **values)
-        .execution_options(synchronize_session=False)
-    )
-    return cast("CursorResult[Any]", session.execute(statement)).rowcount
+    return move_rows(session, model, TRANSITIONS[type(to)], to, *where, **values)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, String, exists, func, or_, select, text, update
+from sqlalchemy import ColumnElement, CursorResult, String, exists, func, or_, select, text
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
@@ -21,16 +21,17 @@ from sqlalchemy.orm import Session
 from service.approvals.actions import packed_action
 from service.approvals.models import QuorumAction
 from service.approvals.service import packed_approval
-from service.approvals.states import ActionState, move_action
+from service.approvals.states import ActionState, move_actions
 from service.chain.contracts import Contracts
 from service.errors import ReliefError
 from service.payouts.chunk_tree import chunk_proofs
 from service.payouts.models import Batch, ChainRequest, Chunk, RequestKind
-from service.payouts.states import BatchState, ChunkState, RequestState, move
+from service.payouts.states import BatchState, ChunkState, RequestState
+from service.payouts.states import move_all as move_payout_stages
 from service.transactions import calls, owners
 from service.transactions.dbclock import now_ms
 from service.transactions.models import LIVE_STATES_SQL, Lane, Transaction
-from service.transactions.states import LIVE, Kind, State
+from service.transactions.states import LIVE, Kind, State, move_all
 
 log = logging.getLogger(__name__)
 
@@ -194,13 +195,13 @@ class Planner:
 
     def _expire_actions(self, session: Session, head: Head) -> None:
         """Give up actions whose deadline passed on chain and that no transaction carries."""
-        for action in session.scalars(
-            select(QuorumAction)
-            .where(_ACTION_OPEN)
-            .where(QuorumAction.deadline_unix_s < head.timestamp_unix_s)
-            .where(~_live(Kind.QUORUM_ACTION, Transaction.action_id == QuorumAction.id))
-        ):
-            action.state = move_action(action.state, ActionState.EXPIRED)
+        move_actions(
+            session,
+            ActionState.EXPIRED,
+            _ACTION_OPEN,
+            QuorumAction.deadline_unix_s < head.timestamp_unix_s,
+            ~_live(Kind.QUORUM_ACTION, Transaction.action_id == QuorumAction.id),
+        )
 
     def _requests(self, session: Session, senders: Sequence[str], relayers: Sequence[str]) -> int:
         planned = 0
@@ -214,6 +215,7 @@ class Planner:
             .order_by(ChainRequest.id)
         ).all()
         for row in requests:
+            this = ChainRequest.id == row.id
             sender = self._sender_of(row, senders, relayers)
             if sender is None:
                 continue
@@ -222,11 +224,10 @@ class Planner:
             try:
                 planned += self._insert(session, item, sender)
             except calls.BrokenRows as error:
-                row.last_error = error.detail
-                row.state = move(row.state, RequestState.FAILED).value
+                failed = {"last_error": error.detail}
+                move_payout_stages(session, ChainRequest, RequestState.FAILED, this, **failed)
                 continue
-            if row.state == RequestState.REQUESTED:
-                row.state = move(row.state, RequestState.PLANNED).value
+            move_payout_stages(session, ChainRequest, RequestState.PLANNED, this)
         return planned
 
     def _sender_of(
@@ -315,13 +316,7 @@ def drop_unwanted(session: Session, head: Head, *, with_approvals: bool = True) 
     unwanted = or_(*((Transaction.kind == kind) & ~condition for kind, condition in wanted.items()))
     if not with_approvals:
         unwanted |= Transaction.kind == Kind.APPROVE_BATCH
-    closed = session.execute(
-        update(Transaction)
-        .where(Transaction.state == State.BUILT, unwanted)
-        .values(state=State.CLOSED.value)
-        .execution_options(synchronize_session=False)
-    )
-    return cast("CursorResult[Any]", closed).rowcount
+    return move_all(session, State.CLOSED, Transaction.state == State.BUILT, unwanted)
 
 
 def _proofs(session: Session, batch_id: str) -> list[list[bytes]]:

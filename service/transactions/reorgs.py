@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
-from sqlalchemy import ColumnElement, CursorResult, String, case, literal, update
+from sqlalchemy import ColumnElement, String, case, literal
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Session
 
 from service.transactions.models import Transaction
-from service.transactions.states import State
+from service.transactions.states import State, move_all
 
 _DEAD = (State.REVERTED.value, State.SUPERSEDED.value, State.CLOSED.value)
 
@@ -25,25 +23,20 @@ def take_back(session: Session, *lost: ColumnElement[bool]) -> int:
     lost
         Conditions on :class:`Transaction` that say which blocks are gone.
     """
-    mined = (State.INCLUDED.value, *_DEAD)
-    result = session.execute(
-        update(Transaction)
-        .where(*lost, Transaction.state.in_(mined))
-        .values(
-            state=State.REORGED.value,
-            dedupe_key=case(
-                (
-                    Transaction.state.in_(_DEAD),
-                    Transaction.dedupe_key + literal("#") + sql_cast(Transaction.id, String),
-                ),
-                else_=Transaction.dedupe_key,
+    return move_all(
+        session,
+        State.REORGED,
+        *lost,
+        dedupe_key=case(
+            (
+                Transaction.state.in_(_DEAD),
+                Transaction.dedupe_key + literal("#") + sql_cast(Transaction.id, String),
             ),
-            block_number=None,
-            block_hash=None,
-            mined_tx_hash=None,
-            gas_used=None,
-            retry_at_unix_ms=0,
-        )
-        .execution_options(synchronize_session=False)
+            else_=Transaction.dedupe_key,
+        ),
+        block_number=None,
+        block_hash=None,
+        mined_tx_hash=None,
+        gas_used=None,
+        retry_at_unix_ms=0,
     )
-    return cast("CursorResult[Any]", result).rowcount

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from service.approvals.models import QuorumAction
-from service.approvals.states import ActionState, move_action
+from service.approvals.states import ActionState, move_actions
 from service.chain.rpc import RpcError
 from service.clock import SYSTEM_CLOCK
 from service.db import transaction
@@ -145,6 +145,5 @@ def _mark_sent(session: Session, row: Transaction) -> None:
             updated_at=SYSTEM_CLOCK.now(),
         )
     elif row.kind == Kind.QUORUM_ACTION:
-        action = session.get(QuorumAction, row.action_id)
-        if action is not None and action.state == ActionState.READY:
-            action.state = move_action(action.state, ActionState.SUBMITTED).value
+        # The event may have been read meanwhile: what is done stays done.
+        move_actions(session, ActionState.SUBMITTED, QuorumAction.id == row.action_id)

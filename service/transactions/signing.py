@@ -13,7 +13,7 @@ from service.chain.rpc import RpcError
 from service.db import transaction
 from service.payouts.models import ChainRequest
 from service.payouts.states import RequestState
-from service.payouts.states import move as move_payout_stage
+from service.payouts.states import move_all as move_payout_stages
 from service.transactions.context import (
     FIRST_RETRY_MS,
     LAST_RETRY_MS,
@@ -184,7 +184,6 @@ def _known_gas(row: Transaction) -> int | None:
 
 
 def _fail_request(session: Session, request_id: str, words: str) -> None:
-    request = session.get(ChainRequest, int(request_id))
-    if request is not None and request.state in (RequestState.REQUESTED, RequestState.PLANNED):
-        request.last_error = words
-        request.state = move_payout_stage(request.state, RequestState.FAILED).value
+    """Tell who asked; what an event has fulfilled meanwhile stays done."""
+    this = ChainRequest.id == int(request_id)
+    move_payout_stages(session, ChainRequest, RequestState.FAILED, this, last_error=words)

@@ -16,9 +16,14 @@ contract refused it on chain. ``superseded``: what it should do was done by some
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import Session
 
 from service.errors import IllegalTransition
 from service.transactions.models import Transaction
+from service.transitions import move_rows
 
 
 class State(StrEnum):
@@ -79,3 +84,8 @@ def move(row: Transaction, to: State) -> None:
     if to not in TRANSITIONS[State(row.state)]:
         raise IllegalTransition(f"transaction {row.id}: {row.state} → {to}")
     row.state = to.value
+
+
+def move_all(session: Session, to: State, *where: ColumnElement[bool], **values: Any) -> int:
+    """Move every transaction that matches and may become ``to``; returns how many."""
+    return move_rows(session, Transaction, TRANSITIONS, to, *where, **values)
