@@ -6,7 +6,7 @@ paid because the contract said so. Work is one statement a chunk, not one a payo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -39,8 +39,9 @@ SKIP_REASONS = {1: "zero_address", 2: "token", 3: "vault", 4: "frozen"}
 EXECUTED = (ChunkState.INCLUDED.value, ChunkState.FINAL.value)
 
 
-def project(session: Session, events: Iterable[Event]) -> None:
+def project(session: Session, events: Sequence[Event]) -> None:
     """Apply events in their order on chain."""
+    _lock_batches(session, events)
     for event in events:
         handler = _HANDLERS.get((event.contract, event.name))
         if handler is not None:
@@ -50,11 +51,20 @@ def project(session: Session, events: Iterable[Event]) -> None:
 
 def take_back(session: Session, orphaned: Sequence[Event]) -> None:
     """Undo events, newest first; their own rows are deleted already, those that are left count."""
+    _lock_batches(session, orphaned)
     for event in sorted(orphaned, key=lambda e: (e.block_number, e.log_index), reverse=True):
         requests.take_back(session, event)
         handler = _UNDOERS.get((event.contract, event.name))
         if handler is not None:
             handler(session, event)
+
+
+def _lock_batches(session: Session, events: Sequence[Event]) -> None:
+    """Lock the batches that events concern before their payouts, as officers' commands do."""
+    ids = {event.batch_id for event in events if event.batch_id is not None}
+    if ids:
+        mine = select(Batch.id).where(Batch.id.in_(ids)).order_by(Batch.id)
+        session.execute(mine.with_for_update())
 
 
 def _known_batch(session: Session, event: Event) -> Batch | None:

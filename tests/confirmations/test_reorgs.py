@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from service.approvals.models import KeyVerifier
 from service.confirmations.models import Block, ChainAlarm, Event, Transfer
 from service.errors import IntegrityError
-from service.payouts.models import Batch, Stream
+from service.payouts.models import Batch, Payout, Stream
 from service.transactions.models import Transaction
 from tests.support.rows import DAY_S, add_batch, add_batch_cancellation, add_request
 from tests.support.world import World, run_as_stranger
@@ -197,6 +197,31 @@ def test_what_a_cancellation_leaves_unpaid_is_held_until_the_cancellation_is_fin
 
     assert world.payout_states(batch.id) == ["cancelled"] * 2
     assert world.differences() == []
+
+
+def test_what_was_let_go_is_not_queued_again_when_a_cancellation_is_taken_back(
+    make_world: Make,
+) -> None:
+    world = make_world(8)
+    with world.session() as session:
+        batch = add_batch(session, world.deployed, [5, 6], chunk_size=1)
+    run_as_stranger(world, batch, approve=True, chunks=[])
+    reorg = Reorg(world)
+    with world.session() as session:
+        add_batch_cancellation(session, world.deployed, batch.id)
+        session.get_one(Batch, batch.id).paused = True
+    world.run()
+    with world.session() as session:
+        session.get_one(Batch, batch.id).paused = False
+        first = select(Payout).where(Payout.batch_id == batch.id, Payout.index == 0)
+        session.scalars(first).one().state = "cancelled"  # and its case may be in another batch
+
+    reorg.happen(1)
+    with world.worker() as worker:
+        worker._ingestor.step()
+
+    assert world.batch_state(batch.id) == "onchain"
+    assert world.payout_states(batch.id) == ["cancelled", "queued"]
 
 
 def test_a_batch_that_nobody_here_released_is_not_sent_again_after_a_reorg(
