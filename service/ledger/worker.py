@@ -14,7 +14,8 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -59,6 +60,9 @@ log = logging.getLogger(__name__)
 IDLE_PAUSE_S = 0.05
 POLL_PAUSE_S = 1.0
 OUTAGE_PAUSE_S = 2.0
+DRAIN_GRACE_S = 3.0
+"""Once asked to end, a worker waits for its node so long, then breaks off."""
+DRAIN_AGAIN_S = 1.0
 NODE_TIMEOUT_S = 15.0
 """How long a node may take to answer: eth_estimateGas of a full block is the longest."""
 
@@ -208,6 +212,7 @@ class Worker:
         """Work until `stop` is set; an unreachable node is waited for.
 
         The round under way is finished: nothing is left half done, and the lanes are given back.
+        Where a signal stops it (:func:`stop_on_signals`), a silent node cannot hold it up.
 
         Raises
         ------
@@ -237,6 +242,16 @@ class Worker:
         self._engine.release()
         spent = {name: round(seconds, 3) for name, seconds in self.times.seconds.items()}
         say("stopped", owner=self.owner, seconds_by_stage=spent)
+
+    def hurry(self) -> None:
+        """Wait for no node much longer: the process is asked to end.
+
+        Raises
+        ------
+        ChainUnavailable
+            In the middle of such a wait.
+        """
+        self._rpc.hurry()
 
     def run_until_idle(self, max_seconds: float = 60.0) -> StepReport:
         """Work until nothing is left to do, for tests and the demonstration.
@@ -354,6 +369,8 @@ class Worker:
 
     def _hold_file(self) -> None:
         """On SQLite one worker works alone: an OS lock beside the database file."""
+        if self._lock is not None:
+            return  # held since a start that its node broke off
         database = self._database.url.database
         if self._database.dialect.name != "sqlite" or not database or database == ":memory:":
             return
@@ -397,12 +414,30 @@ class Worker:
             ).one()
 
 
-def stop_on_signals() -> threading.Event:
-    """Return an event that SIGTERM or SIGINT sets."""
+@contextmanager
+def stop_on_signals(worker: Worker) -> Iterator[threading.Event]:
+    """Give an event that SIGTERM or SIGINT sets: the worker drains, and a second one ends it.
+
+    The round under way is finished, but no node is waited for longer than a few seconds more:
+    after :data:`DRAIN_GRACE_S` each wait is broken off, as if the reply was lost. Bytes that were
+    committed and not sent go out by whoever takes the lane next.
+    """
     stop = threading.Event()
+
+    def drain(*_: object) -> None:
+        stop.set()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, DRAIN_GRACE_S, DRAIN_AGAIN_S)
+
+    signal.signal(signal.SIGALRM, lambda *_: worker.hurry())
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
+        signal.signal(number, drain)
+    try:
+        yield stop
+    finally:
+        if stop.is_set():  # else its last alarm would end the process before its end does
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def say(event: str, **facts: Any) -> None:
