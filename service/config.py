@@ -10,7 +10,7 @@ import os
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
@@ -19,6 +19,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from service.errors import ConfigurationError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+LogFormat = Literal["auto", "json", "text"]
+LogLevel = Literal["debug", "info", "warning", "error"]
 
 PREFIX = "RELIEF_"
 OF_THE_DEPLOYMENT = frozenset({"RELIEF_DEPLOY_CONFIG", "RELIEF_DEPLOYER"})
@@ -79,6 +82,22 @@ class Settings(BaseSettings):
     lease_seconds: int = Field(
         default=15, ge=1, description="How long a worker holds a lane without renewing, seconds."
     )
+    worker_metrics_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65535,
+        description="Loopback port of the worker's /metrics, /healthz, /readyz; off when unset.",
+    )
+    api_metrics_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65535,
+        description="Loopback port of the API's /metrics; off when unset.",
+    )
+    log_format: LogFormat = Field(
+        default="auto", description="json, text, or auto: text at a terminal, JSON elsewhere."
+    )
+    log_level: LogLevel = Field(default="info", description="debug, info, warning or error.")
 
     @field_validator("rpc_url")
     @classmethod

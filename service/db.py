@@ -129,8 +129,9 @@ def create_database_engine(url: str) -> Engine:
                 f"RELIEF_DATABASE_URL names {name!r}; write sqlite:///FILE or postgresql://…"
             )
         if name != "sqlite":
-            return create_engine(url, pool_pre_ping=True)
-        engine = create_engine(url, connect_args={"timeout": 30})
+            return create_engine(url, pool_pre_ping=True, hide_parameters=True)
+        # hide_parameters: an error in a log must not show what stood in a row.
+        engine = create_engine(url, connect_args={"timeout": 30}, hide_parameters=True)
     except NoSuchModuleError:
         raise ConfigurationError(
             "RELIEF_DATABASE_URL names an unknown driver; write sqlite:///FILE or postgresql://…"
