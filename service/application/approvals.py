@@ -65,8 +65,8 @@ _SIGNED_ELSEWHERE = (BatchState.APPROVED.value, BatchState.RELEASED.value)
 def required_reviewers(app: Application, session: Session, batch: Batch) -> int:
     """Return how many reviewers a batch needs by the vault's rolling sum.
 
-    Counted with it are the other batches of its programme and region that are approved here and
-    not on chain yet, since they may get there first. The contract decides finally.
+    Counted with it are the other batches of its programme that are approved here and not on chain
+    yet, in its region or inside it, since they may get there first. The contract decides finally.
 
     Raises
     ------
@@ -83,17 +83,25 @@ def required_reviewers(app: Application, session: Session, batch: Batch) -> int:
         batch.region_code,
         batch.region_digits,
     )
-    waiting = session.scalars(
-        select(Batch.total_base_units).where(
+    programme = session.get_one(Programme, batch.programme_id)
+    total = rolling + waiting_total(session, batch) + batch.total_base_units
+    return reviewers_for(programme, total)
+
+
+def waiting_total(session: Session, batch: Batch) -> int:
+    """Return what batches approved here and not on chain yet will add to a batch's rolling sum.
+
+    The vault adds each to the sum of its own region and of every region above it.
+    """
+    region = region_of(batch.region_code, batch.region_digits)
+    others = session.execute(
+        select(Batch.region_code, Batch.region_digits, Batch.total_base_units).where(
             Batch.programme_id == batch.programme_id,
-            Batch.region_code == batch.region_code,
-            Batch.region_digits == batch.region_digits,
             Batch.state.in_(_SIGNED_ELSEWHERE),
             Batch.id != batch.id,
         )
     )
-    programme = session.get_one(Programme, batch.programme_id)
-    return reviewers_for(programme, rolling + sum(waiting) + batch.total_base_units)
+    return sum(total for code, digits, total in others if region.covers(region_of(code, digits)))
 
 
 def sign_batch(
