@@ -47,8 +47,8 @@ from service.db import create_database_engine, session_factory, transaction
 from service.errors import ChainUnavailable, ConfigurationError, Conflict, IntegrityError
 from service.ledger.posting import post_final
 from service.payouts.service import free_overdue
-from service.transactions.context import EngineOptions, no_hook
-from service.transactions.dbclock import now_ms
+from service.transactions.context import LAST_RETRY_MS, EngineOptions, no_hook
+from service.transactions.dbclock import has_come
 from service.transactions.engine import SubmissionEngine
 from service.transactions.models import Transaction
 from service.transactions.planner import Head, Planner, drop_unwanted
@@ -200,6 +200,7 @@ class Worker:
             if self._started:
                 self._engine.release()
         finally:
+            self._engine.close()
             self._rpc.close()
             self._database.dispose()
             if self._lock is not None:
@@ -355,7 +356,7 @@ class Worker:
         if self._started:
             return
         self._hold_file()
-        self._engine.start()
+        self._engine.start(alone=self._lock is not None)
         self._started = True
         say("started", owner=self.owner, chain_id=self._deployment.chain_id)
 
@@ -408,7 +409,7 @@ class Worker:
                     Transaction.state.in_([state.value for state in IN_FLIGHT])
                     | (
                         (Transaction.state == State.BUILT)
-                        & (Transaction.retry_at_unix_ms <= now_ms())
+                        & has_come(Transaction.retry_at_unix_ms, longest_ms=LAST_RETRY_MS)
                     ),
                 )
             ).one()

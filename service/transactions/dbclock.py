@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, select
+from sqlalchemy import BigInteger, ColumnElement, SQLColumnExpression, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.functions import FunctionElement
@@ -27,6 +27,20 @@ def _sqlite(_element: Any, _compiler: Any, **_kw: Any) -> str:
 def _postgresql(_element: Any, _compiler: Any, **_kw: Any) -> str:
     # Not now(): that stands still within a transaction.
     return "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
+
+
+def has_come(at: SQLColumnExpression[int], *, longest_ms: int) -> ColumnElement[bool]:
+    """Whether a moment set by the database's clock is past.
+
+    One further ahead than anybody sets it comes from before that clock was set back, and counts as
+    past: else a wait of seconds would last as long as the clock was wrong.
+
+    Parameters
+    ----------
+    longest_ms
+        How far ahead the moment is set at most.
+    """
+    return (at <= now_ms()) | (at > now_ms() + longest_ms)
 
 
 def read_now_ms(session: Session) -> int:

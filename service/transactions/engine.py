@@ -15,6 +15,7 @@ writes what it learned. Several transactions of a lane are in flight at once.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 
 from sqlalchemy.orm import Session, sessionmaker
@@ -24,7 +25,7 @@ from service.chain.deployment import check_deployment
 from service.chain.rpc import Rpc
 from service.chain.signers import Signer
 from service.db import transaction
-from service.transactions import lanes
+from service.transactions import lanes, sharing
 from service.transactions.context import EngineContext, EngineOptions, no_hook
 from service.transactions.lanes import Lease
 from service.transactions.nonces import close_gaps
@@ -70,14 +71,22 @@ class SubmissionEngine:
         )
         self._owner = owner
         self._leases: dict[str, Lease] = {}
+        self._mine: set[str] = set()
+        self._share_again_s = 0.0
+        self._presence = sharing.Presence(sessions.kw["bind"], owner)
 
     @property
     def senders(self) -> list[str]:
         """Senders of the lanes held."""
         return list(self._leases)
 
-    def start(self) -> None:
+    def start(self, *, alone: bool = False) -> None:
         """Check chain and contracts, and make the rows of our lanes.
+
+        Parameters
+        ----------
+        alone
+            Whether it is certain that no other worker lives: then no lease is waited for.
 
         Raises
         ------
@@ -90,12 +99,16 @@ class SubmissionEngine:
         with transaction(self._context.sessions) as session:
             for sender in self._context.signers:
                 lanes.ensure_lane(session, self._context.chain_id, sender)
+            if alone:
+                sharing.forget(session, self._context.chain_id)
 
     def take_lanes(self) -> None:
-        """Take every lane of ours that is free; what another worker holds is left to it."""
+        """Take the lanes that fall to us and are free, and give back those that do no more."""
         context = self._context
+        if time.monotonic() >= self._share_again_s:
+            self._share()
         for sender in context.signers:
-            if sender in self._leases:
+            if sender in self._leases or sender not in self._mine:
                 continue
             with transaction(context.sessions) as session:
                 lease = lanes.acquire(
@@ -113,12 +126,43 @@ class SubmissionEngine:
                     with transaction(context.sessions) as session:
                         lanes.release(session, lease)
 
+    def _share(self) -> None:
+        """Say that we live, renew what stays ours, give back what falls to others now."""
+        context = self._context
+        self._presence.hold()
+        lost: list[str] = []
+        with transaction(context.sessions) as session:
+            for sender, lease in self._leases.items():
+                try:
+                    lanes.hold(session, lease, context.options.lease_seconds)
+                except lanes.LeaseLost:
+                    lost.append(sender)
+            self._mine = sharing.share(
+                session,
+                context.chain_id,
+                self._owner,
+                context.signers,
+                context.options.lease_seconds,
+            )
+            for sender, lease in self._leases.items():
+                if sender not in self._mine:
+                    lanes.release(session, lease)
+                    lost.append(sender)
+        for sender in lost:
+            self._leases.pop(sender, None)
+        self._share_again_s = time.monotonic() + context.options.lease_seconds / 3
+
     def release(self) -> None:
         """Give all lanes back."""
         with transaction(self._context.sessions) as session:
             for lease in self._leases.values():
                 lanes.release(session, lease)
+            sharing.forget(session, self._context.chain_id, self._owner)
         self._leases.clear()
+
+    def close(self) -> None:
+        """Be seen no more by other workers."""
+        self._presence.end()
 
     def step(self, block_number: int) -> int:
         """Do what can be done now on every lane held; returns how many rows moved.

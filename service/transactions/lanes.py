@@ -13,8 +13,11 @@ from sqlalchemy import CursorResult, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.errors import Conflict
-from service.transactions.dbclock import now_ms
+from service.transactions.dbclock import has_come, now_ms
 from service.transactions.models import Lane
+
+LONGEST_LEASES = 10
+"""A lease longer than so many of ours comes from before the database's clock was set back."""
 
 
 class LeaseLost(Conflict):
@@ -60,7 +63,9 @@ def acquire(
             or_(
                 Lane.lease_owner.is_(None),
                 Lane.lease_owner == owner,
-                Lane.lease_expires_unix_ms < now_ms(),
+                has_come(
+                    Lane.lease_expires_unix_ms, longest_ms=LONGEST_LEASES * lease_seconds * 1000
+                ),
             )
         )
         .with_for_update(skip_locked=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     ForeignKey,
     ForeignKeyConstraint,
@@ -57,6 +58,27 @@ class Lane(Base):
     fence: Mapped[int] = mapped_column(BigInteger, default=0)
     lease_expires_unix_ms: Mapped[int] = mapped_column(BigInteger, default=0)
     out_of_funds: Mapped[bool] = mapped_column(default=False)
+
+
+class WorkerPresence(Base):
+    """A worker that lives, or did a moment ago: others share the lanes with it.
+
+    Attributes
+    ----------
+    owner
+        Its name, as in :attr:`Lane.lease_owner`.
+    senders
+        Those it has keys of.
+    seen_unix_ms
+        When it last said that it lives, database clock.
+    """
+
+    __tablename__ = "workers"
+
+    chain_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    owner: Mapped[str] = mapped_column(String(100), primary_key=True)
+    senders: Mapped[list[str]] = mapped_column(JSON)
+    seen_unix_ms: Mapped[int] = mapped_column(BigInteger)
 
 
 class Transaction(Base):

@@ -29,7 +29,8 @@ from service.payouts.models import Batch, ChainRequest, Chunk, RequestKind
 from service.payouts.states import BatchState, ChunkState, RequestState
 from service.payouts.states import move_all as move_payout_stages
 from service.transactions import calls, owners
-from service.transactions.dbclock import now_ms
+from service.transactions.context import LAST_RETRY_MS
+from service.transactions.dbclock import has_come, now_ms
 from service.transactions.models import LIVE_STATES_SQL, Lane, Transaction
 from service.transactions.states import LIVE, Kind, State, move_all
 
@@ -345,7 +346,7 @@ def _live(kind: Kind, *refers: ColumnElement[bool]) -> ColumnElement[bool]:
     due_again = (
         (Transaction.state == State.BUILT)
         & (Transaction.failures > 0)
-        & (Transaction.retry_at_unix_ms <= now_ms())
+        & has_come(Transaction.retry_at_unix_ms, longest_ms=LAST_RETRY_MS)
     )
     return exists(
         select(Transaction.id).where(

@@ -17,8 +17,14 @@ from service.clock import SYSTEM_CLOCK
 from service.db import transaction
 from service.payouts.models import Chunk, Payout
 from service.payouts.states import ChunkState, PayoutState, move_all
-from service.transactions.context import FIRST_RETRY_MS, EngineContext, of, values_of
-from service.transactions.dbclock import now_ms, read_now_ms
+from service.transactions.context import (
+    FIRST_RETRY_MS,
+    LAST_RETRY_MS,
+    EngineContext,
+    of,
+    values_of,
+)
+from service.transactions.dbclock import has_come, now_ms, read_now_ms
 from service.transactions.lanes import Lease
 from service.transactions.models import Lane, Transaction, TransactionAttempt
 from service.transactions.outcomes import SendOutcome, classify_send
@@ -77,9 +83,11 @@ def _sendable(context: EngineContext, lease: Lease) -> Sequence[TransactionAttem
             )
             .where(of(lease), Transaction.state.in_(values_of(IN_FLIGHT)))
             .where(
-                (Transaction.state != State.SENT) | (TransactionAttempt.sent_unix_ms < forgotten)
+                (Transaction.state != State.SENT)
+                | (TransactionAttempt.sent_unix_ms < forgotten)
+                | (TransactionAttempt.sent_unix_ms > now_ms())  # the clock was set back
             )
-            .where(Transaction.retry_at_unix_ms <= now_ms())
+            .where(has_come(Transaction.retry_at_unix_ms, longest_ms=LAST_RETRY_MS))
             .order_by(Transaction.nonce)
             .limit(context.options.max_in_flight)
         ).all()

@@ -22,7 +22,7 @@ from service.transactions.context import (
     of,
     values_of,
 )
-from service.transactions.dbclock import now_ms, read_now_ms
+from service.transactions.dbclock import has_come, read_now_ms
 from service.transactions.lanes import Lease
 from service.transactions.models import Lane, Transaction
 from service.transactions.outcomes import ALREADY_DONE
@@ -90,7 +90,7 @@ def _next_built(context: EngineContext, lease: Lease) -> Sequence[Transaction]:
         rows = session.scalars(
             select(Transaction)
             .where(of(lease), Transaction.state == State.BUILT)
-            .where(Transaction.retry_at_unix_ms <= now_ms())
+            .where(has_come(Transaction.retry_at_unix_ms, longest_ms=LAST_RETRY_MS))
             .order_by(Transaction.id)
             .limit(max(0, context.options.max_in_flight - in_flight))
         ).all()
