@@ -15,6 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from service.approvals.states import ActionState
 from service.db import Base, UtcDateTime
 from service.payouts.models import sql_list
+from service.telemetry.context import request_id
 
 SIGNER_EOA, SIGNER_ACCOUNT, SIGNER_KEY = 1, 2, 3
 """Types of signers: externally owned account, contract account (ERC-1271), P-256 key behind the
@@ -148,6 +149,7 @@ class QuorumAction(Base):
     last_error: Mapped[str | None] = mapped_column(Text)
     created_by: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    asked_by_request: Mapped[str | None] = mapped_column(String(64), default=request_id)
 
 
 class QuorumSignature(Base):

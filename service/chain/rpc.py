@@ -6,8 +6,9 @@ safe to send twice is the caller's knowledge.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ import httpx
 import orjson
 
 from service.errors import ChainUnavailable, ReliefError
+from service.telemetry.metrics import RPC_CALLS, RPC_ERRORS, RPC_SECONDS, timed
 
 MAX_BATCH = 100
 """Calls in one HTTP request; many public nodes refuse more."""
@@ -109,12 +111,17 @@ class Rpc:
         RpcError
             If the node answered with an error.
         """
-        answer = self._post({"jsonrpc": "2.0", "id": 0, "method": method, "params": params})
+        with self._counted([method]):
+            answer = self._post({"jsonrpc": "2.0", "id": 0, "method": method, "params": params})
         if not isinstance(answer, dict):
             raise ChainUnavailable(
                 f"{self.url} answered {method} with something else than JSON-RPC"
             )
-        return _result(answer)
+        try:
+            return _result(answer)
+        except RpcError:
+            RPC_ERRORS.labels(self.name, method, "refused").inc()
+            raise
 
     def batch(self, calls: Iterable[tuple[str, Sequence[Any]]]) -> list[Any]:
         """Call several methods, up to 100 in a request; results in the order of the calls.
@@ -133,7 +140,8 @@ class Rpc:
         results: list[Any] = [None] * len(requests)
         for start in range(0, len(requests), MAX_BATCH):
             part = requests[start : start + MAX_BATCH]
-            answers = self._post(part)
+            with self._counted([request["method"] for request in part]):
+                answers = self._post(part)
             if not isinstance(answers, list):
                 raise ChainUnavailable(f"{self.url} refuses JSON-RPC batches: {answers!r:.200}")
             by_id = {answer.get("id"): answer for answer in answers if isinstance(answer, dict)}
@@ -144,8 +152,24 @@ class Rpc:
                 try:
                     results[number] = _result(by_id[number])
                 except RpcError as error:
+                    RPC_ERRORS.labels(self.name, request["method"], "refused").inc()
                     results[number] = error
         return results
+
+    @contextmanager
+    def _counted(self, methods: Sequence[str]) -> Iterator[None]:
+        """Count the calls of one request, and how long the node took for it."""
+        kinds = Counter(methods)
+        method = methods[0] if len(kinds) == 1 else "batch"
+        try:
+            with timed(RPC_SECONDS.labels(self.name, method)):
+                yield
+        except ChainUnavailable:
+            for name, count in kinds.items():
+                RPC_ERRORS.labels(self.name, name, "unavailable").inc(count)
+            raise
+        for name, count in kinds.items():
+            RPC_CALLS.labels(self.name, name).inc(count)
 
     def _post(self, body: Any) -> Any:
         self.waiting = True

@@ -17,6 +17,7 @@ from service.confirmations.ingest import EVENTS_CURSOR
 from service.confirmations.models import Block, Cursor
 from service.db import transaction
 from service.errors import ChainUnavailable, IntegrityError
+from service.telemetry.logs import note
 
 log = logging.getLogger(__name__)
 
@@ -83,13 +84,15 @@ class Agreement:
             try:
                 theirs, newest = other.header(block.number), other.block_number()
             except (ChainUnavailable, RpcError) as error:
-                log.warning("%s could not be compared: %s", other.name, error.detail)
+                facts = {"node": other.name, "detail": error.detail}
+                note(log, "node_not_compared", logging.WARNING, **facts)
                 continue
             if theirs is not None and theirs["hash"] != block.hash:
                 self._stop(block, other, theirs["hash"])
             ahead = max(ahead, newest - head)
         if ahead >= LAG_BLOCKS:
-            log.warning("%s is %s blocks behind another node", self._rpc.name, ahead)
+            facts = {"node": self._rpc.name, "blocks": ahead}
+            note(log, "node_behind", logging.WARNING, **facts)
             self._rpc.set_aside()
         self._compared = (block.number, now_s)
 

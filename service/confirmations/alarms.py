@@ -19,6 +19,8 @@ from service.confirmations.models import ChainAlarm
 from service.db import lock
 from service.errors import Conflict, NotFound
 from service.payouts import journal
+from service.telemetry.logs import after_commit, note_after_commit
+from service.telemetry.metrics import ALARMS_RAISED
 from service.transactions.dbclock import now_ms
 from service.transactions.models import Transaction, TransactionAttempt
 from service.transactions.outcomes import SendOutcome
@@ -137,7 +139,10 @@ def raise_alarm(session: Session, kind: str, detail: str, block_number: int | No
         ChainAlarm.kind == kind, ChainAlarm.detail == detail, ChainAlarm.cleared_at.is_(None)
     )
     if session.scalars(same.limit(1)).first() is None:
-        log.error("alarm %s: %s", kind, detail)
+        note_after_commit(
+            session, log, "alarm", logging.ERROR, kind=kind, detail=detail, block=block_number
+        )
+        after_commit(session, ALARMS_RAISED.labels(kind).inc)
         session.add(
             ChainAlarm(
                 kind=AlarmKind(kind).value,

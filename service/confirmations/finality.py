@@ -16,7 +16,7 @@ from service.confirmations.ingest import EVENTS_CURSOR, FINAL_CURSOR
 from service.confirmations.models import Block, Cursor, Event
 from service.payouts.models import ChainRequest, Chunk, Payout
 from service.payouts.states import ChunkState, PayoutState, RequestState, move, move_all
-from service.transactions import reorgs
+from service.transactions import reorgs, trail
 from service.transactions import states as transaction_states
 from service.transactions.models import Transaction
 from service.transactions.states import State
@@ -184,6 +184,8 @@ def _transactions(session: Session, chain_id: int, final_block: int) -> int:
     on_chain = select(Block.hash).where(Block.number == Transaction.block_number).scalar_subquery()
     ours = Transaction.chain_id == chain_id
     final = (Transaction.block_number <= final_block, Transaction.block_hash == on_chain)
+    told = select(*trail.FACTS).where(ours, *final, Transaction.state == State.INCLUDED)
+    trail.final(session, session.execute(told).all())
     settled = transaction_states.move_all(session, State.FINAL, ours, *final)
     return settled + reorgs.take_back(session, ours, Transaction.block_hash != on_chain)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,8 @@ from service.confirmations.alarms import AlarmKind, raise_alarm
 from service.confirmations.models import Block, Cursor, Event, Transfer
 from service.db import transaction
 from service.errors import ChainUnavailable, IntegrityError
+from service.telemetry.logs import after_commit, note, note_after_commit
+from service.telemetry.metrics import REORGS, count_read
 from service.transactions import reorgs
 from service.transactions.models import Transaction
 
@@ -239,6 +242,7 @@ class Ingestor:
         session.add_all(rows)
         session.flush()
         projections.project(session, rows)
+        _tell(session, headers, rows)
         cursor = session.get_one(Cursor, (self._chain_id, EVENTS_CURSOR))
         cursor.block_number = int(headers[-1]["number"], 16)
         cursor.block_hash = headers[-1]["hash"]
@@ -328,7 +332,8 @@ class Ingestor:
             row = session.get_one(Cursor, (self._chain_id, EVENTS_CURSOR))
             row.block_number, row.block_hash = number, block_hash
         depth = cursor.block_number - number
-        log.warning("re-org: %s blocks taken back, down to block %s", depth, number)
+        note(log, "reorg", logging.WARNING, depth_blocks=depth, down_to_block=number)
+        REORGS.observe(depth)
         return depth
 
     # ---- cursor --------------------------------------------------------------------------------
@@ -379,6 +384,20 @@ class Ingestor:
                 select(Block.timestamp_unix_s).where(Block.number == cursor.block_number)
             ).one_or_none()
         return IngestResult(0, 0, rewound, cursor.block_number, timestamp or 0, caught_up)
+
+
+TOLD = frozenset({"BatchApproved", "ChunkPaid", "StreamsOpened", "BatchCancelled", "GrantMade"})
+"""Events that have a line in the log: one a batch or chunk, never one a payout."""
+
+
+def _tell(session: Session, headers: Sequence[dict[str, Any]], rows: Sequence[Event]) -> None:
+    for row in rows:
+        if row.name in TOLD:
+            facts = {"batch": row.batch_id, "chunk": row.args.get("chunkIndex")}
+            facts |= {"tx_hash": row.tx_hash, "block": row.block_number}
+            note_after_commit(session, log, "event", name=row.name, **facts)
+    counts = Counter(row.contract for row in rows)
+    after_commit(session, lambda: count_read(len(headers), counts))
 
 
 def _transfer_row(event: DecodedEvent) -> dict[str, Any]:

@@ -22,6 +22,7 @@ what the emergency lane granted, beside every programme.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from sqlalchemy import insert, select
@@ -32,6 +33,10 @@ from service.confirmations.models import Cursor, Event
 from service.confirmations.projections import previous_budget
 from service.errors import IntegrityError, InvalidInput
 from service.ledger.models import LedgerAccount, LedgerEntry
+from service.telemetry.logs import after_commit, note_after_commit
+from service.telemetry.metrics import POSTINGS
+
+log = logging.getLogger(__name__)
 
 LEDGER_CURSOR = "ledger"
 FUNDING, CIRCULATING, REDEEMED = "funding", "circulating", "redeemed"
@@ -121,10 +126,13 @@ def post_final(session: Session, chain_id: int) -> int:
         posting = _posting(session, event, programmes, known)
         if posting is not None and posting.amount:
             entries += _entries(event, posting)
+            facts = {"batch": event.batch_id, "tx_hash": event.tx_hash}
+            note_after_commit(session, log, "posted", name=event.name, **facts)
     _add_accounts(session, known)
     if entries:
         session.execute(insert(LedgerEntry), entries)
     cursor.block_number, cursor.block_hash = final.block_number, final.block_hash
+    after_commit(session, lambda: POSTINGS.inc(len(entries) // 2))
     return len(entries) // 2
 
 

@@ -7,7 +7,6 @@ in memory matters: killed at any moment, the next one goes on from the rows.
 from __future__ import annotations
 
 import fcntl
-import json
 import logging
 import os
 import signal
@@ -33,7 +32,7 @@ from service.chain.deployment import check_deployment, load_deployment
 from service.chain.nodes import open_rpc
 from service.chain.rpc import Rpc, RpcError
 from service.chain.signers import Signer
-from service.clock import SYSTEM_CLOCK, StageTimes
+from service.clock import StageTimes
 from service.config import Settings
 from service.confirmations import alarms
 from service.confirmations.agreement import Agreement
@@ -47,6 +46,8 @@ from service.db import create_database_engine, session_factory, transaction
 from service.errors import ChainUnavailable, ConfigurationError, Conflict, IntegrityError
 from service.ledger.posting import post_final
 from service.payouts.service import free_overdue
+from service.telemetry.logs import note
+from service.telemetry.metrics import LAST_ROUND, ROUNDS, STAGE_SECONDS, timed
 from service.transactions.context import LAST_RETRY_MS, EngineOptions, no_hook
 from service.transactions.dbclock import has_come
 from service.transactions.engine import SubmissionEngine
@@ -225,24 +226,24 @@ class Worker:
             try:
                 report = self.step()
             except (ChainUnavailable, RpcError) as error:  # no answer, or a refusal to answer
-                say("chain_unavailable", detail=error.detail)
+                self._broken_off("chain_unavailable", error.detail)
                 stop.wait(0 if self._rpc.has_another else OUTAGE_PAUSE_S)
                 continue
             except OperationalError as error:  # busy too long, or away: the rows are as they were
-                say("database_unavailable", detail=str(error.orig))
+                self._broken_off("database_unavailable", str(error.orig))
                 stop.wait(OUTAGE_PAUSE_S)
                 continue
             except IntegrityError as error:
-                say("stopped_by_alarm", detail=error.detail)
+                self._broken_off("stopped_by_alarm", error.detail)
                 stop.wait(OUTAGE_PAUSE_S)
                 continue
             if not report.idle:
-                say("round", **_shown(report))
+                note(log, "round", **_shown(report))
             busy = report.events + report.planned + report.moved + report.posted
             stop.wait(0 if busy else IDLE_PAUSE_S if report.pending else POLL_PAUSE_S)
         self._engine.release()
         spent = {name: round(seconds, 3) for name, seconds in self.times.seconds.items()}
-        say("stopped", owner=self.owner, seconds_by_stage=spent)
+        note(log, "stopped", owner=self.owner, seconds_by_stage=spent)
 
     def hurry(self) -> None:
         """Wait for no node much longer: the process is asked to end.
@@ -301,7 +302,7 @@ class Worker:
     def _step(self) -> StepReport:
         self._start()
         self._refuse_while_alarmed()
-        with self.times.stage("read"):
+        with self._stage("read"):
             read = self._ingestor.step()
             self._agreement.check(read.head)
         self._hook("ingested")
@@ -323,9 +324,9 @@ class Worker:
                 )
             self._hook("planned")
         final_block = self._final_block(read.head)
-        with self.times.stage("submit"):
+        with self._stage("submit"):
             moved = self._engine.step(final_block)
-        with self.times.stage("finalise"), transaction(self._sessions) as session:
+        with self._stage("finalise"), transaction(self._sessions) as session:
             final = finalise(
                 session, self._deployment.chain_id, self._deployment.finality_depth_blocks
             )
@@ -334,9 +335,11 @@ class Worker:
                 free_expired(session, final.timestamp_unix_s)
             alarms.watch_refused(session, self._deployment.chain_id)
         self._hook("finalised")
-        with self.times.stage("post"), transaction(self._sessions) as session:
+        with self._stage("post"), transaction(self._sessions) as session:
             posted = post_final(session, self._deployment.chain_id)
         self._hook("posted")
+        ROUNDS.labels("done").inc()
+        LAST_ROUND.set_to_current_time()
         return StepReport(
             head=read.head,
             final=final.block_number if final else final_block,
@@ -352,13 +355,23 @@ class Worker:
 
     # ---- parts ---------------------------------------------------------------------------------
 
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        with self.times.stage(name), timed(STAGE_SECONDS.labels(name)):
+            yield
+
+    def _broken_off(self, why: str, detail: str) -> None:
+        note(log, why, logging.WARNING, detail=detail)
+        ROUNDS.labels(why).inc()
+        LAST_ROUND.set_to_current_time()
+
     def _start(self) -> None:
         if self._started:
             return
         self._hold_file()
         self._engine.start(alone=self._lock is not None)
         self._started = True
-        say("started", owner=self.owner, chain_id=self._deployment.chain_id)
+        note(log, "started", owner=self.owner, chain_id=self._deployment.chain_id)
 
     def _ask_for_expiry(self, head: Head) -> None:
         """Ask that what can never be paid return to the budget, now that its time is over."""
@@ -439,12 +452,6 @@ def stop_on_signals(worker: Worker) -> Iterator[threading.Event]:
     finally:
         if stop.is_set():  # else its last alarm would end the process before its end does
             signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def say(event: str, **facts: Any) -> None:
-    """Log one structured line."""
-    time_utc = SYSTEM_CLOCK.now().isoformat(timespec="milliseconds")
-    log.info("%s", json.dumps({"time": time_utc, "event": event, **facts}))
 
 
 def _shown(report: StepReport) -> dict[str, Any]:

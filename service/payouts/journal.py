@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -10,8 +11,13 @@ from sqlalchemy.orm import Session
 
 from service.errors import InvalidInput
 from service.payouts.models import JournalEntry
+from service.telemetry.logs import note_after_commit
+
+log = logging.getLogger(__name__)
 
 MAX_ACTOR_CHARACTERS = 200
+
+_NAMES = {"quorum_action": "action"}
 
 
 def record(
@@ -43,6 +49,8 @@ def record(
             reason=reason,
         )
     )
+    # Who and why stays in the journal: the log has no names.
+    note_after_commit(session, log, action, **{_NAMES.get(object_type, object_type): object_id})
 
 
 def required_reason(reason: str | None) -> str:

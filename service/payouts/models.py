@@ -37,6 +37,7 @@ from service.payouts.states import (
     ProgrammeState,
     RequestState,
 )
+from service.telemetry.context import request_id
 
 _RowId = BigInteger().with_variant(Integer, "sqlite")
 """SQLite counts only an INTEGER primary key by itself."""
@@ -112,8 +113,9 @@ class Batch(Base):
 
     ``start_unix_s``, ``cliff_s``, ``duration_s`` and ``cadence_s`` are 0 for one-off batches.
     ``signing_opened_at`` is when the typed data was first handed out: from then on signatures may
-    exist that we do not know of. ``first_number``, ``approved_block_*`` and
-    ``execute_from_unix_s`` come from ``BatchApproved``.
+    exist that we do not know of. ``asked_by_request`` is the call or command that built it, then
+    the one that released it. ``first_number``, ``approved_block_*`` and ``execute_from_unix_s``
+    come from ``BatchApproved``.
     """
 
     __tablename__ = "batches"
@@ -155,6 +157,7 @@ class Batch(Base):
     released_by: Mapped[str | None] = mapped_column(String(200))
     released_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_error: Mapped[str | None] = mapped_column(Text)
+    asked_by_request: Mapped[str | None] = mapped_column(String(64), default=request_id)
 
 
 class Chunk(Base):
@@ -350,6 +353,7 @@ class ChainRequest(Base):
     reason: Mapped[str | None] = mapped_column(Text)
     last_error: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    asked_by_request: Mapped[str | None] = mapped_column(String(64), default=request_id)
 
 
 class JournalEntry(Base):
@@ -365,3 +369,4 @@ class JournalEntry(Base):
     object_type: Mapped[str] = mapped_column(String(32))
     object_id: Mapped[str] = mapped_column(String(100))
     reason: Mapped[str | None] = mapped_column(Text)
+    request_id: Mapped[str | None] = mapped_column(String(64), default=request_id)

@@ -246,7 +246,7 @@ def batch_status(session: Session, batch_id: str, *, clock: Clock = SYSTEM_CLOCK
         select(Chunk.state, func.count()).where(Chunk.batch_id == batch.id).group_by(Chunk.state)
     )
     chunks = {ChunkState(state): count for state, count in chunk_counts}
-    stuck = tuple(_stuck(session, batch, payouts, chunks, int(clock.now().timestamp())))
+    stuck = tuple(stuck_in(session, batch, int(clock.now().timestamp())))
     return BatchStatus(batch, payouts, chunks, stuck)
 
 
@@ -254,15 +254,9 @@ _MAY_RETURN = (PayoutState.QUEUED, PayoutState.SENT, PayoutState.HELD)
 """Of a batch on chain: not paid by a chunk, nor returned to the budget for good."""
 
 
-def _stuck(
-    session: Session,
-    batch: Batch,
-    payouts: Mapping[PayoutState, StateSum],
-    chunks: Mapping[ChunkState, int],
-    now_unix_s: int,
-) -> list[Stuck]:
+def stuck_in(session: Session, batch: Batch, now_unix_s: int) -> list[Stuck]:
+    """Return what is stuck in a batch and why; reads no payout but those concerned."""
     found: list[Stuck] = []
-    open_chunks = sum(chunks.get(state, 0) for state in (ChunkState.WAITING, ChunkState.SENT))
     if batch.paused:
         found.append(Stuck("paused", f"paused: {batch.pause_reason}"))
     if batch.last_error:
@@ -271,22 +265,43 @@ def _stuck(
         batch.execute_before_unix_s <= now_unix_s
     ):
         found.append(Stuck("too_late_to_approve", "its time to execute before is over"))
-    if batch.state == BatchState.ONCHAIN and open_chunks:
+    if batch.state == BatchState.ONCHAIN and (open_chunks := _open_chunks(session, batch)):
         if batch.execute_before_unix_s <= now_unix_s:
-            if any(state in payouts for state in _MAY_RETURN):
+            if any(_count_in(session, batch, state) for state in _MAY_RETURN):
                 message = "the time to run chunks is over: the rest returns to the budget"
                 found.append(Stuck("too_late_to_execute", message, open_chunks))
         elif (batch.execute_from_unix_s or 0) > now_unix_s:
             until = format_unix_s(batch.execute_from_unix_s or 0)
             message = f"the challenge delay, or a reviewer's hold, lasts until {until}"
             found.append(Stuck("challenge_delay", message, open_chunks))
-    if batch.state == BatchState.CANCELLED and PayoutState.HELD in payouts:
+    if batch.state == BatchState.CANCELLED and (
+        held := _count_in(session, batch, PayoutState.HELD)
+    ):
         message = "held until the cancellation is final"
         if batch.first_number is None:
             over = format_unix_s(batch.execute_before_unix_s)
             message = f"signatures may exist, so its cases are held until {over}"
-        found.append(Stuck("held_after_cancel", message, payouts[PayoutState.HELD].count))
+        found.append(Stuck("held_after_cancel", message, held))
     return [*found, *_skipped(session, batch)]
+
+
+def _open_chunks(session: Session, batch: Batch) -> int:
+    return session.scalars(
+        select(func.count())
+        .select_from(Chunk)
+        .where(
+            Chunk.batch_id == batch.id,
+            Chunk.state.in_([ChunkState.WAITING.value, ChunkState.SENT.value]),
+        )
+    ).one()
+
+
+def _count_in(session: Session, batch: Batch, state: PayoutState) -> int:
+    return session.scalars(
+        select(func.count())
+        .select_from(Payout)
+        .where(Payout.batch_id == batch.id, Payout.state == state.value)
+    ).one()
 
 
 def _skipped(session: Session, batch: Batch) -> list[Stuck]:

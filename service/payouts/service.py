@@ -45,6 +45,7 @@ from service.payouts.streams import (
     request_withdraw_all,
     wallet_view,
 )
+from service.telemetry.context import request_id
 
 __all__ = [
     "BatchStatus",
@@ -122,6 +123,7 @@ def release(session: Session, batch_id: str, *, actor: str, clock: Clock = SYSTE
     )
     batch.state = move(batch.state, BatchState.RELEASED).value
     batch.released_by, batch.released_at = actor, now
+    batch.asked_by_request = request_id()
     _record(session, batch, "release_batch", actor, now)
     return batch
 

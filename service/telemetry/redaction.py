@@ -53,7 +53,8 @@ def hide_url(url: str) -> None:
 
 def hide_addresses(settings: Settings) -> None:
     """Hide what the addresses of node and database hold beside the host."""
-    hide_url(settings.rpc_url)
+    for url in settings.rpc_urls:
+        hide_url(url)
     password = urlsplit(settings.resolved_database_url).password
     if password:
         hide(password)

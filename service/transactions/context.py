@@ -20,7 +20,8 @@ from service.chain.rpc import Rpc
 from service.chain.signers import Signer
 from service.db import transaction
 from service.errors import LimitExceeded
-from service.transactions import lanes
+from service.telemetry.logs import note
+from service.transactions import lanes, trail
 from service.transactions.dbclock import read_now_ms
 from service.transactions.lanes import Lease
 from service.transactions.models import Lane, Transaction, TransactionAttempt
@@ -127,7 +128,7 @@ class EngineContext:
         try:
             return suggest(self.rpc, cap_wei=self.options.max_fee_per_gas_cap_wei)
         except LimitExceeded as error:
-            log.warning("lane %s waits: %s", lease.sender, error.detail)
+            note(log, "lane_waits", logging.WARNING, lane=lease.sender, detail=error.detail)
             return None
 
     def add_attempt(
@@ -146,12 +147,14 @@ class EngineContext:
                 **fees.transaction_fields(),
             }
         )
+        tx_hash = "0x" + keccak(raw).hex()
+        trail.signed(session, row, n, purpose, tx_hash)
         session.add(
             TransactionAttempt(
                 transaction_id=row.id,
                 n=n,
                 purpose=purpose,
-                tx_hash="0x" + keccak(raw).hex(),
+                tx_hash=tx_hash,
                 raw=raw,
                 max_fee_per_gas=fees.max_fee_per_gas,
                 priority_fee_per_gas=fees.priority_fee_per_gas,

@@ -25,6 +25,7 @@ from service.chain.deployment import check_deployment
 from service.chain.rpc import Rpc
 from service.chain.signers import Signer
 from service.db import transaction
+from service.telemetry.logs import note
 from service.transactions import lanes, sharing
 from service.transactions.context import EngineContext, EngineOptions, no_hook
 from service.transactions.lanes import Lease
@@ -181,6 +182,6 @@ class SubmissionEngine:
                 moved += send(self._context, lease)
                 moved += look_for_receipts(self._context, lease, block_number)
             except lanes.LeaseLost:
-                log.warning("lane %s went to another worker", sender)
+                note(log, "lane_lost", logging.WARNING, lane=sender)
                 del self._leases[sender]
         return moved

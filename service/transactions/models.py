@@ -101,6 +101,10 @@ class Transaction(Base):
         Last refusal or failure, in words.
     retry_at_unix_ms
         A refused ``built`` row is tried again from then on, database clock.
+    request_id
+        The ``chain_requests`` row it is for.
+    asked_by_request
+        Id of the API call or command that asked for it, for the log (decision 0093).
     """
 
     __tablename__ = "transactions"
@@ -145,6 +149,7 @@ class Transaction(Base):
     failures: Mapped[int] = mapped_column(default=0)
     retry_at_unix_ms: Mapped[int] = mapped_column(BigInteger, default=0)
     created_unix_ms: Mapped[int] = mapped_column(BigInteger)
+    asked_by_request: Mapped[str | None] = mapped_column(String(64))
 
     def __init__(self, **values: Any) -> None:
         values.setdefault("state", "built")

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from service.chain.fees import Fees
 from service.db import transaction
+from service.telemetry.logs import note
 from service.transactions.context import FILL_GAS, EngineContext, of
 from service.transactions.dbclock import read_now_ms
 from service.transactions.lanes import Lease
@@ -39,9 +40,8 @@ def close_gaps(context: EngineContext, lease: Lease) -> bool:
         return False
     with context.write(lease) as session:
         if used > next_nonce:
-            log.warning(
-                "lane %s: the chain is at nonce %s, we at %s", lease.sender, used, next_nonce
-            )
+            facts = {"lane": lease.sender, "nonce": next_nonce, "chain_nonce": used}
+            note(log, "lane_behind_the_chain", logging.WARNING, **facts)
             context.set_next_nonce(session, lease, used)
         for nonce in missing:
             row = Transaction(

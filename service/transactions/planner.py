@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, String, exists, func, or_, select, text
+from sqlalchemy import ColumnElement, String, exists, func, or_, select, text
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
@@ -28,7 +28,7 @@ from service.payouts.chunk_tree import chunk_proofs
 from service.payouts.models import Batch, ChainRequest, Chunk, RequestKind
 from service.payouts.states import BatchState, ChunkState, RequestState
 from service.payouts.states import move_all as move_payout_stages
-from service.transactions import calls, owners
+from service.transactions import calls, owners, trail
 from service.transactions.context import LAST_RETRY_MS
 from service.transactions.dbclock import has_come, now_ms
 from service.transactions.models import LIVE_STATES_SQL, Lane, Transaction
@@ -277,6 +277,7 @@ class Planner:
             chunk_index=item.chunk_index,
             action_id=item.action_id,
             request_id=item.request_id,
+            asked_by_request=trail.asked_by(item.batch_id, item.action_id, item.request_id),
             state=State.BUILT.value,
             failures=0,
             retry_at_unix_ms=0,
@@ -289,7 +290,11 @@ class Planner:
             set_={"calldata": statement.excluded.calldata},
             where=(Transaction.state == State.BUILT) & (Transaction.failures > 0),
         )
-        return max(0, cast("CursorResult[Any]", session.execute(statement)).rowcount)
+        built = session.execute(statement.returning(*trail.FACTS)).one_or_none()
+        if built is None:
+            return 0
+        trail.came_to(session, built, "planned")
+        return 1
 
 
 def drop_unwanted(session: Session, head: Head, *, with_approvals: bool = True) -> int:

@@ -15,14 +15,13 @@ from sqlalchemy.orm import Session
 from service.chain.contracts import ContractRefusal
 from service.chain.rpc import RpcError
 from service.db import transaction
+from service.transactions import trail
 from service.transactions.context import EngineContext, of, values_of
 from service.transactions.lanes import Lease
 from service.transactions.models import Transaction, TransactionAttempt
 from service.transactions.outcomes import ALREADY_DONE
 from service.transactions.owners import tell_owner
 from service.transactions.states import IN_FLIGHT, Kind, State, move
-
-log = logging.getLogger(__name__)
 
 
 def look_for_receipts(context: EngineContext, lease: Lease, final_block: int) -> int:
@@ -65,8 +64,8 @@ def look_for_receipts(context: EngineContext, lease: Lease, final_block: int) ->
                 moved += 1
             elif row.nonce is not None and row.nonce < used_finally:
                 row.error = f"nonce {row.nonce} was used by a transaction that is not ours"
-                log.error("lane %s: %s", row.sender, row.error)
                 move(row, State.CLOSED)
+                trail.came_to(session, row, "closed", logging.ERROR, detail=row.error)
                 moved += 1
         context.hook("receipts:before-commit")
     context.hook("receipts:after-commit")
@@ -139,6 +138,6 @@ def _record_receipt(
         move(row, State.SUPERSEDED)
     else:
         row.error = reason.words if reason is not None else "reverted, and would not now"
-        log.warning("transaction %s (%s) reverted: %s", row.id, row.dedupe_key, row.error)
         move(row, State.REVERTED)
         tell_owner(session, row, row.error)
+    trail.mined(session, row, attempt.first_sent_unix_ms, receipt)

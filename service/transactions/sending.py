@@ -17,13 +17,9 @@ from service.clock import SYSTEM_CLOCK
 from service.db import transaction
 from service.payouts.models import Chunk, Payout
 from service.payouts.states import ChunkState, PayoutState, move_all
-from service.transactions.context import (
-    FIRST_RETRY_MS,
-    LAST_RETRY_MS,
-    EngineContext,
-    of,
-    values_of,
-)
+from service.telemetry.logs import note
+from service.transactions import trail
+from service.transactions.context import FIRST_RETRY_MS, LAST_RETRY_MS, EngineContext, of, values_of
 from service.transactions.dbclock import has_come, now_ms, read_now_ms
 from service.transactions.lanes import Lease
 from service.transactions.models import Lane, Transaction, TransactionAttempt
@@ -112,6 +108,8 @@ def _record_send(session: Session, lane: Lane, attempt_id: int, answer: Any) -> 
         lane.out_of_funds = False
         first = row.state != State.SENT
         move(row, State.SENT)
+        if first:
+            trail.came_to(session, row, "sent", tx_hash=attempt.tx_hash)
         if first and attempt.purpose == "call":
             _mark_sent(session, row)
         return int(first)
@@ -120,9 +118,9 @@ def _record_send(session: Session, lane: Lane, attempt_id: int, answer: Any) -> 
     row.error = answer.message
     if outcome is SendOutcome.NO_FUNDS:
         lane.out_of_funds = True
-        log.error("lane %s has no gas money: %s", row.sender, answer.message)
+        note(log, "lane_out_of_funds", logging.ERROR, lane=row.sender, detail=answer.message)
     elif outcome is not SendOutcome.NONCE_USED:
-        log.warning("transaction %s was not taken: %s", row.id, answer.message)
+        trail.not_taken(session, row, attempt.tx_hash, answer.message)
     if outcome is not SendOutcome.NONCE_USED:
         row.retry_at_unix_ms = now + FIRST_RETRY_MS
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from service.db import transaction
 from service.payouts.models import ChainRequest
 from service.payouts.states import RequestState
 from service.payouts.states import move_all as move_payout_stages
+from service.transactions import trail
 from service.transactions.context import (
     FIRST_RETRY_MS,
     LAST_RETRY_MS,
@@ -28,8 +28,6 @@ from service.transactions.models import Lane, Transaction
 from service.transactions.outcomes import ALREADY_DONE
 from service.transactions.owners import tell_owner
 from service.transactions.states import IN_FLIGHT, Kind, State, move
-
-log = logging.getLogger(__name__)
 
 GAS_MARGIN_PER_CENT = 20
 """Room over an estimate: the state may differ a little when the transaction is mined."""
@@ -158,13 +156,13 @@ def _record_refusal(context: EngineContext, session: Session, row_id: int, error
     words = refusal.words if refusal is not None else error.message
     row.error = words
     done = refusal is not None and refusal.name in ALREADY_DONE
+    trail.refused(session, row, words)
     if done and row.failures == 0:
         # Somebody else did it: the events, read before the next try, will say so, and the row
         # is dropped. If they do not, our rows are wrong, and whoever it is for must know.
         row.failures = 1
         row.retry_at_unix_ms = read_now_ms(session) + FIRST_RETRY_MS
         return
-    log.warning("transaction %s (%s) is refused: %s", row.id, row.dedupe_key, words)
     if row.request_id is not None and refusal is not None:
         move(row, State.CLOSED)
         _fail_request(session, row.request_id, words)
