@@ -14,11 +14,13 @@ from service.api.authentication import Authentication
 from service.api.frame import Frame
 from service.api.idempotency import UPLOAD_PATHS
 from service.api.methods import Methods
-from service.api.reading import read_sessions
 from service.api.routes import v1
 from service.application.context import Application
+from service.application.reading import read_sessions
+from service.application.survey.probes import NODE_TIMEOUT_S
 from service.chain.deployment import check_chain
 from service.chain.nodes import open_rpc
+from service.telemetry import logs, redaction
 
 
 def create_app(application: Application | None = None) -> FastAPI:
@@ -36,11 +38,14 @@ def create_app(application: Application | None = None) -> FastAPI:
         When the settings are wrong. A missing deployment or node shows at ``/readyz``.
     """
     parts = application or Application()
+    if application is None:  # a process of its own: `relief serve` starts as many as it is told
+        redaction.hide_addresses(parts.settings)
+        logs.configure(parts.settings.log_format, parts.settings.log_level)
     reader = read_sessions(parts)
     probe = open_rpc(
         parts.settings.rpc_urls,
         lambda rpc: check_chain(rpc, parts.deployment),
-        timeout_s=health.NODE_TIMEOUT_S,
+        timeout_s=NODE_TIMEOUT_S,
     )
 
     @asynccontextmanager

@@ -270,7 +270,7 @@ def status_view(session: Session, batch: Batch, *, clock: Clock) -> dict[str, An
         ],
         "chunks": {state.value: count for state, count in status.chunks.items()},
         "stuck": [_stuck(stuck.code, stuck.count, stuck.message) for stuck in status.stuck]
-        + _waiting_transactions(session, batch.id),
+        + waiting_transactions(session, batch.id),
         "signatures": [signature_view(row) for row in signatures_of(session, batch.id)],
         "journal": [
             {
@@ -294,7 +294,7 @@ def _stuck(code: str, count: int, words: str, *, where: str = "") -> dict[str, A
     }
 
 
-def _waiting_transactions(session: Session, batch_id: str) -> list[dict[str, Any]]:
+def waiting_transactions(session: Session, batch_id: str) -> list[dict[str, Any]]:
     """Return the batch's transactions that a refusal, or want of gas money, holds up."""
     rows = session.scalars(
         select(Transaction)

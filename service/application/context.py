@@ -21,6 +21,7 @@ from service.db import create_database_engine, session_factory, transaction
 from service.errors import ConfigurationError
 from service.privacy.keyring import Keyring
 from service.privacy.passphrase import read_passphrase as read_service_passphrase
+from service.telemetry.redaction import hide
 
 if TYPE_CHECKING:  # the parts import web3, which takes a second that most commands can spare
     from service.application.chain_clock import ChainClock
@@ -129,7 +130,9 @@ class Application:
     @cached_property
     def passphrase(self) -> str:
         """The passphrase of the keyring and the keystores: from its file, or asked for once."""
-        return read_service_passphrase(self.settings)
+        passphrase = read_service_passphrase(self.settings)
+        hide(passphrase)
+        return passphrase
 
     @property
     def keyring_path(self) -> Path:

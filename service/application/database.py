@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from service.config import PROJECT_ROOT
@@ -65,10 +65,15 @@ def head_revision(database_url: str) -> str | None:
 
 def current_revision(engine: Engine) -> str | None:
     """Return the version a database is at, None for an empty one."""
+    with engine.connect() as connection:
+        return revision_of(connection)
+
+
+def revision_of(connection: Connection) -> str | None:
+    """Return the version of the database that a connection leads to, None for an empty one."""
     from alembic.runtime.migration import MigrationContext
 
-    with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+    return MigrationContext.configure(connection).get_current_revision()
 
 
 def newer_revision(engine: Engine) -> str | None:

@@ -36,6 +36,8 @@ from service.cli.redeem import redeem
 from service.cli.run import Run, operating_system_user
 from service.cli.serve import serve
 from service.cli.setup import init
+from service.cli.status import status
+from service.telemetry.context import begin_request, new_request_id
 
 app = typer.Typer(
     cls=ReliefGroup,
@@ -80,6 +82,7 @@ def root(
     Settings are environment variables RELIEF_*, see docs/configuration.md.
     """
     given = ctx.obj if isinstance(ctx.obj, Application) else None
+    begin_request(new_request_id())
     run = Run(actor=actor or operating_system_user(), given=given, quiet=quiet)
     ctx.obj = run
     ctx.call_on_close(run.close)
@@ -109,5 +112,6 @@ app.add_typer(worker.app, name="worker")
 app.add_typer(alarms.app, name="alarms")
 app.add_typer(tokens.app, name="token")
 app.command("serve")(serve)
+app.command("status")(status)
 app.command("doctor")(doctor)
 app.add_typer(bench.app, name="bench")

@@ -22,6 +22,7 @@ from rich.text import Text
 from service.application.context import Application
 from service.cli.tables import cell, names_and_values, table_of
 from service.config import Settings
+from service.telemetry.context import begin_request
 from service.terminal import console, write_json
 
 Json = Annotated[bool, typer.Option("--json", help="Print the whole result as one JSON document.")]
@@ -213,6 +214,19 @@ def start(ctx: typer.Context, as_json: bool) -> Run:  # noqa: FBT001  # every co
     assert isinstance(run, Run)
     run.as_json = as_json
     return run
+
+
+def log_to_stderr(settings: Settings) -> None:
+    """Have this process, which runs until it is ended, log what happens in it.
+
+    Its rounds and calls are no part of the command that began it.
+    """
+    from service.telemetry.logs import configure
+    from service.telemetry.redaction import hide_addresses
+
+    hide_addresses(settings)
+    configure(settings.log_format, settings.log_level)
+    begin_request(None)
 
 
 def operating_system_user() -> str:

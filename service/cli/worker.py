@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from service.cli.run import Json, start
+from service.cli.run import Json, log_to_stderr, start
 from service.errors import Conflict
 
 app = typer.Typer(no_args_is_help=True, help="The worker: sends, reads events, posts the ledger.")
@@ -48,19 +46,24 @@ def run_worker(
     (SIGTERM, Ctrl-C), it finishes its round, gives its lanes back and ends with code 0 within
     seconds, even if the node is silent; asked twice, it ends at once.
     """
+    from service.application.survey.exporter import exporting
     from service.application.worker import worker_signers
     from service.ledger.worker import Worker, stop_on_signals
 
     run = start(ctx, as_json)
+    settings = run.app.settings
     signers = worker_signers(run.app, relayer or (), with_roles=roles)
     if verbose or not until_idle:
-        logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
-        logging.getLogger("httpx").setLevel(logging.WARNING)  # a line a request says nothing
-    with Worker(run.app.settings, signers) as worker:
+        log_to_stderr(settings)
+    with Worker(settings, signers) as worker:
         if not until_idle:
-            run.note(f"working with {', '.join(signer.address for signer in signers)}")
-            with stop_on_signals(worker) as stop:
-                worker.run(stop)
+            senders = [signer.address for signer in signers]
+            run.note(f"working with {', '.join(senders)}")
+            with exporting(settings, settings.worker_metrics_port, senders) as served:
+                if served is not None:
+                    run.note(f"measurements at http://127.0.0.1:{served.port}/metrics")
+                with stop_on_signals(worker) as stop:
+                    worker.run(stop)
             if run.as_json:
                 run.json({"stopped": True})
             return

@@ -91,8 +91,7 @@ class Agreement:
                 self._stop(block, other, theirs["hash"])
             ahead = max(ahead, newest - head)
         if ahead >= LAG_BLOCKS:
-            facts = {"node": self._rpc.name, "blocks": ahead}
-            note(log, "node_behind", logging.WARNING, **facts)
+            note(log, "node_behind", logging.WARNING, node=self._rpc.name, blocks=ahead)
             self._rpc.set_aside()
         self._compared = (block.number, now_s)
 

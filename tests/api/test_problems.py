@@ -296,7 +296,7 @@ def test_each_reply_carries_the_security_headers(api: Api) -> None:
 
 
 def test_health_answers_without_parts_and_readiness_names_what_is_missing(api: Api) -> None:
-    assert api.ok("GET", "/healthz") == {"status": "alive", "checks": []}
+    assert api.ok("GET", "/healthz") == {"status": "alive", "checks": [], "warnings": []}
     document = check(api.get("/readyz"), 503, "not_ready")
     assert [problem["field"] for problem in document["problems"]] == ["chain"]
 

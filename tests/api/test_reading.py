@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from service.api.reading import read_sessions
+from service.application.reading import read_sessions
 from tests.api.conftest import Api
 from tests.api.test_idempotency import order
 

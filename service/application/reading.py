@@ -15,12 +15,22 @@ from service.application.context import Application
 from service.db import session_factory
 
 
-def read_sessions(application: Application) -> sessionmaker[Session]:
-    """Return a factory of sessions that only read, on the application's database."""
+def read_sessions(
+    application: Application, *, at_one_moment: bool = False
+) -> sessionmaker[Session]:
+    """Return a factory of sessions that only read, on the application's database.
+
+    Parameters
+    ----------
+    at_one_moment
+        Whether all statements of a session must see the same state; on SQLite they always do.
+    """
     engine = application.engine
     if engine.dialect.name != "sqlite":
-        return session_factory(engine.execution_options(postgresql_readonly=True))
-    reader = create_engine(engine.url, connect_args={"timeout": 30})
+        level = "REPEATABLE READ" if at_one_moment else "READ COMMITTED"
+        options = {"postgresql_readonly": True, "isolation_level": level}
+        return session_factory(engine.execution_options(**options))
+    reader = create_engine(engine.url, connect_args={"timeout": 30}, hide_parameters=True)
 
     @event.listens_for(reader, "connect")
     def _configure(connection: Any, _record: Any) -> None:

@@ -1,0 +1,117 @@
+"""What the node says of where money stands: its head, the lanes' gas money, the reserve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from service.chain.contracts import Contracts
+from service.chain.rpc import Rpc, RpcError
+from service.ledger.reconcile import reconcile
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveFigures:
+    """What is attested and what it carries, base units.
+
+    Attributes
+    ----------
+    headroom_base_units
+        What may still be approved: the reserve in force, or the cap where that is lower, less
+        supply and commitments.
+    stale_after_unix_s
+        From then on the attestation is too old and nothing more is approved; None before the first.
+    """
+
+    in_force_base_units: int
+    supply_base_units: int
+    committed_base_units: int
+    cap_base_units: int
+    stale_after_unix_s: int | None
+
+    @property
+    def headroom_base_units(self) -> int:
+        """What may still be approved."""
+        most = min(self.in_force_base_units, self.cap_base_units)
+        return max(most - self.supply_base_units - self.committed_base_units, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class ChainFigures:
+    """What the node said at one moment.
+
+    Attributes
+    ----------
+    gas_price_wei
+        0 where gas is free.
+    balances_wei, nonces
+        Of each lane, at the newest block.
+    """
+
+    head: int
+    timestamp_unix_s: int
+    gas_price_wei: int
+    balances_wei: Mapping[str, int]
+    nonces: Mapping[str, int]
+    reserve: ReserveFigures
+
+
+def take_chain_figures(rpc: Rpc, contracts: Contracts, senders: Sequence[str]) -> ChainFigures:
+    """Ask the node for all of it.
+
+    Raises
+    ------
+    ChainUnavailable, RpcError
+        When the node does not answer, or refuses.
+    """
+    header = rpc.call("eth_getBlockByNumber", "latest", False)
+    head = int(header["number"], 16)
+    free = int(header.get("baseFeePerGas") or "0x0", 16) == 0
+    asked = [("eth_getBalance", (sender, "latest")) for sender in senders]
+    asked += [("eth_getTransactionCount", (sender, "latest")) for sender in senders]
+    answers = [_number(answer) for answer in rpc.batch([("eth_gasPrice", ()), *asked])]
+    price, balances, nonces = answers[0], answers[1 : len(senders) + 1], answers[len(senders) + 1 :]
+    return ChainFigures(
+        head=head,
+        timestamp_unix_s=int(header["timestamp"], 16),
+        gas_price_wei=0 if free else price,
+        balances_wei=dict(zip(senders, balances, strict=True)),
+        nonces=dict(zip(senders, nonces, strict=True)),
+        reserve=reserve_figures(rpc, contracts, head),
+    )
+
+
+def reserve_figures(rpc: Rpc, contracts: Contracts, block: int) -> ReserveFigures:
+    """Ask the token for reserve, supply and commitments at one block."""
+
+    def read(function: str) -> int:
+        return int(contracts.read(rpc, "token", function, block=block))
+
+    as_of = contracts.read(rpc, "token", "attestation", block=block)["asOf"]
+    return ReserveFigures(
+        in_force_base_units=read("reserve"),
+        supply_base_units=read("totalSupply"),
+        committed_base_units=read("committed"),
+        cap_base_units=read("cap"),
+        stale_after_unix_s=as_of + read("RESERVE_MAX_AGE") if as_of else None,
+    )
+
+
+def ledger_difference_base_units(session: Session, rpc: Rpc, contracts: Contracts) -> int:
+    """Return by how much ledger and contracts differ, all accounts' differences added up.
+
+    Raises
+    ------
+    ChainUnavailable, RpcError
+        As :func:`service.ledger.reconcile.reconcile`.
+    """
+    differences = reconcile(session, rpc, contracts)
+    return sum(abs(d.ledger_base_units - d.chain_base_units) for d in differences)
+
+
+def _number(answer: object) -> int:
+    if isinstance(answer, RpcError):
+        raise answer
+    return int(str(answer), 16)

@@ -1,0 +1,107 @@
+"""``relief status`` on a real chain: what it counts, what it asks a person to do, how it looks."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from service.cli.status import screen
+from tests.cli.conftest import Cli, pay, work
+from tests.support.deployed import Deployed
+
+
+def shown(view: dict[str, Any], width: int) -> str:
+    out = io.StringIO()
+    Console(file=out, width=width, markup=False, highlight=False, emoji=False).print(
+        screen(view, width)
+    )
+    return out.getvalue()
+
+
+def codes(view: dict[str, Any]) -> list[str]:
+    return [each["code"] for each in view["attention"]]
+
+
+def test_money_is_counted_when_it_is_final_and_no_worker_is_said(ready: Cli) -> None:
+    before = ready("status", "--json").json
+    pay(ready, "one_off")
+    after = ready("status", "--json").json
+
+    assert before["paid"]["total"] == "0.00"
+    assert after["paid"]["total"] == after["paid"]["today"]
+    paid = {each["state"]: each for each in after["payouts"]}["paid"]
+    assert after["paid"]["total_base_units"] == paid["amount_base_units"] != "0"
+    assert after["chain"]["posted"] == after["chain"]["final"] == after["chain"]["read"]
+    assert codes(after) == ["no_worker"]
+
+
+def test_what_is_stuck_is_said_with_what_to_type(ready: Cli, deployed: Deployed) -> None:
+    built = ready.ok("batch", "build", "flood", "--kind", "one_off", "--maker", "1")
+    batch_id = built["batches"][0]["id"]
+    ready.ok("batch", "approve", batch_id, "-k", "officer-1", "-k", "officer-2")
+    ready.ok("batch", "release", batch_id)
+    ready.ok("batch", "pause", batch_id, "--reason", "a second look")
+    ran = ready("status", "--json")
+
+    assert ran.code == 1
+    (paused,) = [each for each in ran.json["attention"] if each["code"] == "batch_paused"]
+    assert "a second look" in paused["message"]
+    assert paused["do"] == f"relief batch resume {batch_id[:12]}"
+    ready.ok(*paused["do"].split()[1:], "--reason", "looked")
+    work(ready)
+    assert codes(ready("status", "--json").json) == ["no_worker"]
+
+
+def test_a_payee_whose_wallet_is_frozen_is_said_with_the_payouts_to_list(
+    ready: Cli, deployed: Deployed
+) -> None:
+    built = ready.ok("batch", "build", "flood", "--kind", "one_off", "--maker", "1")
+    batch_id = built["batches"][0]["id"]
+    ready.ok("batch", "approve", batch_id, "-k", "officer-1", "-k", "officer-2")
+    payee = ready.ok("payout", "list", "--batch", batch_id)["items"][0]["payee"]
+    deployed.send(deployed.roles["freezer"], "token", "freeze", payee)
+    ready.ok("batch", "release", batch_id)
+    work(ready)
+
+    view = ready("status", "--json").json
+    (skipped,) = [each for each in view["attention"] if each["code"] == "batch_skipped"]
+    listed = ready.ok(*skipped["do"].split()[1:])["items"]
+    assert [item["payee"] for item in listed] == [payee]
+    assert view["batches"][0]["executed"] == view["batches"][0]["count"]
+
+
+def test_a_node_that_is_away_does_not_keep_the_rest_from_being_shown(
+    ready: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pay(ready, "one_off")
+    rpc = ready.app.rpc
+    monkeypatch.setattr(rpc, "url", "http://127.0.0.1:1")
+    ran = ready("status", "--json")
+    assert ran.code == 1
+    assert "node" in codes(ran.json)
+    assert ran.json["paid"]["total"] != "0.00"
+    assert "no answer" in shown(ran.json, 80)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_screen_is_whole_at_80_and_120_columns(ready: Cli, width: int) -> None:
+    pay(ready, "one_off")
+    built = ready.ok("batch", "build", "flood", "--kind", "stream", "--maker", "1")
+    batch_id = built["batches"][0]["id"]
+    ready.ok("batch", "approve", batch_id, "-k", "officer-1", "-k", "officer-2")
+    ready.ok("batch", "release", batch_id)
+    ready.ok("batch", "pause", batch_id, "--reason", "a second look at the lists of the county")
+    text = shown(ready("status", "--json").json, width)
+
+    assert text.isascii()
+    assert all(len(line) <= width for line in text.splitlines())
+    for word in ("Paid", "today", "Batches", batch_id[:12], "Lanes", "Reserve", "Budgets", "head"):
+        assert word in text
+    assert f"> relief batch resume {batch_id[:12]}" in text
+
+
+def test_watching_and_one_document_exclude_each_other(cli: Cli) -> None:
+    assert cli("status", "--watch", "--json").code == 2
