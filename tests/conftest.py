@@ -30,9 +30,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
-from sqlalchemy import text
 
-from service.application.database import head_revision
 from service.chain.devnode import DevNode, start_anvil
 from service.config import PROJECT_ROOT
 from service.db import Base, create_database_engine
@@ -215,11 +213,6 @@ def create_all_tables(url: str) -> None:
     engine = create_database_engine(url)
     try:
         Base.metadata.create_all(engine)
-        with engine.begin() as connection:  # as the migrations leave it
-            connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32))"))
-            connection.execute(
-                text("INSERT INTO alembic_version VALUES (:head)"), {"head": head_revision(url)}
-            )
     finally:
         engine.dispose()
 

@@ -18,12 +18,14 @@ from service.api import openapi
 from service.api.app import create_app
 from service.api.routes import programmes
 from service.application.context import Application
+from service.application.database import head_revision
 from service.chain.rpc import RpcError
 from service.config import Settings
 from service.errors import ChainUnavailable, ConfigurationError, IntegrityError
 from tests.api.conftest import Api, import_cases, serving
 from tests.api.description import Description
 from tests.api.test_idempotency import order
+from tests.support.version import stamp
 
 MEMBERS = {
     "type",
@@ -296,9 +298,17 @@ def test_each_reply_carries_the_security_headers(api: Api) -> None:
 
 
 def test_health_answers_without_parts_and_readiness_names_what_is_missing(api: Api) -> None:
+    stamp(api.application.engine)
     assert api.ok("GET", "/healthz") == {"status": "alive", "checks": [], "warnings": []}
     document = check(api.get("/readyz"), 503, "not_ready")
     assert [problem["field"] for problem in document["problems"]] == ["chain"]
+
+
+def test_a_database_at_another_version_is_not_ready(api: Api) -> None:
+    stamp(api.application.engine, "0001")
+    document = check(api.get("/readyz"), 503, "not_ready")
+    found = [problem["message"] for problem in document["problems"] if problem["field"] != "chain"]
+    assert found == [f"the database is at version 0001, not {head_revision('')}"]
 
 
 def test_readiness_does_not_wait_long_for_a_node_that_hangs(

@@ -90,6 +90,10 @@ class Surveyor:
         self._stop.set()
         self._thread.join()
         REGISTRY.unregister(self._collector)
+        self.close()
+
+    def close(self) -> None:
+        """Close what was opened, for who looks without the thread."""
         self._let_go()
         self._sessions.kw["bind"].dispose()
         self._app.close()
