@@ -16,9 +16,14 @@ from service.application.alarms import alarm_view
 from service.application.batches import waiting_transactions
 from service.application.context import Application
 from service.application.requests import last_error
-from service.application.survey.chain import ChainFigures, take_chain_figures
+from service.application.survey.chain import (
+    LOW_TRANSACTIONS,
+    ChainFigures,
+    take_chain_figures,
+)
 from service.application.survey.figures import AWAITS_MONEY, OVERDUE, Figures, take_figures
 from service.application.survey.gauges import nonce_gap
+from service.application.survey.probes import LAG_BLOCKS
 from service.application.survey.tally import PayoutTally
 from service.confirmations.alarms import list_alarms
 from service.confirmations.models import Block
@@ -34,14 +39,8 @@ MAX_BATCHES = 20
 """Batches shown; those that officers wait for longest first."""
 
 DEADLINE_NEAR_S = 86_400
-LAG_BLOCKS = 100
 RESERVE_OLD_S = 3 * 86_400
 """So long before the attestation is too old it is time for a new one."""
-
-LOW_TRANSACTIONS = 100
-"""Gas money for fewer transactions of the largest size is worth saying."""
-
-LARGEST_TRANSACTION_GAS = 2**24
 
 NO_ATTENTION = frozenset({"challenge_delay", "held_after_cancel"})
 """What holds a batch up and ends by itself."""
@@ -222,11 +221,9 @@ def _lane(figures: Figures, chain: ChainFigures | None, sender: str) -> dict[str
         "transactions_affordable": None,
     }
     if chain is not None and sender in chain.balances_wei:
-        balance, price = chain.balances_wei[sender], chain.gas_price_wei
         shown["nonce_gap"] = nonce_gap(chain.nonces[sender], figures, sender)
-        shown["balance_wei"] = str(balance)
-        if price:
-            shown["transactions_affordable"] = balance // (price * LARGEST_TRANSACTION_GAS)
+        shown["balance_wei"] = str(chain.balances_wei[sender])
+        shown["transactions_affordable"] = chain.affordable.get(sender)
     return shown
 
 

@@ -71,6 +71,7 @@ def well() -> Survey:
             gas_price_wei=10**9,
             balances_wei={LANE: 10 * 10**18},
             nonces={LANE: 5},
+            affordable={LANE: 500},
             reserve=ReserveFigures(
                 5 * 10**6 * TOKEN, 10**6 * TOKEN, 10**6 * TOKEN, 10**8 * TOKEN, now_s + 30 * 86_400
             ),
@@ -126,7 +127,7 @@ FIRES: dict[str, Change | str] = {
     "ReliefSurveyStale": None,
     "ReliefNoLaneHeld": lane(owner=None),
     "ReliefLaneOutOfFunds": lane(out_of_funds=True),
-    "ReliefLaneGasLow": chain(balances_wei={LANE: 10**18}),
+    "ReliefLaneGasLow": chain(affordable={LANE: 99}),
     "ReliefNonceGap": lane(next_nonce=9),
     "ReliefTransactionsRefused": figures(refused=1),
     "ReliefReverts": lambda: metrics.count_step("execute_chunk", "reverted"),

@@ -13,6 +13,8 @@ from sqlalchemy import func, select, text
 from service.application.context import KEYRING_FILE, Application
 from service.application.database import current_revision, head_revision, newer_revision
 from service.application.doctor.checks import Check, failed, passed, warned
+from service.application.survey.chain import LOW_TRANSACTIONS, WEI_PER_COIN, largest_gas
+from service.application.survey.probes import LAG_BLOCKS
 from service.clock import SYSTEM_CLOCK
 from service.confirmations.alarms import list_alarms, meaning
 from service.confirmations.models import Cursor
@@ -28,23 +30,8 @@ CLOCK_TOLERANCE_S = 60
 IDLE_CHAIN_S = 3600
 """A newest block older than this is worth a look."""
 
-EVENTS_LAG_BLOCKS = 100
-"""So many unread blocks are worth a look: no worker may be running."""
-
 MAX_NAMED = 3
 """Batches named in one finding."""
-
-LOW_TRANSACTIONS = 100
-"""Gas money for fewer transactions of the largest size is a warning."""
-
-WEI_PER_COIN = 10**18
-"""Units of gas money that make one coin."""
-
-LARGEST_TRANSACTION_GAS = 2**24
-"""No transaction may use more (EIP-7825)."""
-
-LARGEST_ROLE_TRANSACTION_GAS = 250_000
-"""Lanes of role holders relay nothing: a programme with four tiers, their largest, uses 215,363."""
 
 _OTHERS = 0o077
 
@@ -170,7 +157,7 @@ def examine_worker(app: Application) -> Iterator[Check]:
     read = cursor.block_number if cursor else app.deployment.deployment_block - 1
     lag = max(newest - read, 0)
     detail = f"read up to block {read} of {newest}; {waiting or 0} transactions wait to be signed"
-    if lag > EVENTS_LAG_BLOCKS:
+    if lag > LAG_BLOCKS:
         yield warned("worker", "events", f"{detail}: is a worker running?")
     else:
         yield passed("worker", "events", detail)
@@ -186,10 +173,7 @@ def _gas_money(app: Application, lane: Lane) -> Check:
     header = app.rpc.header("latest") or {}
     if int(header.get("baseFeePerGas") or "0x0", 16) == 0:
         return passed("worker", name, f"next nonce {lane.next_nonce}; gas is free here")
-    role_holders = {a for held in app.deployment.roles.values() for a in held}
-    holds_role = lane.sender in role_holders
-    largest_gas = LARGEST_ROLE_TRANSACTION_GAS if holds_role else LARGEST_TRANSACTION_GAS
-    left = balance // (price * largest_gas or 1)
+    left = balance // (price * largest_gas(app.deployment, lane.sender) or 1)
     coins = Decimal(balance) / WEI_PER_COIN
     detail = (
         f"{coins:.6f} of the chain's coin, enough for {left} of the largest transactions it sends"

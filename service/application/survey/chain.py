@@ -8,8 +8,21 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from service.chain.contracts import Contracts
+from service.chain.deployment import Deployment
 from service.chain.rpc import Rpc, RpcError
 from service.ledger.reconcile import reconcile
+
+WEI_PER_COIN = 10**18
+"""Units of gas money that make one coin."""
+
+LOW_TRANSACTIONS = 100
+"""Gas money for fewer transactions of the largest size is worth saying."""
+
+LARGEST_TRANSACTION_GAS = 2**24
+"""No transaction may use more (EIP-7825)."""
+
+LARGEST_ROLE_TRANSACTION_GAS = 250_000
+"""Lanes of role holders relay nothing: a programme with four tiers, their largest, uses 215,363."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +61,9 @@ class ChainFigures:
         0 where gas is free.
     balances_wei, nonces
         Of each lane, at the newest block.
+    affordable
+        For how many of the largest transactions that it sends a lane has gas money; empty where
+        gas is free.
     """
 
     head: int
@@ -55,6 +71,7 @@ class ChainFigures:
     gas_price_wei: int
     balances_wei: Mapping[str, int]
     nonces: Mapping[str, int]
+    affordable: Mapping[str, int]
     reserve: ReserveFigures
 
 
@@ -73,14 +90,26 @@ def take_chain_figures(rpc: Rpc, contracts: Contracts, senders: Sequence[str]) -
     asked += [("eth_getTransactionCount", (sender, "latest")) for sender in senders]
     answers = [_number(answer) for answer in rpc.batch([("eth_gasPrice", ()), *asked])]
     price, balances, nonces = answers[0], answers[1 : len(senders) + 1], answers[len(senders) + 1 :]
+    gas_price_wei = 0 if free else price
     return ChainFigures(
         head=head,
         timestamp_unix_s=int(header["timestamp"], 16),
-        gas_price_wei=0 if free else price,
+        gas_price_wei=gas_price_wei,
         balances_wei=dict(zip(senders, balances, strict=True)),
         nonces=dict(zip(senders, nonces, strict=True)),
+        affordable={
+            sender: balance // (gas_price_wei * largest_gas(contracts.deployment, sender))
+            for sender, balance in zip(senders, balances, strict=True)
+            if gas_price_wei
+        },
         reserve=reserve_figures(rpc, contracts, head),
     )
+
+
+def largest_gas(deployment: Deployment, sender: str) -> int:
+    """Return the gas of the largest transaction that a lane sends."""
+    role_holders = {holder for holders in deployment.roles.values() for holder in holders}
+    return LARGEST_ROLE_TRANSACTION_GAS if sender in role_holders else LARGEST_TRANSACTION_GAS
 
 
 def reserve_figures(rpc: Rpc, contracts: Contracts, block: int) -> ReserveFigures:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from service.application.survey.chain import ChainFigures
+from service.application.survey.chain import WEI_PER_COIN, ChainFigures
 from service.application.survey.figures import OVERDUE, Figures
 from service.confirmations.alarms import AlarmKind
 from service.payouts.states import (
@@ -19,8 +19,6 @@ from service.payouts.states import (
 )
 from service.transactions.states import IN_FLIGHT, State
 from service.units import BASE_UNITS_PER_TOKEN
-
-WEI_PER_COIN = 10**18
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +177,14 @@ def _of_chain(f: Figures, chain: ChainFigures) -> Iterator[GaugeMetricFamily]:
             balances.add_metric([lane.sender], chain.balances_wei[lane.sender] / WEI_PER_COIN)
             gaps.add_metric([lane.sender], nonce_gap(chain.nonces[lane.sender], f, lane.sender))
     yield from (balances, gaps)
+    affordable = _family(
+        "lane_affordable_transactions",
+        "For how many of its largest transactions a lane has gas money; none where gas is free.",
+        ["lane"],
+    )
+    for sender, count in chain.affordable.items():
+        affordable.add_metric([sender], count)
+    yield affordable
     yield _one(
         "gas_price_wei", "Price of gas at the node; 0 where gas is free.", chain.gas_price_wei
     )
