@@ -19,6 +19,8 @@ RUN := .venv/bin/python
 # A process a core; the tests of a file stay together, on one chain and one database server.
 PYTEST := $(RUN) -m pytest --numprocesses auto --dist loadfile
 BROWNIE := $(RUN) scripts/brownie.py
+# How many histories `make reorg-fuzz` lives; half an hour on two cores.
+REORG_RUNS ?= 1000
 # More arguments for forge, such as FORGE_ARGS='--match-test accrued -vvv'.
 FORGE_ARGS ?=
 # What of it to try, such as MUTATE_ARGS='--only BenefitToken.commit --all'.
@@ -46,7 +48,7 @@ export UV_PREVIEW_FEATURES := package-conflicts
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME UV_PROJECT_ENVIRONMENT
 
 .PHONY: help setup compile demo up test test-fast test-contracts test-evms test-forge test-service prove \
-        mutate bench-gas bench-gas-snapshot lint slither halmos format clean distclean FORCE
+        reorg-fuzz mutate bench-gas bench-gas-snapshot lint slither halmos format clean distclean FORCE
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -179,6 +181,10 @@ prove: .stamps/node  ## the same, a thousand sequences of a hundred actions: an 
 test-service: .stamps/compile  ## run the tests on a real chain, SQLite and PostgreSQL, a browser
 	@echo "[test-service] tests, on anvil, SQLite and PostgreSQL"
 	@$(PYTEST) -m 'chain or postgres or browser' $(PYTEST_ARGS)
+
+reorg-fuzz: .stamps/compile  ## live random histories with re-orgs and compare with a replay: REORG_RUNS of them
+	@echo "[reorg-fuzz] tests/confirmations/reorg_fuzz.py, on anvil"
+	@$(RUN) -m tests.confirmations.reorg_fuzz --runs $(REORG_RUNS)
 
 mutate: .stamps/compile  ## change the contracts in small ways and see that their tests notice: hours
 	@echo "[mutate] contracts, with forge and with Brownie on anvil"

@@ -212,6 +212,14 @@ def _batch_approved(session: Session, event: Event) -> None:
     if not batch.paused:  # held by a cancellation that came too late
         waiting.append(PayoutState.HELD)
     _move_payouts(session, PayoutState.QUEUED, batch.id, Payout.state.in_(waiting))
+    _hold_while_paused(session, batch)
+
+
+def _hold_while_paused(session: Session, batch: Batch) -> None:
+    """Hold what an event, or its undoing, queued of a batch that is paused."""
+    if batch.paused:
+        queued = Payout.state == PayoutState.QUEUED
+        _move_payouts(session, PayoutState.HELD, batch.id, queued)
 
 
 def _batch_unapproved(session: Session, event: Event) -> None:
@@ -246,6 +254,9 @@ def _batch_cancelled(session: Session, event: Event) -> None:
 
 def _batch_uncancelled(session: Session, event: Event) -> None:
     batch = session.get_one(Batch, event.batch_id, populate_existing=True)
+    # One that was done stayed so: the contract cancels it for what it is worth, which is nothing.
+    if batch.state != BatchState.CANCELLED:
+        return
     move_all(session, Batch, BatchState.ONCHAIN, Batch.id == batch.id)
     if not batch.paused:
         # What is cancelled by now was let go for another reason, and its case is free.
@@ -459,6 +470,7 @@ def _chunk_taken_back(session: Session, event: Event) -> None:
         tx_hash=None,
         skip_reason=None,
     )
+    _hold_while_paused(session, batch)
 
 
 def _payout_skipped(session: Session, event: Event) -> None:

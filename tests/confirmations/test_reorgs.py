@@ -12,6 +12,7 @@ from service.approvals.models import KeyVerifier
 from service.confirmations.models import Block, ChainAlarm, Event, Transfer
 from service.errors import IntegrityError
 from service.payouts.models import Batch, Payout, Stream
+from service.payouts.service import pause
 from service.transactions.models import Transaction
 from tests.support.rows import DAY_S, add_batch, add_batch_cancellation, add_request
 from tests.support.world import World, run_as_stranger
@@ -222,6 +223,55 @@ def test_what_was_let_go_is_not_queued_again_when_a_cancellation_is_taken_back(
 
     assert world.batch_state(batch.id) == "onchain"
     assert world.payout_states(batch.id) == ["cancelled", "queued"]
+
+
+@pytest.mark.parametrize("approved_before", [True, False])
+def test_what_a_stranger_ran_of_a_paused_batch_is_held_again_after_a_reorg(
+    make_world: Make,
+    approved_before: bool,  # noqa: FBT001
+) -> None:
+    world = make_world(8)
+    with world.session() as session:
+        batch = add_batch(session, world.deployed, [5, 6], chunk_size=1)
+        pause(session, batch.id, actor="chen", reason="look again")
+    if approved_before:
+        run_as_stranger(world, batch, approve=True, chunks=[])
+    reorg = Reorg(world)
+    run_as_stranger(world, batch, approve=not approved_before, chunks=[0])
+    world.run()
+    assert world.payout_states(batch.id) == ["included", "held"]
+
+    reorg.happen(2)
+    world.run()
+
+    assert world.payout_states(batch.id) == ["held", "held"]
+
+
+def test_a_done_batch_whose_vain_cancellation_a_reorg_took_back_stays_done(
+    make_world: Make,
+) -> None:
+    world = make_world(8)
+    deployed = world.deployed
+    with world.session() as session:
+        batch = add_batch(session, deployed, [5])
+    world.run()
+    reorg = Reorg(world)
+    batch_id, action, deadline = (
+        bytes.fromhex(batch.id[2:]),
+        bytes(31) + b"\x05",
+        deployed.now() + DAY_S,
+    )
+    message = {"batchId": batch_id, "actionId": action, "deadline": deadline}
+    kinds = list(zip(message, ("bytes32", "bytes32", "uint40"), strict=True))
+    signed = deployed.sign_action("vault", "BatchCancellation", kinds, message, (2, 3))
+    deployed.send(deployed.deployer, "vault", "cancelBatch", batch_id, action, deadline, signed)
+    world.run()
+    assert world.batch_state(batch.id) == "done"
+
+    reorg.happen(2)
+    world.run()
+
+    assert world.batch_state(batch.id) == "done"
 
 
 def test_a_batch_that_nobody_here_released_is_not_sent_again_after_a_reorg(

@@ -115,12 +115,23 @@ def digest(engine: Engine, **how: Any) -> str:
 def differences(
     one: dict[str, list[dict[str, Any]]], other: dict[str, list[dict[str, Any]]]
 ) -> Iterator[str]:
-    """Yield a line for each row that only one of the two has."""
-    for table in sorted({*one, *other}):
-        here = {json.dumps(row, sort_keys=True) for row in one.get(table, [])}
-        there = {json.dumps(row, sort_keys=True) for row in other.get(table, [])}
-        yield from (f"{table} < {row}" for row in sorted(here - there))
-        yield from (f"{table} > {row}" for row in sorted(there - here))
+    """Yield a line for each row that only one has, or that differs: its key, and what differs."""
+    for name in sorted({*one, *other}):
+        columns_of = Base.metadata.tables[name].columns
+        keys = [column.name for column in columns_of if column.primary_key]
+        if IGNORED[name].keys() & set(keys):
+            keys = [key for key in ("block_number", "log_index", "line") if key in columns_of]
+        here, there = (
+            {tuple(str(row[key]) for key in keys): row for row in side.get(name, [])}
+            for side in (one, other)
+        )
+        for key in sorted({*here, *there}):
+            left, right = here.get(key, {}), there.get(key, {})
+            if left != right:
+                columns = [c for c in {**left, **right} if left.get(c) != right.get(c)]
+                yield f"{name} {key}: " + ", ".join(
+                    f"{column} {left.get(column)!r} | {right.get(column)!r}" for column in columns
+                )
 
 
 def assert_same(one: Engine, other: Engine, **how: Any) -> None:
