@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from service.payouts.models import Batch, Programme
 from service.payouts.queries import batch_status
 from service.payouts.service import allocated_base_units, build_batches
 from service.regions import Region, full_name
+from service.transactions.in_flight import in_flight
 from service.transactions.models import Transaction
 from service.transactions.states import State
 from service.units import amounts, format_time, format_unix_s
@@ -237,6 +239,11 @@ def batch_view(batch: Batch) -> dict[str, Any]:
     }
 
 
+def batch_step_view(session: Session, batch: Batch) -> dict[str, Any]:
+    """Return a batch's row with what of it is on its way, for JSON, after it was stopped."""
+    return batch_view(batch) | {"in_flight": asdict(in_flight(session, Batch.id == batch.id))}
+
+
 def batch_names(session: Session, batch: Batch) -> dict[str, str]:
     """Return what people call a batch's programme, region and maker."""
     programme = session.get_one(Programme, batch.programme_id)
@@ -272,16 +279,22 @@ def status_view(session: Session, batch: Batch, *, clock: Clock) -> dict[str, An
         "stuck": [_stuck(stuck.code, stuck.count, stuck.message) for stuck in status.stuck]
         + waiting_transactions(session, batch.id),
         "signatures": [signature_view(row) for row in signatures_of(session, batch.id)],
-        "journal": [
-            {
-                "at": format_time(entry.at),
-                "actor": entry.actor,
-                "action": entry.action,
-                "reason": entry.reason,
-            }
-            for entry in journal.history(session, "batch", batch.id)
-        ],
+        "journal": journal_view(session, "batch", batch.id),
+        "in_flight": asdict(in_flight(session, Batch.id == batch.id)),
     }
+
+
+def journal_view(session: Session, object_type: str, object_id: str) -> list[dict[str, Any]]:
+    """Return what was done to one object and why, oldest first, for JSON."""
+    return [
+        {
+            "at": format_time(entry.at),
+            "actor": entry.actor,
+            "action": entry.action,
+            "reason": entry.reason,
+        }
+        for entry in journal.history(session, object_type, object_id)
+    ]
 
 
 def _stuck(code: str, count: int, words: str, *, where: str = "") -> dict[str, Any]:

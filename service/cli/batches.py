@@ -128,6 +128,7 @@ def build(
 COLUMNS = {
     "id": "batch",
     "state": "state",
+    "paused": "paused",
     "kind": "kind",
     "region": "region",
     "count": "payouts",
@@ -336,9 +337,10 @@ def pause(ctx: typer.Context, batch: BatchId, *, reason: Reason, as_json: Json =
     """Stop sending for a batch; what is queued is held.
 
     The service's own brake: the chain knows nothing of it, and anybody may still run an approved
-    chunk. To stop the chain, a guardian pauses the vault.
+    chunk. To stop the chain, a guardian pauses the vault. What went out before may still be mined,
+    and is counted.
     """
-    from service.application.batches import batch_view, find_batch
+    from service.application.batches import batch_step_view, find_batch
     from service.payouts.service import pause as pause_batch
 
     run = start(ctx, as_json)
@@ -347,8 +349,9 @@ def pause(ctx: typer.Context, batch: BatchId, *, reason: Reason, as_json: Json =
         paused = pause_batch(
             session, found.id, actor=run.actor, reason=reason, clock=run.app.chain_clock
         )
-        data = batch_view(paused)
+        data = batch_step_view(session, paused)
     _show_step(run, data)
+    note_in_flight(run, data)
 
 
 @app.command("resume")
@@ -536,6 +539,15 @@ def restore(
             "on chain: " + "; ".join(problem.message for problem in problems),
             problems=problems,
         )
+
+
+def note_in_flight(run: Run, data: dict[str, Any]) -> None:
+    """Say what went out before somebody stopped it."""
+    from service.transactions.in_flight import InFlight
+
+    words = InFlight(**data["in_flight"]).words
+    if words:
+        run.note(words)
 
 
 def _show_step(run: Run, data: dict[str, Any]) -> None:

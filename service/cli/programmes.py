@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from service.cli.run import Json, start
-from service.cli.values import read_duration, read_hash, read_region, read_total, show_region
+from service.cli.actions import (
+    DEFAULT_DEADLINE,
+    Deadline,
+    Keystores,
+    Reason,
+    end_actions,
+    sign_with,
+    wait_for_actions,
+)
+from service.cli.batches import note_in_flight
+from service.cli.keys import PassphraseFile
+from service.cli.run import Json, Run, start
+from service.cli.values import (
+    read_duration,
+    read_hash,
+    read_region,
+    read_time,
+    read_total,
+    show_region,
+)
 from service.cli.waiting import Wait, end_open_requests, refuse_failed, settled, show_request
 from service.errors import ChainUnavailable, ConfigurationError, InvalidInput
 from service.units import format_duration
@@ -15,7 +34,9 @@ from service.units import format_duration
 if TYPE_CHECKING:
     from service.payouts.programmes import Tier
 
-app = typer.Typer(no_args_is_help=True, help="Programmes: create, list, show, budget.")
+app = typer.Typer(
+    no_args_is_help=True, help="Programmes: create, list, show, pause, resume, cancel, budget."
+)
 
 Programme = Annotated[str, typer.Argument(help="Code or number of the programme.")]
 
@@ -122,6 +143,7 @@ def list_(ctx: typer.Context, *, as_json: Json = False) -> None:
             "budget": "budget",
             "payout_cap": "payout cap",
             "active_from": "in force from",
+            "paused": "paused",
         },
     )
 
@@ -129,12 +151,17 @@ def list_(ctx: typer.Context, *, as_json: Json = False) -> None:
 @app.command("show")
 def show(ctx: typer.Context, programme: Programme, *, as_json: Json = False) -> None:
     """Show a programme, with its budget as the vault counts it."""
-    from service.application.programmes import find_programme, programme_on_chain, programme_view
+    from service.application.programmes import (
+        find_programme,
+        programme_journal,
+        programme_on_chain,
+        programme_step_view,
+    )
 
     run = start(ctx, as_json)
     with run.app.transaction() as session:
         row = find_programme(session, programme)
-        data = programme_view(row)
+        data = programme_step_view(session, row) | {"journal": programme_journal(session, row)}
         number, on_chain = row.id, row.state == "onchain"
     data["chain"] = None
     if on_chain:
@@ -155,6 +182,93 @@ def _readable(data: dict[str, Any]) -> dict[str, Any]:
         for tier in data["tiers"]
     ]
     return data | {"region": show_region(data["region"]), "tiers": tiers}
+
+
+@app.command("pause")
+def pause(
+    ctx: typer.Context, programme: Programme, *, reason: Reason, as_json: Json = False
+) -> None:
+    """Stop sending for every batch of a programme, those built later too.
+
+    The service's own brake: the chain knows nothing of it, and anybody may still run an approved
+    chunk. To stop the chain, a guardian pauses the vault. What went out before may still be mined,
+    and is counted.
+    """
+    from service.payouts.programmes import pause_programme
+
+    _step(start(ctx, as_json), programme, reason, pause_programme)
+
+
+@app.command("resume")
+def resume(
+    ctx: typer.Context, programme: Programme, *, reason: Reason, as_json: Json = False
+) -> None:
+    """Go on with a paused programme; batches that were paused themselves stay so."""
+    from service.payouts.programmes import resume_programme
+
+    _step(start(ctx, as_json), programme, reason, resume_programme)
+
+
+def _step(run: Run, programme: str, reason: str, step: Callable[..., object]) -> None:
+    from service.application.programmes import find_programme, programme_step_view
+
+    with run.app.transaction() as session:
+        row = find_programme(session, programme)
+        step(session, row, actor=run.actor, reason=reason, clock=run.app.chain_clock)
+        data = programme_step_view(session, row)
+    names = ("number", "code", "name", "state", "paused", "pause_reason")
+    run.record(data if run.as_json else {name: data[name] for name in names})
+    note_in_flight(run, data)
+
+
+@app.command("cancel")
+def cancel(
+    ctx: typer.Context,
+    programme: Programme,
+    *,
+    reason: Reason,
+    deadline: Deadline = DEFAULT_DEADLINE,
+    keystore: Keystores = None,
+    passphrase_file: PassphraseFile = None,
+    wait: Wait = 0,
+    as_json: Json = False,
+) -> None:
+    """Pause a programme and cancel each batch of which something is left, as far as it can be.
+
+    What was not released is cancelled here at once; for what is on chain an action is proposed, a
+    batch each, which a quorum of reviewers signs. Giving it again proposes nothing twice.
+    """
+    from service.application.approvals import action_status_view
+    from service.application.programmes import (
+        cancel_batches,
+        find_programme,
+        outcome_view,
+        programme_step_view,
+    )
+
+    run = start(ctx, as_json)
+    until = read_time(deadline, now=run.app.chain_clock.now())
+    with run.app.transaction() as session:
+        row = find_programme(session, programme)
+        outcomes = cancel_batches(
+            run.app,
+            session,
+            row,
+            deadline_unix_s=int(until.timestamp()),
+            actor=run.actor,
+            reason=reason,
+        )
+        proposed = [outcome.action for outcome in outcomes if outcome.action is not None]
+        for action in proposed:
+            sign_with(run, session, action, keystore, passphrase_file)
+        actions = [action_status_view(run.app, session, action) for action in proposed]
+        items = [outcome_view(outcome) for outcome in outcomes]
+        data = programme_step_view(session, row)
+    actions = wait_for_actions(run, actions, wait)
+    columns = {"batch_id": "batch", "outcome": "outcome", "action_id": "action", "message": "why"}
+    run.rows(items, columns, data={"programme": data, "batches": items, "actions": actions})
+    note_in_flight(run, data)
+    end_actions(run, actions, wait)
 
 
 @app.command("budget")

@@ -82,7 +82,8 @@ class Programme(Base):
 
     ``region_digits`` 0 (with code 0) is the whole country. ``tiers`` is a list of
     ``{up_to_base_units: "…", reviewers, challenge_delay_s}``, ascending. ``version`` and
-    ``active_from`` are the chain's once the state is ``onchain``. The key of its case commitments
+    ``active_from`` are the chain's once the state is ``onchain``. ``paused`` is the service's own
+    brake on all its batches. The key of its case commitments
     is derived by the keyring.
     """
 
@@ -104,6 +105,8 @@ class Programme(Base):
     version: Mapped[int] = mapped_column(BigInteger, default=1)
     state: Mapped[str] = mapped_column(String(8), default=ProgrammeState.PROPOSED.value)
     active_from: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    paused: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    pause_reason: Mapped[str | None] = mapped_column(Text)
     created_by: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

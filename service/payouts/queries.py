@@ -14,7 +14,14 @@ from sqlalchemy.orm import Session
 from service.clock import SYSTEM_CLOCK, Clock
 from service.db import lock
 from service.errors import InvalidInput, NotFound
-from service.payouts.models import OPEN_REQUEST_STATES, Batch, ChainRequest, Chunk, Payout
+from service.payouts.models import (
+    OPEN_REQUEST_STATES,
+    Batch,
+    ChainRequest,
+    Chunk,
+    Payout,
+    Programme,
+)
 from service.payouts.paging import Page, check_limit, indexed_cursor, parse_indexed_cursor
 from service.payouts.states import BatchState, ChunkState, PayoutState
 from service.units import format_amount, format_unix_s
@@ -256,9 +263,7 @@ _MAY_RETURN = (PayoutState.QUEUED, PayoutState.SENT, PayoutState.HELD)
 
 def stuck_in(session: Session, batch: Batch, now_unix_s: int) -> list[Stuck]:
     """Return what is stuck in a batch and why; reads no payout but those concerned."""
-    found: list[Stuck] = []
-    if batch.paused:
-        found.append(Stuck("paused", f"paused: {batch.pause_reason}"))
+    found = _paused(session, batch)
     if batch.last_error:
         found.append(Stuck("refused", batch.last_error))
     if batch.state in (BatchState.DRAFT, BatchState.APPROVED, BatchState.RELEASED) and (
@@ -302,6 +307,17 @@ def _count_in(session: Session, batch: Batch, state: PayoutState) -> int:
         .select_from(Payout)
         .where(Payout.batch_id == batch.id, Payout.state == state.value)
     ).one()
+
+
+def _paused(session: Session, batch: Batch) -> list[Stuck]:
+    found = []
+    if batch.paused:
+        found.append(Stuck("paused", f"paused: {batch.pause_reason}"))
+    programme = session.get_one(Programme, batch.programme_id)
+    if programme.paused:
+        why = f"programme {programme.code} is paused: {programme.pause_reason}"
+        found.append(Stuck("programme_paused", why))
+    return found
 
 
 def _skipped(session: Session, batch: Batch) -> list[Stuck]:

@@ -16,7 +16,7 @@ from service.clock import SYSTEM_CLOCK, Clock
 from service.errors import Conflict, IllegalTransition
 from service.payouts import journal
 from service.payouts.building import allocated_base_units, build_batches
-from service.payouts.models import Batch, ChainRequest, Chunk, Payout, RequestKind
+from service.payouts.models import Batch, ChainRequest, Chunk, Payout, Programme, RequestKind
 from service.payouts.programmes import (
     Tier,
     create_programme,
@@ -109,13 +109,16 @@ def release(session: Session, batch_id: str, *, actor: str, clock: Clock = SYSTE
     IllegalTransition
         When it is not approved.
     Conflict
-        When it is paused, its time is over, or its payouts are not all approved.
+        When it or its programme is paused, its time is over, or its payouts are not all approved.
     """
     batch = lock_batch(session, batch_id)
     _require(batch, BatchState.APPROVED)
     now = clock.now()
     if batch.paused:
         raise Conflict(f"batch {batch.id} is paused: {batch.pause_reason}")
+    programme = session.get_one(Programme, batch.programme_id, populate_existing=True)
+    if programme.paused:
+        raise Conflict(f"programme {programme.code} is paused: {programme.pause_reason}")
     if batch.execute_before_unix_s <= now.timestamp():
         raise Conflict(f"batch {batch.id} can no longer be executed: build it again")
     _move_payouts(

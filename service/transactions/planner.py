@@ -25,7 +25,7 @@ from service.approvals.states import ActionState, move_actions
 from service.chain.contracts import Contracts
 from service.errors import ReliefError
 from service.payouts.chunk_tree import chunk_proofs
-from service.payouts.models import Batch, ChainRequest, Chunk, RequestKind
+from service.payouts.models import Batch, ChainRequest, Chunk, Programme, RequestKind
 from service.payouts.states import BatchState, ChunkState, RequestState
 from service.payouts.states import move_all as move_payout_stages
 from service.transactions import calls, owners, trail
@@ -56,11 +56,15 @@ class Head:
         return datetime.fromtimestamp(self.timestamp_unix_s, UTC)
 
 
-_AWAITS_APPROVAL = (Batch.state == BatchState.RELEASED, Batch.paused.is_(False))
+_NOT_PAUSED = (
+    Batch.paused.is_(False),
+    Batch.programme_id.not_in(select(Programme.id).where(Programme.paused.is_(True))),
+)
+_AWAITS_APPROVAL = (Batch.state == BatchState.RELEASED, *_NOT_PAUSED)
 _AWAITS_EXECUTION = (
     Chunk.state.in_([ChunkState.WAITING, ChunkState.SENT]),
     Batch.state == BatchState.ONCHAIN,
-    Batch.paused.is_(False),
+    *_NOT_PAUSED,
 )
 _ACTION_OPEN = QuorumAction.state.in_([ActionState.READY, ActionState.SUBMITTED])
 

@@ -23,6 +23,7 @@ from service.transactions.context import (
     values_of,
 )
 from service.transactions.dbclock import has_come, read_now_ms
+from service.transactions.in_flight import hold_pauses
 from service.transactions.lanes import Lease
 from service.transactions.models import Lane, Transaction
 from service.transactions.outcomes import ALREADY_DONE
@@ -61,9 +62,10 @@ def sign_built(context: EngineContext, lease: Lease) -> int:
         return len(bad)
     with context.write(lease) as session:
         nonce = context.lane(session, lease).next_nonce
+        paused = hold_pauses(session, {row.batch_id for row, _ in good if row.batch_id})
         for row, gas in good:
             current = session.get(Transaction, row.id, populate_existing=True)
-            if current is None or current.state != State.BUILT:
+            if current is None or current.state != State.BUILT or current.batch_id in paused:
                 continue
             current.nonce, current.gas_limit, current.error = nonce, gas, None
             move(current, State.SIGNED)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.cli.conftest import Cli
+from tests.cli.conftest import Cli, states, work
 
 OPTIONS: tuple[Any, ...] = (
     "--name",
@@ -60,3 +60,44 @@ def test_the_budget_of_a_planned_programme_cannot_change(cli: Cli) -> None:
     cli.ok("programme", "create", "flood-2026", *OPTIONS)
     assert cli("programme", "budget", "flood-2026", "1").code == 1
     assert cli("programme", "budget", "flood-2026").code == 2
+
+
+def test_a_programme_is_stopped_goes_on_and_is_cancelled_batch_by_batch(ready: Cli) -> None:
+    (drafted,) = ready.ok("batch", "build", "flood", "--kind", "stream", "--maker", "1")["batches"]
+    (built,) = ready.ok("batch", "build", "flood", "--kind", "one_off", "--maker", "1")["batches"]
+    ready.ok("batch", "approve", built["id"], "-k", "officer-1", "-k", "officer-2")
+
+    ready.ok("programme", "pause", "flood", "--reason", "the list is wrong")
+    assert ready.ok("programme", "list")["items"][0]["paused"]
+    refused = ready("batch", "release", built["id"])
+    assert (refused.code, "flood is paused: the list is wrong" in refused.err) == (1, True)
+
+    resumed = ready.ok("programme", "resume", "flood", "--reason", "it was right")
+    assert (resumed["paused"], resumed["in_flight"]["transactions"]) == (False, 0)
+    ready.ok("batch", "release", built["id"])
+    waiting = ready.ok("programme", "cancel", "flood", "--reason", "the decree was withdrawn")
+    outcomes = {item["batch_id"]: item for item in waiting["batches"]}
+    assert outcomes[drafted["id"]]["outcome"] == "cancelled"
+    assert outcomes[built["id"]]["outcome"] == "refused"
+    assert "not on chain yet" in outcomes[built["id"]]["message"]
+    assert waiting["programme"]["paused"]
+    # It comes on chain, and a guardian stops the chunks.
+    ready.ok("programme", "resume", "flood", "--reason", "to bring it on chain")
+    ready.ok("pause", "start", "execution", "--reason", "look again", "--wait", "10")
+    work(ready)
+    assert ready.ok("batch", "show", built["id"])["state"] == "onchain"
+
+    cancelled = ready.ok(
+        *("programme", "cancel", "flood", "--reason", "the decree was withdrawn"),
+        *("-k", "officer-2", "-k", "officer-3"),
+    )
+    (item,) = cancelled["batches"]
+    assert (item["batch_id"], item["outcome"]) == (built["id"], "proposed")
+    again = ready.ok("programme", "cancel", "flood", "--reason", "again")
+    assert [one["action_id"] for one in again["batches"]] == [item["action_id"]]
+    work(ready)
+    assert ready.ok("batch", "show", built["id"])["state"] == "cancelled"
+    assert states(ready, built["id"]) == {"cancelled": 2}
+    journal = ready.ok("programme", "show", "flood")["journal"]
+    assert [(row["action"], row["actor"]) for row in journal][-1] == ("cancel_programme", "tester")
+    assert ready.ok("ledger", "reconcile")["agrees"]

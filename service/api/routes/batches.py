@@ -25,6 +25,7 @@ from service.api.schemas.batches import (
     BatchPage,
     BatchShown,
     BatchStatusShown,
+    BatchStepShown,
     BuiltShown,
     ReasonGiven,
     SignatureGiven,
@@ -43,7 +44,7 @@ from service.application.approvals import (
     approval_view,
     record_batch_signature,
 )
-from service.application.batches import batch_view, build, status_view
+from service.application.batches import batch_step_view, batch_view, build, status_view
 from service.application.requests import request_view
 from service.approvals.models import ActionKind
 from service.approvals.service import typed_data
@@ -200,29 +201,40 @@ def release_batch(batch_id: BatchIdPath, command: CommandDep) -> Response:
 
 
 @router.post(
-    "/batches/{batch_id}/pause", response_model=BatchShown, responses=writes(*STEP, *CHAIN)
+    "/batches/{batch_id}/pause", response_model=BatchStepShown, responses=writes(*STEP, *CHAIN)
 )
 def pause_batch(batch_id: BatchIdPath, given: ReasonGiven, command: CommandDep) -> Response:
-    """Stop sending for a batch. The chain knows nothing of it: a guardian pauses the vault."""
+    """Stop sending for a batch. The chain knows nothing of it: a guardian pauses the vault.
+
+    Nothing is signed for it from then on; what went out before (`in_flight`) may still be mined.
+    """
     clock = command.application.chain_clock
     return command.run(
-        lambda session: _batch(
-            service.pause(session, batch_id, actor=command.actor, reason=given.reason, clock=clock)
+        lambda session: _step(
+            session,
+            service.pause(session, batch_id, actor=command.actor, reason=given.reason, clock=clock),
         )
     )
 
 
 @router.post(
-    "/batches/{batch_id}/resume", response_model=BatchShown, responses=writes(*STEP, *CHAIN)
+    "/batches/{batch_id}/resume", response_model=BatchStepShown, responses=writes(*STEP, *CHAIN)
 )
 def resume_batch(batch_id: BatchIdPath, given: ReasonGiven, command: CommandDep) -> Response:
     """Go on with a paused batch."""
     clock = command.application.chain_clock
     return command.run(
-        lambda session: _batch(
-            service.resume(session, batch_id, actor=command.actor, reason=given.reason, clock=clock)
+        lambda session: _step(
+            session,
+            service.resume(
+                session, batch_id, actor=command.actor, reason=given.reason, clock=clock
+            ),
         )
     )
+
+
+def _step(session: Session, batch: Batch) -> Reply:
+    return Reply(BatchStepShown.model_validate(batch_step_view(session, batch)))
 
 
 def _batch(batch: Batch) -> Reply:

@@ -2,22 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 from sqlalchemy.orm import Session
 
-from service.api.answers import reads, writes
+from service.api.answers import CHAIN, STEP, reads, writes
 from service.api.calls import CallDep
-from service.api.idempotency import CommandDep, Reply
+from service.api.idempotency import Command, CommandDep, Reply
 from service.api.pagination import PagingQuery, by_number
-from service.api.schemas.programmes import ProgrammeGiven, ProgrammePage, ProgrammeShown
-from service.api.values import named_programme, read_region
-from service.application.programmes import programme_view
+from service.api.routes.officers import DEFAULT_DEADLINE
+from service.api.schemas.actions import ProgrammeCancellationGiven
+from service.api.schemas.batches import ReasonGiven
+from service.api.schemas.programmes import (
+    ProgrammeCancelledShown,
+    ProgrammeGiven,
+    ProgrammePage,
+    ProgrammeShown,
+    ProgrammeStatusShown,
+    ProgrammeStepShown,
+)
+from service.api.values import named_programme, read_region, unix_s
+from service.application.programmes import (
+    cancel_batches,
+    outcome_view,
+    programme_journal,
+    programme_step_view,
+    programme_view,
+)
 from service.errors import AlreadyExists, NotFound
-from service.payouts.programmes import Tier, create_programme, list_programmes
+from service.payouts.models import Programme
+from service.payouts.programmes import (
+    Tier,
+    create_programme,
+    list_programmes,
+    pause_programme,
+    resume_programme,
+)
 
 router = APIRouter(tags=["programmes"])
+
+ProgrammePath = Annotated[
+    str, Path(description="Code or number.", max_length=64, examples=["flood-2026"])
+]
 
 
 @router.post(
@@ -63,12 +91,81 @@ def list_all_programmes(call: CallDep, paging: PagingQuery) -> ProgrammePage:
 
 
 @router.get("/programmes/{programme}", responses=reads(NotFound))
-def show_programme(
-    call: CallDep,
-    programme: Annotated[
-        str, Path(description="Code or number.", max_length=64, examples=["flood-2026"])
-    ],
-) -> ProgrammeShown:
-    """Show a programme."""
+def show_programme(call: CallDep, programme: ProgrammePath) -> ProgrammeStatusShown:
+    """Show a programme: what of its batches is on its way, who paused it, and why."""
     with call.read() as session:
-        return ProgrammeShown.model_validate(programme_view(named_programme(session, programme)))
+        row = named_programme(session, programme)
+        shown = programme_step_view(session, row) | {"journal": programme_journal(session, row)}
+        return ProgrammeStatusShown.model_validate(shown)
+
+
+@router.post(
+    "/programmes/{programme}/pause",
+    response_model=ProgrammeStepShown,
+    responses=writes(*STEP, *CHAIN),
+)
+def pause(programme: ProgrammePath, given: ReasonGiven, command: CommandDep) -> Response:
+    """Stop sending for every batch of a programme, those built later too.
+
+    The chain knows nothing of it: a guardian pauses the vault. Nothing is signed from then on; what
+    went out before (`in_flight`) may still be mined.
+    """
+    return _step(command, programme, given, pause_programme)
+
+
+@router.post(
+    "/programmes/{programme}/resume",
+    response_model=ProgrammeStepShown,
+    responses=writes(*STEP, *CHAIN),
+)
+def resume(programme: ProgrammePath, given: ReasonGiven, command: CommandDep) -> Response:
+    """Go on with a paused programme; batches that were paused themselves stay so."""
+    return _step(command, programme, given, resume_programme)
+
+
+def _step(
+    command: Command, programme: str, given: ReasonGiven, step: Callable[..., Programme]
+) -> Response:
+    clock = command.application.chain_clock
+
+    def work(session: Session) -> Reply:
+        row = named_programme(session, programme)
+        step(session, row, actor=command.actor, reason=given.reason, clock=clock)
+        return Reply(ProgrammeStepShown.model_validate(programme_step_view(session, row)))
+
+    return command.run(work)
+
+
+@router.post(
+    "/programmes/{programme}/cancel",
+    response_model=ProgrammeCancelledShown,
+    responses=writes(*STEP, *CHAIN),
+)
+def cancel(
+    programme: ProgrammePath, given: ProgrammeCancellationGiven, command: CommandDep
+) -> Response:
+    """Pause a programme and cancel each batch of which something is left, as far as it can be.
+
+    What was not released is cancelled here; for what is on chain an action is proposed, a batch
+    each, which a quorum of reviewers signs. Calling it again proposes nothing twice.
+    """
+    app = command.application
+
+    def work(session: Session) -> Reply:
+        row = named_programme(session, programme)
+        deadline = given.deadline or app.chain_clock.now() + DEFAULT_DEADLINE
+        outcomes = cancel_batches(
+            app,
+            session,
+            row,
+            deadline_unix_s=unix_s(deadline),
+            actor=command.actor,
+            reason=given.reason,
+        )
+        shown = {
+            "programme": programme_step_view(session, row),
+            "batches": [outcome_view(outcome) for outcome in outcomes],
+        }
+        return Reply(ProgrammeCancelledShown.model_validate(shown))
+
+    return command.run(work)

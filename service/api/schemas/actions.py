@@ -125,6 +125,12 @@ class BatchCancellationGiven(Proposal):
     model_config = given_example({"reason": "the list was wrong"})
 
 
+class ProgrammeCancellationGiven(Proposal):
+    """Why every batch of a programme is cancelled. Those on chain need a quorum of reviewers."""
+
+    model_config = given_example({"reason": "the decree was withdrawn"})
+
+
 class StreamCancellationGiven(Proposal):
     """Why a stream is cut."""
 

@@ -57,6 +57,7 @@ BATCH: dict[str, Any] = {
     "released_by": None,
     "released_at": None,
 }
+IN_FLIGHT = {"transactions": 1, "payouts": 500}
 _SIGNATURE: dict[str, Any] = {
     "officer_id": 2,
     "signer_type": "account",
@@ -130,6 +131,23 @@ class BatchShown(Shown):
     created_at: datetime
     released_by: str | None
     released_at: datetime | None
+
+
+class InFlightShown(Shown):
+    """What went out before and may still be mined: nothing calls it back."""
+
+    model_config = example({"transactions": 1, "payouts": 500})
+
+    transactions: int = Field(description="Approvals and chunks signed or sent, not yet mined.")
+    payouts: int = Field(description="Payouts in those chunks.")
+
+
+class BatchStepShown(BatchShown):
+    """A batch that was stopped or goes on, and what of it is on its way."""
+
+    model_config = example({**BATCH, "paused": True, "in_flight": IN_FLIGHT})
+
+    in_flight: InFlightShown
 
 
 class BatchPage(Page[BatchShown]):
@@ -232,6 +250,7 @@ class BatchStatusShown(BatchShown):
             "stuck": [],
             "signatures": [_SIGNATURE],
             "journal": [{"at": TIME, "actor": "Chen Wei", "action": "build_batch", "reason": None}],
+            "in_flight": {"transactions": 0, "payouts": 0},
         }
     )
 
@@ -240,6 +259,7 @@ class BatchStatusShown(BatchShown):
     stuck: list[StuckShown]
     signatures: list[SignatureShown]
     journal: list[JournalShown]
+    in_flight: InFlightShown
 
 
 class ReasonGiven(Given):
