@@ -79,6 +79,11 @@ class Settings(BaseSettings):
     max_fee_per_gas_cap_wei: int = Field(
         default=500 * 10**9, ge=0, description="No transaction ever offers more, in wei per gas."
     )
+    max_in_flight_blocks: float = Field(
+        default=1.0,
+        gt=0,
+        description="How many blocks' worth of gas all lanes together may have in flight.",
+    )
     lease_seconds: int = Field(
         default=15, ge=1, description="How long a worker holds a lane without renewing, seconds."
     )

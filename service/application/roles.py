@@ -11,17 +11,9 @@ from eth_utils.crypto import keccak
 from service.application.context import Application
 from service.chain.refusals import explain
 from service.chain.rpc import RpcError
+from service.confirmations.roles import ROLE_NUMBERS
 from service.confirmations.wallets import ZERO_ADDRESS
 from service.errors import ChainRefused, Conflict, InvalidInput, NotFound
-
-ROLE_NUMBERS = {
-    "guardian": 1,
-    "freezer": 2,
-    "attestor": 3,
-    "treasurer": 4,
-    "programme_manager": 5,
-}
-"""Numbers of the roles in the RoleManager (docs/contracts.md)."""
 
 _NAMES = {number: name for name, number in ROLE_NUMBERS.items()}
 _SELECTOR_BYTES = 4

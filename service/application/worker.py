@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from service.application.context import Application
 from service.chain.signers import Signer, list_keystores
+from service.confirmations.roles import role_holders
 from service.errors import ConfigurationError
 from service.transactions.calls import REQUEST_ROLES
 
@@ -46,7 +47,9 @@ def worker_signers(
         )
     if with_roles:
         roles = set(REQUEST_ROLES.values())
-        holders = {a for role in roles for a in app.deployment.roles.get(role, ())}
+        with app.transaction() as session:
+            held = role_holders(session) or app.deployment.roles
+        holders = {account for role in roles for account in held.get(role, ())}
         names += [k.name for k in stored if k.address in holders and k.name not in names]
     app.passphrase  # noqa: B018  # asked for once, before several threads want it
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as openers:

@@ -41,6 +41,7 @@ from service.confirmations.finality import finalise
 from service.confirmations.ingest import FINAL_CURSOR, LAG_PATIENCE_S, Ingestor, NodeBehind
 from service.confirmations.models import Cursor
 from service.confirmations.projections import unknown_batch
+from service.confirmations.roles import role_holders
 from service.confirmations.wallets import ZERO_ADDRESS
 from service.db import create_database_engine, session_factory, transaction
 from service.errors import ChainUnavailable, ConfigurationError, Conflict, IntegrityError
@@ -172,6 +173,7 @@ class Worker:
             or EngineOptions(
                 lease_seconds=settings.lease_seconds,
                 max_fee_per_gas_cap_wei=settings.max_fee_per_gas_cap_wei,
+                max_in_flight_blocks=settings.max_in_flight_blocks,
             ),
             hook=hook,
         )
@@ -180,9 +182,7 @@ class Worker:
         self._agreement = Agreement(
             self._sessions, self._rpc, deployment.chain_id, deployment.finality_depth_blocks
         )
-        role_holders = {holder for holders in deployment.roles.values() for holder in holders}
-        relayers = [s.address for s in signers if s.address not in role_holders]
-        self._planner = Planner(self._contracts, relayers)
+        self._planner = Planner(self._contracts, [signer.address for signer in signers])
 
     def __enter__(self) -> Self:
         return self
@@ -320,7 +320,11 @@ class Worker:
                 with_approvals = unknown_batch(session) is None
                 drop_unwanted(session, head, with_approvals=with_approvals)
                 planned = self._planner.plan(
-                    session, head, self._engine.senders, with_approvals=with_approvals
+                    session,
+                    head,
+                    self._engine.senders,
+                    with_approvals=with_approvals,
+                    holders=role_holders(session),
                 )
             self._hook("planned")
         final_block = self._final_block(read.head)

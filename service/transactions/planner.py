@@ -7,7 +7,7 @@ again, or by two workers at once, makes nothing new.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -87,18 +87,25 @@ class Planner:
     ----------
     contracts
         The contracts called.
-    relayers
-        Senders of everything that anybody may send; they take turns.
+    senders
+        All this worker has keys of. Those that hold no role relay what anybody may send, and take
+        turns.
     """
 
-    def __init__(self, contracts: Contracts, relayers: Sequence[str]) -> None:
+    def __init__(self, contracts: Contracts, senders: Sequence[str]) -> None:
         self._contracts = contracts
         self._chain_id = contracts.deployment.chain_id
-        self._relayers = tuple(relayers)
+        self._keys = tuple(senders)
         self._turn = 0
 
     def plan(
-        self, session: Session, head: Head, senders: Sequence[str], *, with_approvals: bool = True
+        self,
+        session: Session,
+        head: Head,
+        senders: Sequence[str],
+        *,
+        with_approvals: bool = True,
+        holders: Mapping[str, Collection[str]] | None = None,
     ) -> int:
         """Build what is due; returns how many transactions are new.
 
@@ -110,17 +117,23 @@ class Planner:
             Lanes this worker holds; what needs another sender waits.
         with_approvals
             Whether released batches may go on chain.
+        holders
+            Accounts by the role they hold now; those of the deployment where None or empty.
         """
+        holders = holders or self._contracts.deployment.roles
+        of_roles = {account for held in holders.values() for account in held}
         self._expire_actions(session, head)
         planned = 0
-        relayers = self._able(session, [s for s in self._relayers if s in senders])
+        relayers = self._able(
+            session, [s for s in self._keys if s in senders and s not in of_roles]
+        )
         if relayers:
             sources = (self._chunks, self._actions)
             for source in (self._approvals, *sources) if with_approvals else sources:
                 for item in source(session, head):
                     self._turn += 1
                     planned += self._add(session, item, relayers[self._turn % len(relayers)])
-        return planned + self._requests(session, senders, relayers)
+        return planned + self._requests(session, senders, relayers, holders)
 
     def _able(self, session: Session, relayers: Sequence[str]) -> Sequence[str]:
         """Those with gas money; all of them where none has any."""
@@ -208,7 +221,13 @@ class Planner:
             ~_live(Kind.QUORUM_ACTION, Transaction.action_id == QuorumAction.id),
         )
 
-    def _requests(self, session: Session, senders: Sequence[str], relayers: Sequence[str]) -> int:
+    def _requests(
+        self,
+        session: Session,
+        senders: Sequence[str],
+        relayers: Sequence[str],
+        holders: Mapping[str, Collection[str]],
+    ) -> int:
         planned = 0
         requests = session.scalars(
             select(ChainRequest)
@@ -221,7 +240,7 @@ class Planner:
         ).all()
         for row in requests:
             this = ChainRequest.id == row.id
-            sender = self._sender_of(row, senders, relayers)
+            sender = self._sender_of(row, senders, relayers, holders)
             if sender is None:
                 continue
             call = partial(calls.request, self._contracts, row)
@@ -236,14 +255,17 @@ class Planner:
         return planned
 
     def _sender_of(
-        self, row: ChainRequest, senders: Sequence[str], relayers: Sequence[str]
+        self,
+        row: ChainRequest,
+        senders: Sequence[str],
+        relayers: Sequence[str],
+        holders: Mapping[str, Collection[str]],
     ) -> str | None:
         role = calls.REQUEST_ROLES.get(RequestKind(row.kind))
         if role is None:
             self._turn += 1
             return relayers[self._turn % len(relayers)] if relayers else None
-        holders = self._contracts.deployment.roles.get(role, ())
-        for holder in holders:
+        for holder in sorted(holders.get(role, ())):
             if holder in senders:
                 return holder
         row.last_error = f"this worker has no key of a {role.replace('_', ' ')}"

@@ -7,7 +7,12 @@ from typing import Any
 from sqlalchemy import select
 
 from service.approvals.models import Officer, OfficerSigner, QuorumAction
+from service.confirmations.models import Event
+from service.confirmations.roles import role_holders
 from service.payouts.models import Batch, ChainRequest, Payout, Programme, Stream
+from service.transactions import lanes
+from service.transactions.models import Transaction
+from service.transactions.planner import Head, Planner
 from tests.support.deployed import account
 from tests.support.rows import (
     DAY_S,
@@ -364,3 +369,36 @@ def test_an_action_that_too_few_signed_stays_ready_with_the_reason(world: World)
         row = session.get_one(QuorumAction, action)
         assert row.state == "ready"
         assert row.last_error == "NotEnoughOfficers(required=2, given=1)"
+
+
+def test_a_role_granted_by_the_chain_is_held_and_one_revoked_is_not(world: World) -> None:
+    world.run()
+    new, old = account("new attestor").address, world.deployed.roles["attestor"].address
+    with world.session() as session:
+        assert role_holders(session)["attestor"] == {old}
+        granted = {"roleId": 3, "account": new, "delay": 0, "since": 0, "newMember": True}
+        revoked = {"roleId": "3", "account": old}
+        for number, (name, args) in enumerate([("RoleGranted", granted), ("RoleRevoked", revoked)]):
+            session.add(
+                Event(
+                    block_number=10**6,
+                    block_hash="0x00",
+                    tx_hash="0x00",
+                    log_index=number,
+                    contract="manager",
+                    name=name,
+                    args=args,
+                )
+            )
+        session.flush()
+        assert role_holders(session)["attestor"] == {new}
+        lanes.ensure_lane(session, 31337, new)
+        asked = {"redemptionsIncluded": "0", "asOf": 1, "documentHash": "0x" + "22" * 32}
+        add_request(session, "attest_reserve", amount="5", **asked)
+        planner = Planner(world.deployed.contracts, [new, old])
+        head = Head(10**6, world.deployed.now())
+
+        planner.plan(session, head, [new, old], holders=role_holders(session))
+
+        rows = session.scalars(select(Transaction).where(Transaction.kind == "request")).all()
+        assert [row.sender for row in rows] == [new]

@@ -16,7 +16,7 @@ from eth_utils.crypto import keccak
 
 from service.application.doctor.checks import Status
 from service.application.doctor.comparisons import Comparison, Look, judged
-from service.application.roles import ROLE_NUMBERS
+from service.confirmations.roles import ROLE_NUMBERS
 from service.units import format_duration
 
 ADMINISTRATOR = 0
