@@ -18,7 +18,10 @@ def run_worker(
     ctx: typer.Context,
     *,
     until_idle: Annotated[
-        bool, typer.Option("--until-idle", help="End when nothing is left to do.")
+        bool,
+        typer.Option(
+            "--until-idle", help="End when nothing is left to do but to wait for finality."
+        ),
     ] = False,
     max_seconds: Annotated[
         float, typer.Option(min=1, help="With --until-idle: give up after so many seconds.")
@@ -71,4 +74,8 @@ def run_worker(
             report = worker.run_until_idle(max_seconds)
         except TimeoutError as error:
             raise Conflict(str(error)) from None
+    if report.unsettled:
+        count = report.unsettled
+        some = "1 transaction is" if count == 1 else f"{count} transactions are"
+        run.note(f"{some} mined and not final yet: run it again when more blocks have followed")
     run.record(asdict(report) | {"idle": report.idle})

@@ -83,6 +83,11 @@ class StepReport:
         Blocks taken back by a re-org.
     pending
         Transactions built and due, or in flight.
+    caught_up
+        Whether the newest block was read.
+    unsettled
+        Transactions that are mined and not final yet: more blocks must follow. Nothing is left to
+        do for them, and a re-org may still take them back.
     """
 
     head: int
@@ -95,6 +100,7 @@ class StepReport:
     rewound: int
     pending: int
     caught_up: bool
+    unsettled: int = 0
 
     @property
     def idle(self) -> bool:
@@ -355,6 +361,7 @@ class Worker:
             rewound=read.rewound,
             pending=self._pending(),
             caught_up=read.caught_up,
+            unsettled=self._unsettled(),
         )
 
     # ---- parts ---------------------------------------------------------------------------------
@@ -415,6 +422,19 @@ class Worker:
             if cursor is not None:
                 return cursor.block_number
         return max(0, head - self._deployment.finality_depth_blocks)
+
+    def _unsettled(self) -> int:
+        if self._deployment.finality_depth_blocks == 0:
+            return 0
+        with transaction(self._sessions) as session:
+            return session.scalars(
+                select(func.count())
+                .select_from(Transaction)
+                .where(
+                    Transaction.chain_id == self._deployment.chain_id,
+                    Transaction.state == State.INCLUDED,
+                )
+            ).one()
 
     def _pending(self) -> int:
         with transaction(self._sessions) as session:

@@ -53,7 +53,8 @@ def test_payments_that_a_reorg_took_back_are_made_again(
         if point == "signed:after-commit":
             reorgs.append(Reorg(world))
 
-    world.run(hook=hook)
+    with world.worker(hook=hook) as worker:
+        assert worker.run_until_idle(30).unsettled == 4
     assert world.payout_states(batch.id) == ["included"] * 3
 
     reorgs[signing - 1].happen(blocks)
@@ -62,7 +63,8 @@ def test_payments_that_a_reorg_took_back_are_made_again(
     assert world.payout_states(batch.id) == ["included"] * 3
     assert [world.balance_on_chain(payee) for payee in batch.payees] == [5, 6, 7]
     world.deployed.mine(8)
-    world.run()
+    with world.worker() as worker:
+        assert worker.run_until_idle(30).unsettled == 0
     assert world.payout_states(batch.id) == ["paid"] * 3
     assert count(world, Transfer) == 3
     assert world.differences() == []
