@@ -56,6 +56,8 @@ class Nodes(Rpc):
         Raises :class:`ConfigurationError` for a node that must not be used.
     """
 
+    several = True
+
     def __init__(self, nodes: Sequence[Rpc], check: Callable[[Rpc], None]) -> None:
         super().__init__(nodes[0].url)
         self._nodes = [_Node(rpc) for rpc in nodes]

@@ -64,9 +64,13 @@ class Rpc:
     ----------
     name
         Host and port, for people: an address may hold a key of a provider.
+    several
+        Whether it stands for more than one node.
     waiting
         Whether an answer is waited for at this moment.
     """
+
+    several = False
 
     def __init__(
         self,

@@ -65,6 +65,8 @@ class Agreement:
         NodesDisagree
             If another node has another final block; an alarm is written.
         """
+        if not self._rpc.several:
+            return
         for refusal in self._rpc.refusals():
             with transaction(self._sessions) as session:
                 raise_alarm(session, AlarmKind.NODE_REFUSED, refusal, None)

@@ -6,7 +6,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from service.confirmations.models import Event
-from service.payouts.models import OPEN_REQUEST_STATES, ChainRequest
+from service.payouts.models import ChainRequest
 from service.payouts.states import RequestState, move
 from service.transactions.models import TransactionAttempt
 
@@ -18,6 +18,9 @@ EFFECTS: dict[tuple[str, str], tuple[str, ...]] = {
     ("token", "AuthorizationCanceled"): ("cancel_authorization:{authorizer}:{nonce}",),
     ("token", "CapRaised"): ("apply_cap",),
     ("token", "MinterActivated"): ("activate_minter:{minter}",),
+    ("vault", "PayoutRetried"): ("retry_payout:{batchId}:{index}",),
+    ("vault", "StreamWithdrawn"): ("withdraw_stream:{batchId}:{index}",),
+    ("vault", "StreamsWithdrawn"): ("withdraw_chunk:{batchId}:{chunkIndex}",),
     ("vault", "UnexecutedExpired"): ("expire_batch:{batchId}",),
     ("vault", "PayoutExpired"): ("expire_payout:{batchId}:{index}",),
     ("vault", "StreamsExpired"): ("expire_streams:{batchId}:{chunkIndex}",),
@@ -26,13 +29,14 @@ EFFECTS: dict[tuple[str, str], tuple[str, ...]] = {
 
 
 def fulfil(session: Session, event: Event) -> None:
-    """Settle the open requests that an event fulfils, unless our own transaction did.
+    """Settle the requests that an event fulfils, unless our own transaction did.
 
-    Of ours the request is done when it is final.
+    Of ours the request is done when it is final. One that failed is done too: what failed it may
+    have been the transaction that did it.
     """
     ours = exists().where(TransactionAttempt.tx_hash == event.tx_hash)
     for request in _asked(session, event):
-        if request.state in OPEN_REQUEST_STATES and not session.scalar(select(ours)):
+        if request.state != RequestState.DONE and not session.scalar(select(ours)):
             request.state = move(request.state, RequestState.DONE).value
             request.last_error = None
     session.flush()

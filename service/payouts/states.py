@@ -137,13 +137,13 @@ TRANSITIONS: Mapping[type[State], Mapping[Any, frozenset[Any]]] = {
         # Another grant paid the same case, and a re-org took that one back.
         _E.EXPIRED: frozenset({_E.OUTSTANDING}),
     },
-    # Requests: a failed one is asked for again by a new row. What somebody else's transaction did,
-    # a re-org may take back.
+    # Requests: a failed one is asked for again by a new row, but it is done when an event says that
+    # somebody else did it, whose transaction made ours fail. What they did, a re-org may take back.
     _R: {
         _R.REQUESTED: frozenset({_R.PLANNED, _R.DONE, _R.FAILED}),
         _R.PLANNED: frozenset({_R.REQUESTED, _R.DONE, _R.FAILED}),
         _R.DONE: frozenset({_R.REQUESTED}),
-        _R.FAILED: frozenset(),
+        _R.FAILED: frozenset({_R.DONE}),
     },
 }
 """By kind: members of two kinds with the same text are equal as strings and share a hash."""

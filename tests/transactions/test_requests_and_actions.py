@@ -10,6 +10,7 @@ from service.approvals.models import Officer, OfficerSigner, QuorumAction
 from service.confirmations.models import Event
 from service.confirmations.roles import role_holders
 from service.payouts.models import Batch, ChainRequest, Payout, Programme, Stream
+from service.payouts.service import request_retry
 from service.transactions import lanes
 from service.transactions.models import Transaction
 from service.transactions.planner import Head, Planner
@@ -402,3 +403,28 @@ def test_a_role_granted_by_the_chain_is_held_and_one_revoked_is_not(world: World
 
         rows = session.scalars(select(Transaction).where(Transaction.kind == "request")).all()
         assert [row.sender for row in rows] == [new]
+
+
+def test_a_payout_that_a_stranger_retries_first_leaves_no_failed_request(world: World) -> None:
+    payee, stranger = account("frozen for now").address, account("stranger")
+    with world.session() as session:
+        batch = add_batch(session, world.deployed, [5], payees=[payee])
+    world.deployed.freeze(payee)
+    world.run()
+    world.deployed.unfreeze(payee)
+    world.deployed.fund(stranger.address)
+    with world.session() as session:
+        number = request_retry(session, batch.id, 0, actor="chen").id
+    left = [1]
+
+    def hook(point: str) -> None:
+        if point == "planned" and left.pop() if left else False:
+            world.deployed.send(stranger, "vault", "retryPayout", batch.approval["batchId"], 0)
+
+    world.run(hook=hook)
+
+    assert left == []
+    assert world.payout_states(batch.id) == ["paid"]
+    request = request_of(world, number)
+    assert (request.state, request.last_error) == ("done", None)
+    assert world.balance_on_chain(payee) == 5
