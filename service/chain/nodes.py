@@ -132,7 +132,8 @@ class Nodes(Rpc):
         except ChainUnavailable:
             node.rest()
             raise
-        node.failures = 0
+        if node is not self._pinned:
+            node.failures = 0
         return answer
 
     def _send(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
@@ -216,12 +217,14 @@ class Nodes(Rpc):
         self._pinned, self.url, self.name = node, node.rpc.url, node.rpc.name
         try:
             yield
+            if node.checked:  # neither failed nor set aside in all the while
+                node.failures = 0
         finally:
             self._pinned = None
 
     def set_aside(self) -> None:
         """Leave the pinned node alone for a while: it answers, but not as it should."""
-        if self._pinned is not None:
+        if self._pinned is not None and self._pinned.rests_until_s <= time.monotonic():
             self._pinned.rest()
 
     def others(self) -> Iterator[Rpc]:

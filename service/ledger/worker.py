@@ -38,7 +38,7 @@ from service.confirmations import alarms
 from service.confirmations.agreement import Agreement
 from service.confirmations.expiry import ask_for_all_due
 from service.confirmations.finality import finalise
-from service.confirmations.ingest import FINAL_CURSOR, LAG_PATIENCE_S, Ingestor, NodeBehind
+from service.confirmations.ingest import FINAL_CURSOR, LAG_PATIENCE_S, Ingestor
 from service.confirmations.models import Cursor
 from service.confirmations.projections import unknown_batch
 from service.confirmations.roles import role_holders
@@ -62,6 +62,8 @@ log = logging.getLogger(__name__)
 IDLE_PAUSE_S = 0.05
 POLL_PAUSE_S = 1.0
 OUTAGE_PAUSE_S = 2.0
+TRY_AGAIN_STATES = ("40001", "40P01")
+"""PostgreSQL's serialization failure and deadlock: whoever lost tries again at once."""
 DRAIN_GRACE_S = 3.0
 """Once asked to end, a worker waits for its node so long, then breaks off."""
 DRAIN_AGAIN_S = 1.0
@@ -233,11 +235,13 @@ class Worker:
                 report = self.step()
             except (ChainUnavailable, RpcError) as error:  # no answer, or a refusal to answer
                 self._broken_off("chain_unavailable", error.detail)
-                stop.wait(0 if self._rpc.has_another else OUTAGE_PAUSE_S)
+                another = isinstance(error, ChainUnavailable) and self._rpc.has_another
+                stop.wait(0 if another else OUTAGE_PAUSE_S)
                 continue
             except OperationalError as error:  # busy too long, or away: the rows are as they were
                 self._broken_off("database_unavailable", str(error.orig))
-                stop.wait(OUTAGE_PAUSE_S)
+                again = getattr(error.orig, "sqlstate", None) in TRY_AGAIN_STATES
+                stop.wait(0 if again else OUTAGE_PAUSE_S)
                 continue
             except IntegrityError as error:
                 self._broken_off("stopped_by_alarm", error.detail)
@@ -301,8 +305,8 @@ class Worker:
         with self._rpc.pinned():
             try:
                 return self._step()
-            except NodeBehind:
-                self._rpc.set_aside()
+            except ChainUnavailable:
+                self._rpc.set_aside()  # it may answer, but not as it should
                 raise
 
     def _step(self) -> StepReport:
