@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import socket
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -267,6 +269,20 @@ def metrics(url: str) -> str:
 
 def codes(body: str) -> list[str]:
     return [problem["code"] for problem in json.loads(body)["problems"]]
+
+
+def test_a_worker_ends_without_waiting_for_a_silent_node(world: World) -> None:
+    world.run()
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and never answers
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        settings = world.settings.model_copy(update={"rpc_url": url})
+        with exporting(settings, 0, []):
+            asking, _ = silent.accept()  # the survey
+            began = time.monotonic()
+        took_s = time.monotonic() - began
+        asking.close()
+        waited(lambda: "survey" not in {thread.name for thread in threading.enumerate()})
+    assert took_s < 10
 
 
 def test_a_loop_that_stands_is_not_alive(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,6 +44,9 @@ SHARE_OF_TIME = 50
 LONGEST_PAUSE_S = 120.0
 """... but no longer than this, or nobody would see anything."""
 
+END_WITHIN_S = 1.0
+"""A worker that is asked to end does not wait longer for a survey."""
+
 _LOCK = "SELECT pg_try_advisory_lock(hashtextextended('relief survey', 0))"
 
 
@@ -88,9 +91,8 @@ class Surveyor:
         trace: TracebackType | None,
     ) -> None:
         self._stop.set()
-        self._thread.join()
+        self._thread.join(END_WITHIN_S)  # one that waits for a silent node ends with the process
         REGISTRY.unregister(self._collector)
-        self.close()
 
     def close(self) -> None:
         """Close what was opened, for who looks without the thread."""
@@ -104,6 +106,12 @@ class Surveyor:
         return self._collector.survey
 
     def _run(self) -> None:
+        try:
+            self._look_again_and_again()
+        finally:
+            self.close()
+
+    def _look_again_and_again(self) -> None:
         while not self._stop.is_set():
             begun = time.monotonic()
             try:
@@ -140,7 +148,8 @@ class Surveyor:
             difference_base_units=before.difference_base_units if before else None,
             compared_unix_s=before.compared_unix_s if before else None,
         )
-        if time.monotonic() >= self._next_comparison_s:
+        answers = self._collector.survey.chain is not None
+        if answers and time.monotonic() >= self._next_comparison_s:
             self._compare()
 
     def _chain(self, figures: Figures) -> ChainFigures | None:
