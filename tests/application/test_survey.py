@@ -156,9 +156,13 @@ def test_one_of_two_workers_surveys_and_the_other_takes_over(
         assert one.survey is not None
         assert other.survey is None
         one._let_go()  # as when its connection dies with its process
-        other.look()
+
+        def takes_over() -> bool:
+            other.look()
+            return other.survey is not None
+
+        waited(takes_over)
         one.look()
-        assert other.survey is not None
         assert one.survey is None
 
 
