@@ -506,6 +506,12 @@ def _retry_taken_back(session: Session, event: Event) -> None:
     for earlier in skip:
         if earlier.args["index"] == event.args["index"]:
             _payout_skipped(session, earlier)
+            session.execute(  # not the retry's: what skipped it is on chain again
+                update(Payout)
+                .where(Payout.batch_id == event.batch_id, Payout.index == event.args["index"])
+                .values(tx_hash=earlier.tx_hash)
+                .execution_options(synchronize_session=False)
+            )
 
 
 def _wallet_changed(session: Session, event: Event) -> None:

@@ -53,7 +53,7 @@ def main() -> int:
             finally:
                 for file in folder.iterdir():
                     file.unlink()
-            undone += history.undone
+            undone += history.live.undone
             depths.update(history.live.rewound)
         deployed.rpc.close()
     seconds = time.monotonic() - began

@@ -54,13 +54,16 @@ class Projection:
         self._ingestor = Ingestor(self.sessions, world.deployed.rpc, world.deployed.contracts)
         self._chain_id = world.deployed.deployment.chain_id
         self.rewound: list[int] = []
+        self.undone: Counter[str] = Counter()
 
     def follow(self) -> None:
         """Read all there is, take back what is gone, settle and post what is final."""
         while True:
+            before = self._events()
             read = self._ingestor.step()
             if read.rewound:
                 self.rewound.append(read.rewound)
+                self.undone.update((before - self._events()).elements())
             if read.caught_up:
                 break
         with transaction(self.sessions) as session:
@@ -77,10 +80,9 @@ class Projection:
             cursor = session.get(Cursor, (self._chain_id, FINAL_CURSOR))
             return 0 if cursor is None else cursor.block_number
 
-    def event_names(self) -> list[str]:
-        """Names of the events stored."""
+    def _events(self) -> Counter[str]:
         with transaction(self.sessions) as session:
-            return list(session.scalars(select(Event.name)))
+            return Counter(session.scalars(select(Event.name)))
 
     def differences(self) -> list[Difference]:
         """Of the ledger from the chain."""
@@ -111,7 +113,6 @@ class History:
         self._moments: list[tuple[str, int]] = []
         self._actions = 0
         self.sent: Counter[str] = Counter()
-        self.undone: Counter[str] = Counter()
         self._grants: list[dict[str, Any]] = []
         self.batches = self._add_rows()
         base = folder / f"base-{seed}.db"
@@ -130,7 +131,7 @@ class History:
                 stream = number >= 3
                 count = draw.randint(2, 5)
                 payees = [
-                    ZERO if draw.random() < 0.1 else account(f"fuzz {draw.randrange(6)}").address
+                    ZERO if draw.random() < 0.15 else account(f"fuzz {draw.randrange(6)}").address
                     for _ in range(count)
                 ]
                 made.append(
@@ -158,6 +159,7 @@ class History:
 
     def live_through(self, steps: int) -> None:
         """Let so many things happen, with re-orgs, and the projection follow now and then."""
+        self._begin()
         for _ in range(steps):
             draw = self._draw.random()
             if draw < 0.12:
@@ -169,6 +171,33 @@ class History:
             self._something_happens()
         self.live.follow()
 
+    def _begin(self) -> None:
+        """Mostly something is on its way when the re-orgs begin."""
+        for name, times in (("freeze", 2), ("approve", 8), ("execute", 10), ("unfreeze", 3)):
+            for _ in range(self._draw.randint(0, times)):
+                self._attempt(name)
+        if self._draw.random() < 0.7:
+            self._deployed.advance(self._draw.randint(1, 20) * DAY_S)
+
+    def undo_each(self, *names: str) -> None:
+        """Have each thing happen once, read it, and let a re-org take it back."""
+        for name in names:
+            self._remember()
+            for _ in range(60):
+                before = self.sent[name]
+                self._attempt(name)
+                if self.sent[name] > before:
+                    break
+            self.live.follow()
+            self._go_back(len(self._moments) - 1)
+            self.live.follow()
+
+    def happen(self, **times: int) -> None:
+        """Try each thing so many times."""
+        for name, count in times.items():
+            for _ in range(count):
+                self._attempt(name)
+
     def _remember(self) -> None:
         number = self._deployed.rpc.block_number()
         self._moments.append((self._deployed.node.rpc("evm_snapshot"), number))
@@ -178,17 +207,17 @@ class History:
         possible = [at for at, (_, number) in enumerate(self._moments) if number >= final]
         if not possible:
             return
-        before = Counter(self.live.event_names())
-        at = self._draw.choice(possible)
+        self._go_back(self._draw.choice(possible))
+        if self._draw.random() < 0.7:
+            self.live.follow()
+
+    def _go_back(self, at: int) -> None:
         snapshot, _ = self._moments[at]
         del self._moments[at:]
         node = self._deployed.node
         node.rpc("evm_revert", snapshot)
         node.rpc("evm_increaseTime", self._draw.randint(1, 50))  # other times, so other hashes
         self._deployed.mine(self._draw.randint(1, 3))
-        if self._draw.random() < 0.7:
-            self.live.follow()
-            self.undone += before - Counter(self.live.event_names())
 
     def finish(self) -> Projection:
         """Let the chain grow past every head it had; returns a replay of it from nothing."""
@@ -204,7 +233,9 @@ class History:
         return replay
 
     def _something_happens(self) -> None:
-        name = self._draw.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
+        self._attempt(self._draw.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0])
+
+    def _attempt(self, name: str) -> None:
         try:
             getattr(self, f"_{name}")()
         except AssertionError:
@@ -431,7 +462,8 @@ class History:
 
     def _add_verifier(self) -> None:
         deployment = self._deployed.deployment
-        verifier = self._draw.choice([deployment.p256_verifier, deployment.passkey_verifier])
+        # Any contract does here; one that was listed before is refused.
+        verifier = self._draw.choice([deployment.token, deployment.vault, deployment.lane])
         members = [("verifier", "address")]
         action = self._signed(
             "registry", "VerifierAddition", members, {"verifier": verifier}, GOVERNORS
@@ -442,17 +474,17 @@ class History:
 _WEIGHTS = {
     "approve": 8,
     "execute": 10,
-    "retry": 4,
-    "withdraw": 4,
-    "withdraw_chunk": 4,
+    "retry": 6,
+    "withdraw": 5,
+    "withdraw_chunk": 5,
     "cancel_batch": 1.5,
     "cancel_streams": 2,
     "hold_batch": 1.5,
     "hold_entry": 2,
-    "change_wallet": 3,
+    "change_wallet": 6,
     "expire_unexecuted": 2,
     "expire_payout": 1.5,
-    "expire_streams": 1.5,
+    "expire_streams": 2.5,
     "freeze": 2,
     "unfreeze": 2,
     "time_passes": 4,
@@ -469,8 +501,8 @@ _WEIGHTS = {
     "remove_officer": 1.5,
     "add_signer": 1.5,
     "remove_signer": 1.5,
-    "remove_verifier": 0.5,
-    "add_verifier": 1,
+    "remove_verifier": 1,
+    "add_verifier": 2.5,
 }
 """How often each is tried."""
 
