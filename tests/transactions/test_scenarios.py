@@ -199,9 +199,10 @@ def test_a_node_with_an_old_count_of_our_transactions_gives_no_nonce_twice(world
         assert world.payout_states(batch.id) == ["paid"] * 2
     assert [world.balance_on_chain(payee) for payee in batches[0].payees] == [15, 18]
     with world.session() as session:
-        given = select(Transaction.nonce).where(Transaction.nonce.is_not(None))
-        nonces = session.scalars(given).all()
-        assert len(set(nonces)) == len(nonces)
+        rows = session.execute(
+            select(Transaction.sender, Transaction.nonce).where(Transaction.nonce.is_not(None))
+        ).all()
+        assert len({tuple(row) for row in rows}) == len(rows)
     assert world.differences() == []
 
 
