@@ -112,6 +112,7 @@ def retry(
     skipped_of: Annotated[
         str | None, typer.Option("--skipped-of", help="Every skipped payout of this batch.")
     ] = None,
+    reason: Annotated[str | None, typer.Option(help="Why, for the journal.")] = None,
     wait: Wait = 0,
     as_json: Json = False,
 ) -> None:
@@ -134,7 +135,14 @@ def retry(
         else:
             found = [find_payout(session, payout) for payout in payouts or []]
         requests = [
-            request_retry(session, payout.batch_id, payout.index, actor=run.actor, clock=clock).id
+            request_retry(
+                session,
+                payout.batch_id,
+                payout.index,
+                actor=run.actor,
+                reason=reason,
+                clock=clock,
+            ).id
             for payout in found
         ]
     show_requests(run, requests, wait)

@@ -291,7 +291,13 @@ def free_overdue(session: Session, final_block_unix_s: int, *, clock: Clock = SY
 
 
 def request_retry(
-    session: Session, batch_id: str, index: int, *, actor: str, clock: Clock = SYSTEM_CLOCK
+    session: Session,
+    batch_id: str,
+    index: int,
+    *,
+    actor: str,
+    reason: str | None = None,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> ChainRequest:
     """Ask that a skipped payout be tried again.
 
@@ -313,6 +319,7 @@ def request_retry(
         {"batchId": payout.batch_id, "index": index},
         dedupe_key=f"retry_payout:{payout.batch_id}:{index}",
         actor=actor,
+        reason=reason,
         clock=clock,
     )
 

@@ -351,7 +351,7 @@ def test_peanut_sends_again_when_only_the_record_had_failed(world: World) -> Non
     world.run()
     world.deployed.unfreeze(payee)
     with world.session() as session:
-        first = request_retry(session, batch.id, 0, actor="chen").id
+        first = request_retry(session, batch.id, 0, actor="chen", reason="unfrozen").id
     worker = world.worker(hook=killer("send:after", 1))
     with pytest.raises(Killed):
         worker.run_until_idle(20)
