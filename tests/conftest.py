@@ -24,6 +24,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -158,9 +159,9 @@ class PostgresServer:
         self.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    """A real PostgreSQL server in a folder of its own, one for the session.
+@contextmanager
+def start_postgres() -> Iterator[PostgresServer]:
+    """Run a real PostgreSQL server in a folder of its own.
 
     It runs without fsync: these databases need not survive a power cut.
     """
@@ -181,6 +182,13 @@ def postgres_server() -> Iterator[PostgresServer]:
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A real PostgreSQL server, one for the session."""
+    with start_postgres() as server:
+        yield server
 
 
 _database_numbers = itertools.count(1)

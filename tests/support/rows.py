@@ -185,6 +185,7 @@ def add_batch(
             )
         )
     signatures = {}
+    digest = deployed.digest("vault", "BatchApproval", BATCH_APPROVAL_TYPE, approval)
     for officer in [1, *reviewers]:
         signature = deployed.sign(
             deployed.officers[officer],
@@ -201,7 +202,7 @@ def add_batch(
                 signer_type=1,
                 signer=deployed.officers[officer].address.lower(),
                 signature="0x" + signature.hex(),
-                digest="0x" + "00" * 32,
+                digest="0x" + digest.hex(),
                 created_at=NOW,
             )
         )
