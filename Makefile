@@ -48,7 +48,8 @@ export UV_PREVIEW_FEATURES := package-conflicts
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME UV_PROJECT_ENVIRONMENT
 
 .PHONY: help setup compile demo up test test-fast test-contracts test-evms test-forge test-service prove \
-        reorg-fuzz mutate bench-gas bench-gas-snapshot lint slither halmos format clean distclean FORCE
+        reorg-fuzz campaign campaign-processes campaign-broken crash-matrix mutate bench-gas \
+        bench-gas-snapshot lint slither halmos format clean distclean FORCE
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -185,6 +186,23 @@ test-service: .stamps/compile  ## run the tests on a real chain, SQLite and Post
 reorg-fuzz: .stamps/compile  ## live random histories with re-orgs and compare with a replay: REORG_RUNS of them
 	@echo "[reorg-fuzz] tests/confirmations/reorg_fuzz.py, on anvil"
 	@$(RUN) -m tests.confirmations.reorg_fuzz --runs $(REORG_RUNS)
+
+# The seed of each is printed; `--seed S --only R` replays one run. docs/engine.md, "Campaigns".
+campaign: .stamps/compile  ## disturb the payout engine in process, a thousand drawn runs: an hour
+	@echo "[campaign] tests/faults, in process"
+	@$(RUN) -m tests.faults.campaign $(CAMPAIGN_ARGS)
+
+campaign-processes: .stamps/compile  ## the same with real workers and kill -9, three hundred runs: hours
+	@echo "[campaign] tests/faults, with processes"
+	@$(RUN) -m tests.faults.processes $(CAMPAIGN_ARGS)
+
+campaign-broken: .stamps/compile  ## break the engine on purpose in many ways and see that the campaign notices
+	@echo "[campaign] tests/faults, broken engines"
+	@$(RUN) -m tests.faults.breaks $(CAMPAIGN_ARGS)
+
+crash-matrix: .stamps/compile  ## end a worker at each commit and request, on both databases: an hour
+	@echo "[crash-matrix] tests/faults"
+	@$(RUN) -m tests.faults.matrix $(CAMPAIGN_ARGS)
 
 mutate: .stamps/compile  ## change the contracts in small ways and see that their tests notice: hours
 	@echo "[mutate] contracts, with forge and with Brownie on anvil"
