@@ -47,6 +47,7 @@ NO_ATTENTION = frozenset({"challenge_delay", "held_after_cancel"})
 
 COMMANDS = {
     "paused": "relief batch resume {id}",
+    "programme_paused": "relief programme resume {programme}",
     "refused": "relief batch show {id}",
     "too_late_to_approve": "relief batch cancel {id}",
     "too_late_to_execute": "relief batch due",
@@ -289,7 +290,9 @@ def _of_batch(batch: dict[str, Any]) -> Iterator[dict[str, str | None]]:
     for stuck in batch["stuck"]:
         if stuck["code"] in NO_ATTENTION:
             continue
-        command = COMMANDS.get(stuck["code"], "relief batch show {id}").format(id=short)
+        command = COMMANDS.get(stuck["code"], "relief batch show {id}").format(
+            id=short, programme=batch["programme"]
+        )
         yield _look(f"batch_{stuck['code']}", f"batch {short}: {stuck['message']}", command)
     unpaid = batch["state"] in (BatchState.RELEASED.value, BatchState.ONCHAIN.value)
     if unpaid and batch["waiting"] and 0 < batch["seconds_left"] < DEADLINE_NEAR_S:

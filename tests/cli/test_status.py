@@ -105,3 +105,17 @@ def test_the_screen_is_whole_at_80_and_120_columns(ready: Cli, width: int) -> No
 
 def test_watching_and_one_document_exclude_each_other(cli: Cli) -> None:
     assert cli("status", "--watch", "--json").code == 2
+
+
+def test_a_programme_that_stands_still_is_said_with_the_command_that_lets_it_go_on(
+    ready: Cli,
+) -> None:
+    built = ready.ok("batch", "build", "flood", "--kind", "one_off", "--maker", "1")
+    batch_id = built["batches"][0]["id"]
+    ready.ok("batch", "approve", batch_id, "-k", "officer-1", "-k", "officer-2")
+    ready.ok("batch", "release", batch_id)
+    ready.ok("programme", "pause", "flood", "--reason", "a second look")
+    view = ready("status", "--json").json
+    (paused,) = [each for each in view["attention"] if each["code"] == "batch_programme_paused"]
+    ready.ok(*paused["do"].split()[1:], "--reason", "looked")
+    assert "batch_programme_paused" not in codes(ready("status", "--json").json)
