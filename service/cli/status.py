@@ -31,7 +31,12 @@ SHARE_OF_TIME = 5
 
 NEXT_STEPS = ("queued", "sent", "included")
 NOT_PAID = ("held", "skipped", "cancelled", "expired")
-BAR_COLUMNS = 20
+BAR_COLUMNS = 10
+NAME_COLUMNS = 11
+"""Of a programme's code, where there is little room."""
+
+WIDE = 120
+"""From so many columns on addresses and names stand in full."""
 SHORT_ADDRESS = 12
 
 MONEY, PARALLEL = 4, 5
@@ -102,7 +107,7 @@ def screen(view: Mapping[str, Any], width: int) -> RenderableType:
     """Return the whole, for a terminal of so many columns."""
     parts: list[RenderableType] = [_title(view), Text(), _money(view)]
     for heading, body in (
-        ("Batches", _batches(view)),
+        ("Batches", _batches(view, width)),
         ("Lanes", _lanes(view, width)),
     ):
         if body is not None:
@@ -137,18 +142,18 @@ def _money(view: Mapping[str, Any]) -> Table:
     return table
 
 
-def _batches(view: Mapping[str, Any]) -> RenderableType | None:
+def _batches(view: Mapping[str, Any], width: int) -> RenderableType | None:
     if not view["batches"]:
         return None
     table = _grid(PARALLEL)
+    name_columns = NAME_COLUMNS if width < WIDE else None
     for batch in view["batches"]:
         done, count = batch["executed"], batch["count"]
-        share = f"{100 * done // count:>3} %" if count else ""
         table.add_row(
             batch["id"][:SHORT_ID],
-            Text(batch["programme"], overflow="ellipsis", no_wrap=True),
-            _bar(done, count),
-            share,
+            batch["programme"][:name_columns],
+            Text(_bar(done, count), no_wrap=True),
+            f"{100 * done // count:>3} %" if count else "",
             _way(batch),
         )
     return table
@@ -162,15 +167,17 @@ def _bar(done: int, count: int) -> str:
 
 def _way(batch: Mapping[str, Any]) -> Text:
     state = "paused" if batch["paused"] else batch["state"]
-    words = f"{state}, {batch['executed']:,} of {batch['count']:,}"
-    if batch["moving"]:
-        words += f", {batch['moving']:,} moving"
-    left = batch["seconds_left"]
-    if state not in ("done", "cancelled") and batch["waiting"] and left > 0:
-        words += (
-            f", {format_duration(left).split(' ')[0]} {format_duration(left).split(' ')[1]} left"
-        )
+    words = f"{batch['executed']:,} of {batch['count']:,}"
+    if state != "onchain":
+        words = f"{state}, {words}"
+    if batch["waiting"] and batch["seconds_left"] > 0:
+        words += f", {_largest_unit(batch['seconds_left'])} left"
     return Text(words, style="yellow" if batch["paused"] else "")
+
+
+def _largest_unit(seconds: int) -> str:
+    """Write a duration so far as a glance needs it: ``31 days``."""
+    return " ".join(format_duration(seconds).split(" ")[:2])
 
 
 def _lanes(view: Mapping[str, Any], width: int) -> RenderableType | None:
@@ -179,7 +186,7 @@ def _lanes(view: Mapping[str, Any], width: int) -> RenderableType | None:
     table = _grid(PARALLEL)
     for lane in view["lanes"]:
         sender = lane["sender"]
-        address = sender if width >= 120 else sender[:SHORT_ADDRESS]  # noqa: PLR2004
+        address = sender if width >= WIDE else sender[:SHORT_ADDRESS]
         work = f"{lane['in_flight']} in flight, {lane['built']} to sign"
         held = Text("held") if lane["worker"] else Text("not held", style="yellow")
         table.add_row(address, held, f"nonce {lane['next_nonce']}", work, _gas(lane))
@@ -204,15 +211,14 @@ def _facts(view: Mapping[str, Any]) -> Table:
     lag = "" if not chain["lag_blocks"] else f" ({chain['lag_blocks']:,} behind)"
     table.add_row(
         "Chain",
-        f"head {head}, read {_block(chain['read'])}{lag}, final {_block(chain['final'])}, "
-        f"posted {_block(chain['posted'])}",
+        f"head {head}, read {_block(chain['read'])}{lag}, {_final(chain)}",
     )
     if reserve is not None:
         table.add_row(
             "Reserve",
-            f"{_amount(reserve['headroom_base_units'])} may still be approved, of "
-            f"{_amount(reserve['in_force_base_units'])} in force"
-            + (f" until {reserve['stale_after'][:10]}" if reserve["stale_after"] else ""),
+            f"{_amount(reserve['headroom_base_units'])} may still be approved of "
+            f"{_amount(reserve['in_force_base_units'])}"
+            + (f", until {reserve['stale_after'][:10]}" if reserve["stale_after"] else ""),
         )
     for label, budget in _labelled("Budgets", view["budgets"]):
         left, whole = int(budget["left_base_units"]), int(budget["budget_base_units"])
@@ -270,8 +276,13 @@ def _block(number: int | None) -> str:
     return "none" if number is None else f"{number:,}"
 
 
+def _final(chain: Mapping[str, Any]) -> str:
+    final, posted = _block(chain["final"]), _block(chain["posted"])
+    return f"final and posted {final}" if final == posted else f"final {final}, posted {posted}"
+
+
 def _since(view: Mapping[str, Any]) -> str:
     if view["queue_since"] is None:
         return ""
     waited = datetime.fromisoformat(view["at"]) - datetime.fromisoformat(view["queue_since"])
-    return f"the oldest for {format_duration(max(int(waited.total_seconds()), 0))}"
+    return f"the oldest for {_largest_unit(max(int(waited.total_seconds()), 0))}"
