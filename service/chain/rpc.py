@@ -6,6 +6,7 @@ safe to send twice is the caller's knowledge.
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -67,7 +68,7 @@ class Rpc:
     several
         Whether it stands for more than one node.
     waiting
-        Whether an answer is waited for at this moment.
+        Whether the main thread waits for an answer at this moment.
     """
 
     several = False
@@ -176,7 +177,8 @@ class Rpc:
             RPC_CALLS.labels(self.name, name).inc(count)
 
     def _post(self, body: Any) -> Any:
-        self.waiting = True
+        # Signals are handled in the main thread: only its own wait can be broken off.
+        self.waiting = threading.current_thread() is threading.main_thread()
         try:
             response = self._http.post(self.url, content=orjson.dumps(body))
             response.raise_for_status()

@@ -237,3 +237,17 @@ def test_a_worker_that_starts_before_its_node_works_when_the_node_is_there(
 
     until(lambda: lane_owner(world) is not None or process.poll() is not None)
     assert process.poll() is None
+
+
+def test_the_next_worker_takes_a_killed_one_s_lanes_without_waiting_for_its_lease(
+    world: World, start: Start
+) -> None:
+    process = start()
+    process.kill()
+    process.wait()
+    dead = lane_owner(world)
+    assert dead is not None
+
+    with world.worker() as worker:
+        worker.step()
+        assert lane_owner(world) == worker.owner != dead
