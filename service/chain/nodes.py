@@ -128,7 +128,7 @@ class Nodes(Rpc):
             if error.rpc_code not in OVERLOADED:
                 raise
             node.rest()
-            raise ChainUnavailable(f"{node.rpc.url}: {error.message}") from error
+            raise ChainUnavailable(f"{node.rpc.shown_url}: {error.message}") from error
         except ChainUnavailable:
             node.rest()
             raise
@@ -215,6 +215,7 @@ class Nodes(Rpc):
         if node is None:
             raise ChainUnavailable("no node answers")
         self._pinned, self.url, self.name = node, node.rpc.url, node.rpc.name
+        self.shown_url = node.rpc.shown_url
         try:
             yield
             if node.checked:  # neither failed nor set aside in all the while
@@ -276,5 +277,5 @@ def open_rpc(
 def _not_overloaded(rpc: Rpc, answers: list[Any]) -> list[Any]:
     for answer in answers:
         if isinstance(answer, RpcError) and answer.rpc_code in OVERLOADED:
-            raise ChainUnavailable(f"{rpc.url}: {answer.message}")
+            raise ChainUnavailable(f"{rpc.shown_url}: {answer.message}")
     return answers

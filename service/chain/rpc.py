@@ -82,6 +82,8 @@ class Rpc:
     ) -> None:
         self.url = url
         self.name = urlsplit(url).netloc.rpartition("@")[2]
+        # Providers' addresses hold keys, in the user's part, the path or the query.
+        self.shown_url = f"{urlsplit(url).scheme}://{self.name}"
         self.waiting = False
         # trust_env: no proxy of the environment between us and our node.
         self._http = httpx.Client(
@@ -120,7 +122,7 @@ class Rpc:
             answer = self._post({"jsonrpc": "2.0", "id": 0, "method": method, "params": params})
         if not isinstance(answer, dict):
             raise ChainUnavailable(
-                f"{self.url} answered {method} with something else than JSON-RPC"
+                f"{self.shown_url} answered {method} with something else than JSON-RPC"
             )
         try:
             return _result(answer)
@@ -148,12 +150,14 @@ class Rpc:
             with self._counted([request["method"] for request in part]):
                 answers = self._post(part)
             if not isinstance(answers, list):
-                raise ChainUnavailable(f"{self.url} refuses JSON-RPC batches: {answers!r:.200}")
+                raise ChainUnavailable(
+                    f"{self.shown_url} refuses JSON-RPC batches: {answers!r:.200}"
+                )
             by_id = {answer.get("id"): answer for answer in answers if isinstance(answer, dict)}
             for request in part:
                 number = request["id"]
                 if number not in by_id:
-                    raise ChainUnavailable(f"{self.url} left {request['method']} unanswered")
+                    raise ChainUnavailable(f"{self.shown_url} left {request['method']} unanswered")
                 try:
                     results[number] = _result(by_id[number])
                 except RpcError as error:
@@ -184,7 +188,7 @@ class Rpc:
             response.raise_for_status()
             return orjson.loads(response.content)
         except (httpx.HTTPError, ValueError) as error:
-            raise ChainUnavailable(f"{self.url} does not answer: {error}") from error
+            raise ChainUnavailable(f"{self.shown_url} does not answer: {_why(error)}") from error
         finally:
             self.waiting = False
 
@@ -222,7 +226,7 @@ class Rpc:
         """
         self._http.timeout = httpx.Timeout(HURRIED_TIMEOUT_S)
         if self.waiting:
-            raise ChainUnavailable(f"{self.url} did not answer before the end")
+            raise ChainUnavailable(f"{self.shown_url} did not answer before the end")
 
     # ---- what every caller would repeat ------------------------------------------------------
 
@@ -260,6 +264,13 @@ class Rpc:
             transaction["gas"] = hex(gas)
         where = hex(block) if isinstance(block, int) else block
         return bytes.fromhex(self.call("eth_call", transaction, where)[2:])
+
+
+def _why(error: httpx.HTTPError | ValueError) -> str:
+    """What went wrong, in words without the node's address."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return f"HTTP status {error.response.status_code}"
+    return str(error)
 
 
 def _result(answer: dict[str, Any]) -> Any:

@@ -61,6 +61,24 @@ def test_an_http_error_is_an_outage(status: int) -> None:
         rpc.call("eth_chainId")
 
 
+@pytest.mark.parametrize("answer", [429, [], "hello", b"<html>", [{"id": 99}]])
+def test_no_failure_tells_the_key_in_the_nodes_address(answer: Any) -> None:
+    def handle(_: httpx.Request) -> httpx.Response:
+        if isinstance(answer, int):
+            return httpx.Response(answer)
+        if isinstance(answer, bytes):
+            return httpx.Response(200, content=answer)
+        return httpx.Response(200, json=answer)
+
+    url = "https://me:s3cret@node.example:8545/v3/s3cret?key=s3cret"
+    with Rpc(url, transport=httpx.MockTransport(handle)) as rpc:
+        for ask in (lambda: rpc.call("a"), lambda: rpc.batch([("a", ())])):
+            with pytest.raises(ChainUnavailable) as failed:
+                ask()
+            assert "s3cret" not in failed.value.detail
+            assert "https://node.example:8545 " in failed.value.detail
+
+
 def test_nobody_listening_is_an_outage() -> None:
     with Rpc("http://127.0.0.1:1") as rpc, pytest.raises(ChainUnavailable):
         rpc.call("eth_chainId")

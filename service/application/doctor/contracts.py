@@ -25,7 +25,7 @@ _OPERATIONS = {1: "approvals", 2: "execution", 4: "withdrawals"}
 def examine_node(app: Application) -> Iterator[Check]:
     """Look at the node and the chain it is on."""
     chain_id = int(app.rpc.call("eth_chainId"), 16)
-    yield passed("chain", "node", f"{app.rpc.url} answers, block {app.rpc.block_number()}")
+    yield passed("chain", "node", f"{app.rpc.shown_url} answers, block {app.rpc.block_number()}")
     expected = app.deployment.chain_id
     if chain_id != expected:
         yield failed("chain", "chain id", f"the node is on {chain_id}, the contracts on {expected}")
