@@ -22,7 +22,7 @@ from service.chain.rpc import Rpc, RpcError
 from service.confirmations import projections
 from service.confirmations.alarms import AlarmKind, raise_alarm
 from service.confirmations.models import Block, Cursor, Event, Transfer
-from service.db import transaction
+from service.db import one_at_a_time, transaction
 from service.errors import ChainUnavailable, IntegrityError
 from service.telemetry.logs import after_commit, note, note_after_commit
 from service.telemetry.metrics import REORGS, count_read
@@ -349,6 +349,7 @@ class Ingestor:
         if header is None:
             raise ChainUnavailable(f"the node has no block {number}: is it the right chain?")
         with transaction(self._sessions) as session:
+            one_at_a_time(session, "begin reading the chain")  # workers may start at once
             cursor = session.get(Cursor, (self._chain_id, EVENTS_CURSOR))
             if cursor is None:
                 cursor = Cursor(

@@ -24,7 +24,7 @@ from service.chain.contracts import Contracts
 from service.chain.deployment import check_deployment
 from service.chain.rpc import Rpc
 from service.chain.signers import Signer
-from service.db import transaction
+from service.db import one_at_a_time, transaction
 from service.telemetry.logs import note
 from service.transactions import lanes, sharing
 from service.transactions.context import EngineContext, EngineOptions, no_hook
@@ -98,6 +98,7 @@ class SubmissionEngine:
         """
         check_deployment(self._context.rpc, self._context.contracts.deployment)
         with transaction(self._context.sessions) as session:
+            one_at_a_time(session, "make lanes")  # workers may start at once
             for sender in self._context.signers:
                 lanes.ensure_lane(session, self._context.chain_id, sender)
             if alone:

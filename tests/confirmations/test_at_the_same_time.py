@@ -115,6 +115,28 @@ def test_two_workers_that_read_the_same_blocks_project_them_once(world: World) -
     assert all(world.payout_states(batch.id) == ["included"] * 2 for batch in batches)
 
 
+def test_workers_that_start_at_once_begin_once(world: World) -> None:
+    raised: list[Exception] = []
+    gate = threading.Barrier(6)
+
+    def begin() -> None:
+        with world.worker() as worker:
+            gate.wait()
+            try:
+                worker._engine.start()
+                worker._ingestor._cursor()
+            except (ReliefError, DBAPIError) as error:
+                raised.append(error)
+
+    starting = [threading.Thread(target=begin) for _ in range(6)]
+    for thread in starting:
+        thread.start()
+    for thread in starting:
+        thread.join(60)
+
+    assert raised == []
+
+
 def test_an_action_done_while_it_is_marked_submitted_stays_done(world: World) -> None:
     with world.session() as session:
         batch = add_batch(session, world.deployed, [5])
