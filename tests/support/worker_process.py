@@ -39,8 +39,11 @@ def main() -> None:
             os.kill(os.getpid(), signal.SIGSTOP)
 
     signers = [LocalSigner(account(name)) for name in given["keys"]]
-    with Worker(Settings(**given["settings"]), signers, hook=hook) as worker:
-        worker.run(stop_on_signals())
+    with (
+        Worker(Settings(**given["settings"]), signers, hook=hook) as worker,
+        stop_on_signals(worker) as stop,
+    ):
+        worker.run(stop)
 
 
 def turn_clock(offset_s: int) -> None:

@@ -90,7 +90,7 @@ def test_a_worker_that_wakes_after_its_lease_went_to_another_writes_nothing(
             ).all()
         os.kill(sleeper.pid, signal.SIGCONT)
         log = world.folder / "sleeper.log"
-        wait_for(lambda: "went to another worker" in log.read_text())
+        wait_for(lambda: "lane_lost" in log.read_text())
         awake.step()
         with world.session() as session:
             after = session.execute(
