@@ -21,6 +21,7 @@ from service.confirmations.models import ChainAlarm, Cursor
 from service.confirmations.wallets import balance as wallet_balance
 from service.ledger.posting import LEDGER_CURSOR
 from service.payouts.models import Batch, Chunk, Payout, Stream
+from service.transactions.lanes import Lease
 from service.transactions.models import Lane, Transaction, TransactionAttempt
 from service.transactions.states import IN_FLIGHT, LIVE, Kind
 from tests.faults.ground import Stage
@@ -115,6 +116,15 @@ class Watcher:
                     f"{left_ms} ms before its lease was over",
                 )
 
+    def written(self, lease: Lease, name: str) -> None:
+        """A worker is about to commit for a lane: it must have the lane's newest token."""
+        newest = self.leases()[lease.sender][2]
+        if newest > lease.fence:
+            self._found(
+                "the_newest_token_writes",
+                f"{name}: lane {lease.sender} is at token {newest}, the worker has {lease.fence}",
+            )
+
     def _found(self, check: str, detail: str) -> None:
         if len(self.violations) < 5:
             self.violations.append(Violation(check, detail))
@@ -158,10 +168,8 @@ def unfinal_postings(stage: Stage) -> list[Violation]:
     with stage.session() as session:
         cursor = session.get(Cursor, (stage.deployed.deployment.chain_id, LEDGER_CURSOR))
         posted = 0 if cursor is None else cursor.block_number
-    first = stage.node.blocks[0].number if stage.node.blocks else stage.node.head + 1
-    limit = max(stage.node.head - stage.settings.finality_depth_blocks, first - 1)
-    # A re-org may leave a shorter chain than the one that was read.
-    limit += stage.node.deepest
+    node = stage.node
+    limit = max(node.highest - stage.settings.finality_depth_blocks, stage.ground.first_block)
     if posted <= limit:
         return []
     return [

@@ -168,6 +168,7 @@ class Ground:
     template: str | None
     nonces: dict[str, int]
     clock: DatabaseClock
+    first_block: int
     fresh: int = 0
     engines: dict[tuple[str, int], Watched] = field(default_factory=dict)
 
@@ -267,6 +268,7 @@ def open_ground(folder: Path, postgres: PostgresServer | None = None) -> Iterato
             template,
             {},
             DatabaseClock(),
+            node.head,
         )
         _read_first_blocks(ground, f"sqlite:///{sqlite}")
         with sqlite3.connect(sqlite) as connection:

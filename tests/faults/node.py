@@ -177,6 +177,11 @@ class FaultyNode:
         Chance that a block is made after a request that brought a transaction.
     mine_on_request
         Chance that one is made before any other request, where something waits.
+    final_depth
+        No re-org goes deeper than so many blocks below the highest head there ever was: two after
+        one another would take back what was final.
+    highest
+        That head.
     observers
         Called with each transaction that arrives over the wire, before any rule is looked at.
     on_mined
@@ -195,6 +200,7 @@ class FaultyNode:
         self.base_fee = 0
         self.observers: list[Callable[[Pooled], None]] = []
         self.on_mined: list[Callable[[Pooled], None]] = []
+        self.final_depth: int | None = None
         self.lag_blocks = 0
         self.lag_requests = 0
         self.blocks: list[Mined] = []
@@ -207,6 +213,7 @@ class FaultyNode:
         self.head = int(header["number"], 16)
         self.timestamp = int(header["timestamp"], 16)
         self.gas_limit = int(header["gasLimit"], 16)
+        self.highest = self.head
 
     def close(self) -> None:
         """Close the connection to anvil."""
@@ -221,7 +228,7 @@ class FaultyNode:
         self.blocks.clear()
         self.plan, self.lag_blocks, self.lag_requests = None, 0, 0
         self.reorgs = self.deepest = 0
-        self.base_fee, self.block_transactions = 0, None
+        self.base_fee, self.block_transactions, self.final_depth = 0, None, None
         self.mine_on_send = self.mine_on_request = 1.0
         self.observers.clear()
         self.on_mined.clear()
@@ -261,6 +268,7 @@ class FaultyNode:
             self.upstream.rpc("eth_sendRawTransaction", "0x" + tx.raw.hex())
         self.upstream.rpc("evm_mine")
         self.head += 1
+        self.highest = max(self.highest, self.head)
         if chosen:
             self.upstream.rpc("anvil_dropAllTransactions")
         for tx in chosen:
@@ -295,7 +303,9 @@ class FaultyNode:
             How many were taken back.
         """
         depth = min(depth, len(self.blocks))
-        if depth == 0:
+        if self.final_depth is not None:
+            depth = min(depth, self.head - (self.highest - self.final_depth))
+        if depth <= 0:
             return 0
         gone = self.blocks[-depth:]
         del self.blocks[-depth:]

@@ -16,6 +16,7 @@ import orjson
 from sqlalchemy import Engine, event
 from sqlalchemy.orm import sessionmaker
 
+from service.transactions.lanes import Lease
 from tests.support.world import Killed
 
 WRITES = ("INSERT", "UPDATE", "DELETE", "WITH")
@@ -31,6 +32,11 @@ class Points:
     at
         Called with the name of each point passed, its number, and whether a database transaction
         is open there; may raise :class:`Killed`.
+
+    Attributes
+    ----------
+    lease
+        By which the commit under way writes, where it writes for a lane.
     """
 
     def __init__(self, at: Callable[[str, int, bool], None] | None = None) -> None:
@@ -38,6 +44,7 @@ class Points:
         self.passed: list[str] = []
         self.dead: str | None = None
         self.open = False
+        self.lease: Lease | None = None
         self._wrote = False
         self._name = ""
 
@@ -78,7 +85,9 @@ class Points:
         if self.dead is not None:
             raise Killed(self.dead)
         if self._wrote:
+            at = _at_work()
             self._name = _who(line=True)
+            self.lease = None if at is None else at.f_locals.get("lease")
             self.reach(f"before commit in {self._name}")
 
     def committed(self) -> None:
@@ -123,16 +132,24 @@ class Watched:
 
 
 def _who(*, line: bool = False) -> str:
-    """Name the function of the service that is at work, below the plumbing, and its line."""
+    """Name the function of the service that is at work, and its line."""
+    frame = _at_work()
+    if frame is None:
+        return "?"
+    at = f"{frame.f_globals['__name__'].rsplit('.', 1)[-1]}.{frame.f_code.co_name}"
+    return f"{at}:{frame.f_lineno}" if line else at
+
+
+def _at_work() -> FrameType | None:
+    """The innermost function of the service, below the plumbing."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
         name = frame.f_code.co_name
         if module.startswith("service.") and module not in NOT_NAMED and name not in PLUMBING:
-            at = f"{module.rsplit('.', 1)[-1]}.{name}"
-            return f"{at}:{frame.f_lineno}" if line else at
+            return frame
         frame = frame.f_back
-    return "?"
+    return None
 
 
 class Actor:

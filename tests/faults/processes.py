@@ -158,6 +158,7 @@ class ProcessRun:
     def _set_up(self, stage: Stage) -> None:
         draw, node = self.random, stage.node
         node.random = Random(draw.random())
+        node.final_depth = self.depth
         node.base_fee = draw.choice([0, GWEI])
         node.mine()
         node.mine_on_send = draw.choice([1.0, 0.6])

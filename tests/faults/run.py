@@ -10,6 +10,7 @@ import logging
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -37,6 +38,10 @@ from tests.support.world import Killed, run_as_stranger
 EXPECTED = (ChainUnavailable, RpcError, OperationalError, Conflict)
 """What the worker's loop survives: the node or the database away, another worker's lane."""
 
+WRITE_FOR_A_LANE = tuple(
+    f"before commit in {module}."
+    for module in ("nonces", "receipts", "replacing", "sending", "signing")
+)
 HEAL_ROUNDS = 14
 GWEI = 10**9
 LEASE_S = 15
@@ -155,6 +160,7 @@ class Run:
     def _set_up(self) -> None:
         draw, node = self.random, self.stage.node
         node.random = Random(draw.random())
+        node.final_depth = self.depth
         node.base_fee = GWEI if self.costly else 0
         if self.costly:
             node.mine()
@@ -431,9 +437,12 @@ class Run:
 
     # ---- the workers ---------------------------------------------------------------------------
 
-    def _crash_or_not(self, name: str, number: int, _is_open: bool) -> None:
+    def _at(self, crew: _Crew, name: str, number: int, _is_open: bool) -> None:
+        """A worker passes a point: some are looked at, at one it may die."""
         if self.workers > 1 and "commit in engine.take_lanes" in name:
             self.watcher.lanes_taken(name)
+        if self.workers > 1 and name.startswith(WRITE_FOR_A_LANE) and crew.points.lease:
+            self.watcher.written(crew.points.lease, name)
         if self.kill_at is not None and number >= self.kill_at[0]:
             self.kill_at = None
             self.outcome.points.append(name)
@@ -441,7 +450,7 @@ class Run:
 
     def _hire(self, crew: _Crew) -> Worker:
         if crew.worker is None:
-            crew.points = Points(self._crash_or_not)
+            crew.points = Points(partial(self._at, crew))
             crew.worker = self.stage.watched_worker(
                 crew.points, crew.slot, options=EngineOptions(lease_seconds=LEASE_S)
             )
