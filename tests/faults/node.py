@@ -96,6 +96,8 @@ class FaultPlan:
         How often each fault was done.
     forced
         Faults for the next requests, before any is drawn.
+    waiting
+        Faults drawn for a request that gave no occasion: they fall on the first that does.
     """
 
     random: Random
@@ -104,6 +106,7 @@ class FaultPlan:
     delay_s: float = 0.05
     done: dict[Fault, int] = field(default_factory=dict)
     forced: list[Fault | None] = field(default_factory=list)
+    waiting: list[Fault] = field(default_factory=list)
 
     def draw(self) -> Fault | None:
         """The fault of the next request."""
@@ -336,14 +339,19 @@ class FaultyNode:
         if len(self.pool) and self.random.random() < self.mine_on_request:
             self.mine(limit=self.block_transactions)
         plan = self.plan
-        fault = plan.draw() if plan is not None else None
-        if plan is None or fault is None:
+        if plan is None:
             return self._rightly(orjson.loads(body))
-        reply = self._wrong(body, fault, plan)
-        if reply is None:
-            return self._rightly(orjson.loads(body))
-        plan.count(fault)
-        return reply
+        drawn = plan.draw()
+        for fault in [*plan.waiting, *([] if drawn is None else [drawn])]:
+            reply = self._wrong(body, fault, plan)
+            if reply is not None:
+                if fault in plan.waiting:
+                    plan.waiting.remove(fault)
+                plan.count(fault)
+                return reply
+        if drawn is not None and drawn not in plan.waiting:
+            plan.waiting.append(drawn)
+        return self._rightly(orjson.loads(body))
 
     def _rightly(self, asked: Any) -> Reply:
         return Reply(200, orjson.dumps(self._forward(asked)))

@@ -112,7 +112,9 @@ class ProcessRun:
             watcher, close = checks.watch(stage)
             try:
                 self._with(stage)
-                self.outcome.violations += checks.after(stage, watcher)
+                self.outcome.violations += checks.after(
+                    stage, watcher, alarms=frozenset({"node_behind"})
+                )
             except Exception as error:
                 self.outcome.violations.append(
                     checks.Violation("nothing_unexpected", f"{type(error).__name__}: {error}")
