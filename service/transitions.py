@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, CursorResult, update
 from sqlalchemy.orm import Session
 
 from service.db import Base
+from service.errors import IllegalTransition
 
 S = TypeVar("S", bound=StrEnum)
 
@@ -25,6 +26,7 @@ def move_rows(
     table: Mapping[S, Collection[S]],
     to: S,
     *where: ColumnElement[bool],
+    through: S | None = None,
     **values: Any,
 ) -> int:
     """Move every row that matches and may become ``to``; one statement.
@@ -41,6 +43,8 @@ def move_rows(
         Its steps.
     where
         Conditions beside the one on the state; may narrow the states further.
+    through
+        Two steps in one: rows that may become this, which must lead to ``to``.
     values
         Other columns to set in the same statement.
 
@@ -48,8 +52,16 @@ def move_rows(
     -------
     int
         How many rows moved.
+
+    Raises
+    ------
+    IllegalTransition
+        If `through` does not lead to `to`.
     """
-    allowed = sorted(source.value for source in sources(table, to))
+    first = to if through is None else through
+    if first is not to and to not in table[first]:
+        raise IllegalTransition(f"{first} does not lead to {to}")
+    allowed = sorted(source.value for source in sources(table, first))
     statement = (
         update(model)
         .where(cast(Any, model).state.in_(allowed), *where)

@@ -26,7 +26,7 @@ from service.approvals.models import SIGNER_EOA, OfficerSigner, QuorumAction
 from service.approvals.states import ActionState
 from service.cases.models import Case
 from service.clock import Clock
-from service.confirmations.ingest import FINAL_CURSOR
+from service.confirmations.finality import FINAL_CURSOR
 from service.confirmations.models import Cursor
 from service.errors import Conflict, InvalidInput, NotFound
 from service.payouts import journal

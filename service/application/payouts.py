@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from service.application.batches import find_batch
 from service.errors import InvalidInput, NotFound
-from service.payouts.models import Payout
+from service.payouts.models import Batch, Payout
 from service.payouts.streams import StreamView
 from service.units import amounts, format_time, format_unix_s
 
@@ -48,10 +48,15 @@ def find_payout(session: Session, text: str) -> Payout:
     if numbered is not None:
         from service.application.programmes import find_programme
 
+        number = int(numbered["number"])
         found = session.scalar(
-            select(Payout).where(
-                Payout.programme_id == find_programme(session, numbered["programme"]).id,
-                Payout.number == int(numbered["number"]),
+            select(Payout)
+            .join(Batch, Batch.id == Payout.batch_id)
+            .where(
+                Batch.programme_id == find_programme(session, numbered["programme"]).id,
+                Batch.first_number <= number,
+                Batch.first_number + Batch.count > number,
+                Payout.index == number - Batch.first_number,
             )
         )
     else:
@@ -70,7 +75,7 @@ def payout_view(payout: Payout) -> dict[str, Any]:
         "number": payout.number,
         "programme": payout.programme_id,
         "kind": payout.kind,
-        "state": payout.state,
+        "state": payout.shown_state,
         "skip_reason": payout.skip_reason,
         "payee": payout.payee,
         **amounts(amount=payout.amount_base_units),

@@ -180,7 +180,6 @@ class BatchRows:
             "chunk_index": payout.index // size,
             "programme_id": batch.programme,
             "kind": KINDS[int(batch.is_stream)],
-            "number": payout.number,
             "state": OneOf(self._payout_states(payout, size)),
         }
         if payout.payee is None:

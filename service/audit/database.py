@@ -55,7 +55,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "payouts": (
         *("batch_id", "index", "chunk_index", "commitment", "programme_id", "payee"),
-        *("amount_base_units", "kind", "number", "state", "skip_reason"),
+        *("amount_base_units", "kind", "state", "skip_reason"),
         *("included_block_number", "included_block_hash", "tx_hash"),
     ),
     "streams": (

@@ -96,7 +96,6 @@ class PlannedRows:
             payee, amount = unseen.pop(index)
             facts: dict[str, Any] = {
                 "state": states,
-                "number": None,
                 "chunk_index": index // row["chunk_size"],
                 "programme_id": row["programme_id"],
                 "kind": row["kind"],

@@ -15,13 +15,13 @@ from typing import Any
 
 from eth_abi.abi import decode, encode
 from eth_abi.exceptions import DecodingError
-from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
+from eth_hash.auto import keccak
 
 from service.chain.deployment import CONTRACT_KEYS, Deployment
 from service.chain.refusals import explain
 from service.chain.rpc import Rpc, RpcError
 from service.errors import ChainRefused, ConfigurationError, Problem
+from service.units import eip55
 
 ARTIFACTS = {
     "vault": "AllowanceVault",
@@ -382,10 +382,8 @@ def _json_value(parameter: dict[str, Any], value: Any) -> Any:
     return as_json(value)
 
 
-@lru_cache(maxsize=8192)
-def _eip55(address: str) -> str:
-    """Spell an address; each spelling costs a hash, and most addresses come again."""
-    return str(to_checksum_address(address))
+_spelled = lru_cache(maxsize=8192)(eip55)
+"""Most addresses of events come again."""
 
 
 def _prepare(entry: dict[str, Any]) -> _Entry:
@@ -407,7 +405,7 @@ def _prepare(entry: dict[str, Any]) -> _Entry:
         indexed=indexed,
         data=data,
         data_types=tuple(_type(i) for i in data),
-        signature_hash=keccak(text=f"{name}({','.join(input_types)})"),
+        signature_hash=keccak(f"{name}({','.join(input_types)})".encode()),
         changes=entry.get("stateMutability") in ("nonpayable", "payable"),
     )
 
@@ -430,5 +428,5 @@ def _named(parameter: dict[str, Any], value: Any) -> Any:
         components = parameter["components"]
         return {c["name"]: _named(c, item) for c, item in zip(components, value, strict=True)}
     if kind == "address":
-        return _eip55(value)
+        return _spelled(value)
     return value

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 
 from sqlalchemy.orm import Session, sessionmaker
 
 from service.chain.rpc import Rpc, RpcError
 from service.confirmations.alarms import AlarmKind, raise_alarm
-from service.confirmations.ingest import EVENTS_CURSOR
-from service.confirmations.models import Block, Cursor
+from service.confirmations.models import Block
 from service.db import transaction
 from service.errors import ChainUnavailable, IntegrityError
 from service.telemetry.logs import note
@@ -52,13 +52,15 @@ class Agreement:
         self._depth = depth_blocks
         self._compared: tuple[int, float] | None = None
 
-    def check(self, head: int) -> None:
+    def check(self, head: int, hashes: Mapping[int, str]) -> None:
         """Compare; does nothing where there is one node.
 
         Parameters
         ----------
         head
             Newest block of the node that is read.
+        hashes
+            Of its blocks that are not stored yet, by number.
 
         Raises
         ------
@@ -71,37 +73,37 @@ class Agreement:
             with transaction(self._sessions) as session:
                 raise_alarm(session, AlarmKind.NODE_REFUSED, refusal, None)
         with transaction(self._sessions) as session:
-            cursor = session.get(Cursor, (self._chain_id, EVENTS_CURSOR))
-            number = -1 if cursor is None else cursor.block_number - self._depth
-            block = session.get(Block, number)
-        if block is None:
+            number = head - self._depth
+            stored = session.get(Block, number)
+        block_hash = hashes.get(number, stored.hash if stored is not None else None)
+        if block_hash is None:
             return
         now_s = time.monotonic()
         if self._compared is not None:
             last, at_s = self._compared
-            if last == block.number and now_s - at_s < COMPARE_EVERY_S:
+            if last == number and now_s - at_s < COMPARE_EVERY_S:
                 return
         ahead = 0
         for other in self._rpc.others():
             try:
-                theirs, newest = other.header(block.number), other.block_number()
+                theirs, newest = other.header(number), other.block_number()
             except (ChainUnavailable, RpcError) as error:
                 facts = {"node": other.name, "detail": error.detail}
                 note(log, "node_not_compared", logging.WARNING, **facts)
                 continue
-            if theirs is not None and theirs["hash"] != block.hash:
-                self._stop(block, other, theirs["hash"])
+            if theirs is not None and theirs["hash"] != block_hash:
+                self._stop(number, block_hash, other, theirs["hash"])
             ahead = max(ahead, newest - head)
         if ahead >= LAG_BLOCKS:
             note(log, "node_behind", logging.WARNING, node=self._rpc.name, blocks=ahead)
             self._rpc.set_aside()
-        self._compared = (block.number, now_s)
+        self._compared = (number, now_s)
 
-    def _stop(self, block: Block, other: Rpc, their_hash: str) -> None:
+    def _stop(self, number: int, our_hash: str, other: Rpc, their_hash: str) -> None:
         detail = (
-            f"block {block.number}, final, is {block.hash} at {self._rpc.name} "
+            f"block {number}, final, is {our_hash} at {self._rpc.name} "
             f"and {their_hash} at {other.name}"
         )
         with transaction(self._sessions) as session:
-            raise_alarm(session, AlarmKind.NODES_DISAGREE, detail, block.number)
+            raise_alarm(session, AlarmKind.NODES_DISAGREE, detail, number)
         raise NodesDisagree(detail)

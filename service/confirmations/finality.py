@@ -12,14 +12,16 @@ from sqlalchemy import CursorResult, select, update
 from sqlalchemy.orm import Session
 
 from service.clock import SYSTEM_CLOCK
-from service.confirmations.ingest import EVENTS_CURSOR, FINAL_CURSOR
 from service.confirmations.models import Block, Cursor, Event
 from service.payouts.models import ChainRequest, Chunk, Payout
 from service.payouts.states import ChunkState, PayoutState, RequestState, move, move_all
 from service.transactions import reorgs, trail
 from service.transactions import states as transaction_states
-from service.transactions.models import Transaction
+from service.transactions.models import Lane, Transaction
 from service.transactions.states import State
+
+EVENTS_CURSOR = "events"
+FINAL_CURSOR = "final"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +184,9 @@ def _transactions(session: Session, chain_id: int, final_block: int) -> int:
     there too the nonce may be free again, and would hold up all later ones.
     """
     on_chain = select(Block.hash).where(Block.number == Transaction.block_number).scalar_subquery()
-    ours = Transaction.chain_id == chain_id
+    # By sender: the index of their states tells the few that are open from all there ever were.
+    senders = select(Lane.sender).where(Lane.chain_id == chain_id)
+    ours = (Transaction.chain_id == chain_id) & Transaction.sender.in_(senders)
     final = (Transaction.block_number <= final_block, Transaction.block_hash == on_chain)
     told = select(*trail.FACTS).where(ours, *final, Transaction.state == State.INCLUDED)
     trail.final(session, session.execute(told).all())

@@ -21,7 +21,9 @@ from service.chain.contracts import Contracts, DecodedEvent
 from service.chain.rpc import Rpc, RpcError
 from service.confirmations import projections
 from service.confirmations.alarms import AlarmKind, raise_alarm
+from service.confirmations.finality import EVENTS_CURSOR, FINAL_CURSOR, finalise
 from service.confirmations.models import Block, Cursor, Event, Transfer
+from service.confirmations.transfers import TransferLog, TransferReader, store_transfers
 from service.db import one_at_a_time, transaction
 from service.errors import ChainUnavailable, IntegrityError
 from service.telemetry.logs import after_commit, note, note_after_commit
@@ -31,8 +33,6 @@ from service.transactions.models import Transaction
 
 log = logging.getLogger(__name__)
 
-EVENTS_CURSOR = "events"
-FINAL_CURSOR = "final"
 BLOCKS_A_STEP = 200
 BEHIND_ALARM_S = 60.0
 """A node that is behind for so long needs a person."""
@@ -91,6 +91,40 @@ class IngestResult:
     caught_up: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What the node said follows a cursor, not written yet.
+
+    Attributes
+    ----------
+    cursor
+        Where the reading began; nothing is stored once another worker has moved it.
+    headers, events, moves
+        Blocks, their events, and their transfers.
+    caught_up
+        Whether the last block was the node's newest.
+    rewound
+        How many blocks were taken back, before anything was asked for.
+    """
+
+    cursor: Cursor
+    headers: Sequence[dict[str, Any]] = ()
+    events: Sequence[DecodedEvent] = ()
+    moves: Sequence[TransferLog] = ()
+    caught_up: bool = False
+    rewound: int = 0
+
+    @property
+    def last(self) -> int:
+        """Number of the newest block read, these included."""
+        return int(self.headers[-1]["number"], 16) if self.headers else self.cursor.block_number
+
+    @property
+    def hashes(self) -> dict[int, str]:
+        """Hashes of these blocks by their number."""
+        return {int(header["number"], 16): header["hash"] for header in self.headers}
+
+
 class Ingestor:
     """Reads blocks and events of one deployment.
 
@@ -118,9 +152,23 @@ class Ingestor:
         self._chain_id = contracts.deployment.chain_id
         self._patience_s = patience_s
         self._behind_since_s: float | None = None
+        self._depth = contracts.deployment.finality_depth_blocks
+        self._transfers = TransferReader(contracts)
 
     def step(self) -> IngestResult:
         """Read the next blocks, or take back those that left the chain.
+
+        Raises
+        ------
+        ChainUnavailable, ReorgPastFinality
+            As :meth:`fetch`.
+        SequenceGap
+            As :meth:`store`.
+        """
+        return self.store(self.fetch())
+
+    def fetch(self) -> Fetched:
+        """Ask the node for the next blocks and write nothing; take back those that left the chain.
 
         Raises
         ------
@@ -130,8 +178,6 @@ class Ingestor:
             If its newest block is one that was read before, and not yet for long.
         ReorgPastFinality
             If a final block left the chain; an alarm is written.
-        SequenceGap
-            If an event is missing in a contract's count; an alarm is written.
         """
         cursor = self._cursor()
         head, at_cursor = self._rpc.batch(
@@ -152,33 +198,48 @@ class Ingestor:
         if at_cursor is None or at_cursor["hash"] != cursor.block_hash:
             self._behind_since_s = None
             rewound = self._rewind(cursor, head_number)
-            cursor = self._cursor()
-            return self._result(cursor, rewound=rewound, caught_up=False)
+            return Fetched(self._cursor(), rewound=rewound, caught_up=False)
         self._behind_since_s = None
         first = cursor.block_number + 1
         last = min(head_number, cursor.block_number + BLOCKS_A_STEP)
         if last < first:
-            return self._result(cursor, caught_up=True)
+            return Fetched(cursor, caught_up=True)
         headers = self._headers(cursor, first, last)
-        events = self._events(headers)
+        events, moves = self._events(headers)
+        return Fetched(cursor, headers, events, moves, caught_up=last == head_number)
+
+    def store(self, fetched: Fetched) -> IngestResult:
+        """Write blocks, events and what follows from them, in one database transaction.
+
+        What is final on arrival settles in the same transaction.
+
+        Raises
+        ------
+        SequenceGap
+            If an event is missing in a contract's count; an alarm is written.
+        """
+        cursor, headers = fetched.cursor, fetched.headers
+        if not headers:
+            return self._result(cursor, rewound=fetched.rewound, caught_up=fetched.caught_up)
         try:
             with transaction(self._sessions) as session:
                 stored = self._still_at(session, cursor)
                 if stored:
-                    self._store(session, headers, events)
+                    self._store(session, headers, fetched.events, fetched.moves)
         except SequenceGap as error:
             with transaction(self._sessions) as session:
+                first = cursor.block_number + 1
                 raise_alarm(session, "sequence_gap", error.detail, first)
             raise
         if not stored:
             return self._result(cursor, caught_up=False)
         return IngestResult(
             blocks=len(headers),
-            events=len(events),
+            events=len(fetched.events) + len(fetched.moves),
             rewound=0,
-            head=last,
+            head=int(headers[-1]["number"], 16),
             timestamp_unix_s=int(headers[-1]["timestamp"], 16),
-            caught_up=last == head_number,
+            caught_up=fetched.caught_up,
         )
 
     # ---- reading -------------------------------------------------------------------------------
@@ -194,7 +255,9 @@ class Ingestor:
             parent = header["hash"]
         return headers
 
-    def _events(self, headers: Sequence[dict[str, Any]]) -> list[DecodedEvent]:
+    def _events(
+        self, headers: Sequence[dict[str, Any]]
+    ) -> tuple[list[DecodedEvent], list[TransferLog]]:
         with_logs = [header for header in headers if int(header["logsBloom"], 16) != 0]
         answers = self._rpc.batch(
             [
@@ -205,22 +268,31 @@ class Ingestor:
                 for header in with_logs
             ]
         )
-        events = []
+        events: list[DecodedEvent] = []
+        moves: list[TransferLog] = []
         for header, logs in zip(with_logs, answers, strict=True):
             if isinstance(logs, RpcError):
                 raise ChainUnavailable(f"no logs of block {header['hash']}: {logs.message}")
             for entry in logs:
                 if entry["blockHash"] != header["hash"]:
                     raise ChainUnavailable("the node answered with another block's logs")
+                move = self._transfers.read(entry)
+                if move is not None:
+                    moves.append(move)
+                    continue
                 event = self._contracts.decode_log(entry)
                 if event is not None and event.name not in NOT_KEPT:
                     events.append(event)
-        return events
+        return events, moves
 
     # ---- storing -------------------------------------------------------------------------------
 
     def _store(
-        self, session: Session, headers: list[dict[str, Any]], events: list[DecodedEvent]
+        self,
+        session: Session,
+        headers: Sequence[dict[str, Any]],
+        events: Sequence[DecodedEvent],
+        moves: Sequence[TransferLog],
     ) -> None:
         session.execute(
             insert(Block),
@@ -234,18 +306,20 @@ class Ingestor:
                 for header in headers
             ],
         )
-        transfers = [e for e in events if (e.contract, e.name) == ("token", "Transfer")]
-        if transfers:
-            session.execute(insert(Transfer), [_transfer_row(event) for event in transfers])
-        rows = [_event_row(e) for e in events if (e.contract, e.name) != ("token", "Transfer")]
+        last = int(headers[-1]["number"], 16)
+        final_to = last - self._depth
+        rows = [_event_row(event) for event in events]
+        for row in rows:
+            row.final_on_arrival = row.block_number <= final_to
+        store_transfers(session, moves, rows)
         self._check_counts(session, rows)
         session.add_all(rows)
         session.flush()
         projections.project(session, rows)
         _tell(session, headers, rows)
         cursor = session.get_one(Cursor, (self._chain_id, EVENTS_CURSOR))
-        cursor.block_number = int(headers[-1]["number"], 16)
-        cursor.block_hash = headers[-1]["hash"]
+        cursor.block_number, cursor.block_hash = last, headers[-1]["hash"]
+        finalise(session, self._chain_id, self._depth)
 
     def _check_counts(self, session: Session, rows: Sequence[Event]) -> None:
         for contract in COUNTED:
@@ -399,18 +473,6 @@ def _tell(session: Session, headers: Sequence[dict[str, Any]], rows: Sequence[Ev
             note_after_commit(session, log, "event", name=row.name, **facts)
     counts = Counter(row.contract for row in rows)
     after_commit(session, lambda: count_read(len(headers), counts))
-
-
-def _transfer_row(event: DecodedEvent) -> dict[str, Any]:
-    return {
-        "block_number": event.block_number,
-        "log_index": event.log_index,
-        "block_hash": event.block_hash,
-        "tx_hash": event.tx_hash,
-        "from_address": event.args["from"],
-        "to_address": event.args["to"],
-        "value": event.args["value"],
-    }
 
 
 def _event_row(event: DecodedEvent) -> Event:

@@ -72,6 +72,9 @@ class Event(Base):
     seq: Mapped[int | None] = mapped_column(BigInteger)
     final: Mapped[bool] = mapped_column(default=False)
 
+    final_on_arrival = False
+    """Not stored: its block was deep enough when it was read, so what it pays is paid at once."""
+
 
 class Transfer(Base):
     """One ``Transfer`` of the token; from the zero address it is a mint, to it a redemption."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from service.approvals.models import ActionKind, KeyVerifier, Officer, OfficerSigner, QuorumAction
@@ -202,12 +202,6 @@ def _batch_approved(session: Session, event: Event) -> None:
         execute_from_unix_s=args["executeFrom"],
         last_error=None,
     )
-    session.execute(
-        update(Payout)
-        .where(Payout.batch_id == batch.id)
-        .values(number=args["firstNumber"] + Payout.index)
-        .execution_options(synchronize_session=False)
-    )
     waiting = [PayoutState.DRAFT, PayoutState.APPROVED, PayoutState.CANCELLED]
     if not batch.paused:  # held by a cancellation that came too late
         waiting.append(PayoutState.HELD)
@@ -237,12 +231,6 @@ def _batch_unapproved(session: Session, event: Event) -> None:
         move_all(session, Batch, BatchState.CANCELLED, of_batch, **gone)
         waiting = Payout.state.in_([PayoutState.QUEUED, PayoutState.SENT])
         _move_payouts(session, PayoutState.HELD, event.batch_id, waiting)
-    session.execute(
-        update(Payout)
-        .where(Payout.batch_id == event.batch_id)
-        .values(number=None)
-        .execution_options(synchronize_session=False)
-    )
 
 
 def _batch_cancelled(session: Session, event: Event) -> None:
@@ -344,7 +332,7 @@ def _chunk_paid(session: Session, event: Event) -> None:
     chunk_index = int(event.args["chunkIndex"])
     first = chunk_index * batch.chunk_size
     skipped = bits_of(event)
-    in_chunk = Payout.chunk_index == chunk_index
+    in_chunk = of_chunk(batch, chunk_index)
     if skipped:
         indexes = [first + position for position in skipped]
         _move_payouts(
@@ -359,6 +347,12 @@ def _chunk_paid(session: Session, event: Event) -> None:
     _finish_batch(session, batch.id)
 
 
+def of_chunk(batch: Batch, chunk_index: int) -> ColumnElement[bool]:
+    """Payouts of one chunk of a batch, as a range of their key."""
+    first = chunk_index * batch.chunk_size
+    return (Payout.index >= first) & (Payout.index < first + batch.chunk_size)
+
+
 def bits_of(event: Event) -> set[int]:
     """Positions in the chunk that an event skipped."""
     return streams.bits(event.args["skippedLow"], event.args["skippedHigh"])
@@ -369,7 +363,7 @@ def _streams_opened(session: Session, event: Event) -> None:
     if batch is None or not _chunk_included(session, batch, event):
         return
     chunk_index = int(event.args["chunkIndex"])
-    _include_payouts(session, event, batch.id, Payout.chunk_index == chunk_index)
+    _include_payouts(session, event, batch.id, of_chunk(batch, chunk_index))
     streams.apply_event(session, batch, event)
     _finish_batch(session, batch.id)
 
@@ -402,11 +396,14 @@ def _chunk_included(session: Session, batch: Batch, event: Event) -> bool:
 
 
 def _include_payouts(session: Session, event: Event, batch_id: str, which: object) -> None:
+    # Final on arrival, both steps are one: the events settle in the same database transaction.
+    through = PayoutState.INCLUDED
     _move_payouts(
         session,
-        PayoutState.INCLUDED,
+        PayoutState.PAID if event.final_on_arrival else through,
         batch_id,
         which,
+        through=through,
         included_block_number=event.block_number,
         included_block_hash=event.block_hash,
         tx_hash=event.tx_hash,
@@ -415,7 +412,13 @@ def _include_payouts(session: Session, event: Event, batch_id: str, which: objec
 
 
 def _move_payouts(
-    session: Session, to: PayoutState, batch_id: str | None, which: object, **values: object
+    session: Session,
+    to: PayoutState,
+    batch_id: str | None,
+    which: object,
+    *,
+    through: PayoutState | None = None,
+    **values: object,
 ) -> None:
     move_all(
         session,
@@ -423,6 +426,7 @@ def _move_payouts(
         to,
         Payout.batch_id == batch_id,
         which,  # type: ignore[arg-type] # a condition; `object` keeps the callers short
+        through=through,
         updated_at=SYSTEM_CLOCK.now(),
         **values,
     )
@@ -463,7 +467,7 @@ def _chunk_taken_back(session: Session, event: Event) -> None:
         session,
         PayoutState.QUEUED,
         batch.id,
-        (Payout.chunk_index == chunk_index)
+        of_chunk(batch, chunk_index)
         & Payout.state.in_([PayoutState.INCLUDED, PayoutState.SKIPPED]),
         included_block_number=None,
         included_block_hash=None,

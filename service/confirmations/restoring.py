@@ -17,8 +17,7 @@ from sqlalchemy.orm import Session
 from service.clock import SYSTEM_CLOCK, Clock
 from service.confirmations import alarms, projections
 from service.confirmations.alarms import AlarmKind
-from service.confirmations.finality import settle_batch
-from service.confirmations.ingest import EVENTS_CURSOR
+from service.confirmations.finality import EVENTS_CURSOR, settle_batch
 from service.confirmations.models import Block, Cursor, Event
 from service.errors import AlreadyExists, Conflict, IntegrityError, NotFound, Problem
 from service.payouts import journal

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from service.confirmations.ingest import FINAL_CURSOR
+from service.confirmations.finality import FINAL_CURSOR
 from service.confirmations.models import Cursor, Event
 from service.confirmations.projections import previous_budget
 from service.errors import IntegrityError, InvalidInput

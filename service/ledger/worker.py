@@ -2,6 +2,9 @@
 
 read events → plan → sign, send, look for receipts → mark final → post the ledger. Nothing it holds
 in memory matters: killed at any moment, the next one goes on from the rows.
+
+While transactions are on their way, the blocks that a round has fetched are written down after it
+has sent the next ones: the node works on these meanwhile (decision 0080).
 """
 
 from __future__ import annotations
@@ -37,8 +40,8 @@ from service.config import Settings
 from service.confirmations import alarms
 from service.confirmations.agreement import Agreement
 from service.confirmations.expiry import ask_for_all_due
-from service.confirmations.finality import finalise
-from service.confirmations.ingest import FINAL_CURSOR, LAG_PATIENCE_S, Ingestor
+from service.confirmations.finality import FINAL_CURSOR, finalise
+from service.confirmations.ingest import LAG_PATIENCE_S, Fetched, Ingestor, IngestResult
 from service.confirmations.models import Cursor
 from service.confirmations.projections import unknown_batch
 from service.confirmations.roles import role_holders
@@ -58,6 +61,11 @@ from service.transactions.states import IN_FLIGHT, State
 from service.units import format_duration
 
 log = logging.getLogger(__name__)
+
+MAX_BLOCKS_LATER = 8
+"""So many new blocks may be written down after the next transactions are sent, not before."""
+
+NOTHING_READ = IngestResult(0, 0, 0, 0, 0, caught_up=False)
 
 IDLE_PAUSE_S = 0.05
 POLL_PAUSE_S = 1.0
@@ -169,6 +177,8 @@ class Worker:
         self._hook = hook
         self._lock: IO[str] | None = None
         self._started = False
+        self._last = NOTHING_READ
+        self._ahead = False
         self.times = StageTimes()
         self._knows_the_chain = False
         self._engine = SubmissionEngine(
@@ -182,6 +192,7 @@ class Worker:
                 lease_seconds=settings.lease_seconds,
                 max_fee_per_gas_cap_wei=settings.max_fee_per_gas_cap_wei,
                 max_in_flight_blocks=settings.max_in_flight_blocks,
+                blocks_ahead=settings.blocks_ahead,
             ),
             hook=hook,
         )
@@ -313,33 +324,24 @@ class Worker:
         self._start()
         self._refuse_while_alarmed()
         with self._stage("read"):
-            read = self._ingestor.step()
-            self._agreement.check(read.head)
-        self._hook("ingested")
-        planned = 0
+            fetched = self._ingestor.fetch()
+            self._agreement.check(fetched.last, fetched.hashes)
+        read = None
+        if not self._ahead or fetched.rewound or len(fetched.headers) > MAX_BLOCKS_LATER:
+            read = self._store(fetched)
+        known = read or self._last
         # After an old backup was restored, rows say what is to be sent and events that it was:
         # without a lane nothing is signed or sent.
-        self._knows_the_chain = self._knows_the_chain or read.caught_up
+        self._knows_the_chain = self._knows_the_chain or known.caught_up
         if self._knows_the_chain:
             self._engine.take_lanes()
-        if read.caught_up:
-            head = Head(read.head, read.timestamp_unix_s)
-            self._ask_for_expiry(head)
-            with self.times.stage("plan"), transaction(self._sessions) as session:
-                # Its cases may be in a batch of ours that waits.
-                with_approvals = unknown_batch(session) is None
-                drop_unwanted(session, head, with_approvals=with_approvals)
-                planned = self._planner.plan(
-                    session,
-                    head,
-                    self._engine.senders,
-                    with_approvals=with_approvals,
-                    holders=role_holders(session),
-                )
-            self._hook("planned")
-        final_block = self._final_block(read.head)
+        planned = self._plan(known) if known.caught_up else 0
+        final_block = self._final_block(known.head)
         with self._stage("submit"):
             moved = self._engine.step(final_block)
+        if read is None:  # the node works on what was sent while we write down what it did before
+            read = self._store(fetched)
+        self._last, self._ahead = read, read.caught_up and moved > 0
         with self._stage("finalise"), transaction(self._sessions) as session:
             final = finalise(
                 session, self._deployment.chain_id, self._deployment.finality_depth_blocks
@@ -367,6 +369,30 @@ class Worker:
             caught_up=read.caught_up,
             unsettled=self._unsettled(),
         )
+
+    def _store(self, fetched: Fetched) -> IngestResult:
+        with self._stage("store"):
+            stored = self._ingestor.store(fetched)
+        self._hook("ingested")
+        return stored
+
+    def _plan(self, read: IngestResult) -> int:
+        head = Head(read.head, read.timestamp_unix_s)
+        with self._stage("plan"):
+            self._ask_for_expiry(head)
+            with transaction(self._sessions) as session:
+                # Its cases may be in a batch of ours that waits.
+                with_approvals = unknown_batch(session) is None
+                drop_unwanted(session, head, with_approvals=with_approvals)
+                planned = self._planner.plan(
+                    session,
+                    head,
+                    self._engine.senders,
+                    with_approvals=with_approvals,
+                    holders=role_holders(session),
+                )
+        self._hook("planned")
+        return planned
 
     # ---- parts ---------------------------------------------------------------------------------
 
@@ -396,13 +422,16 @@ class Worker:
         except AskedAtOnce:
             log.info("another worker, or an officer, asked for the same expiry at this moment")
 
+    @property
+    def _is_on_file(self) -> bool:
+        database = self._database.url.database
+        return self._database.dialect.name == "sqlite" and database not in (None, "", ":memory:")
+
     def _hold_file(self) -> None:
         """On SQLite one worker works alone: an OS lock beside the database file."""
-        if self._lock is not None:
-            return  # held since a start that its node broke off
+        if self._lock is not None or not self._is_on_file:
+            return  # held since a start that its node broke off, or not needed
         database = self._database.url.database
-        if self._database.dialect.name != "sqlite" or not database or database == ":memory:":
-            return
         lock = Path(f"{database}.worker.lock").open("w")  # noqa: SIM115 - held until close
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

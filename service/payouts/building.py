@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, exc, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, exc, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.cases.filters import CaseFilter, covered_by
@@ -22,6 +22,7 @@ from service.cases.models import Case
 from service.cases.states import CaseState
 from service.clock import SYSTEM_CLOCK, Clock
 from service.config import get_settings
+from service.db import insert_many
 from service.errors import AlreadyExists, Conflict, InvalidInput, LimitExceeded, Problem
 from service.intake.rows import Kind
 from service.payouts import journal, manifests
@@ -51,7 +52,7 @@ MAX_BACK_PAY_S = 366 * DAY_S
 """``AllowanceVault.MAX_BACK_PAY``."""
 MAX_UINT40 = 2**40 - 1
 
-_ROWS_A_STATEMENT = 500
+_ROWS_AT_ONCE = 5_000
 _NAMED_PROBLEMS = 100
 _NO_TERMS = Terms(0, 0, 0, 0)
 _ALL_CASES = CaseFilter()
@@ -521,6 +522,6 @@ def _payout_rows(order: _Order, batch: Batch, group: list[_Source]) -> Iterator[
 
 
 def insert_rows(session: Session, model: type[Any], rows: Iterator[dict[str, Any]]) -> None:
-    """Insert rows, a few hundred a statement."""
-    while some := list(islice(rows, _ROWS_A_STATEMENT)):
-        session.execute(insert(model), some)
+    """Insert rows that all have the same columns, some thousand at once."""
+    while some := list(islice(rows, _ROWS_AT_ONCE)):
+        insert_many(session, model, tuple(some[0]), [tuple(row.values()) for row in some])

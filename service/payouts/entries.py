@@ -9,9 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 
-from eth_utils.address import to_checksum_address
-
-from service.units import MAX_ENTRY_BASE_UNITS
+from service.units import MAX_ENTRY_BASE_UNITS, eip55
 
 WORD_BYTES = 28
 PAYEE_BYTES = 20
@@ -63,7 +61,7 @@ def unpack_entries(packed: bytes) -> Iterator[tuple[str, int]]:
     if len(packed) % WORD_BYTES:
         raise ValueError(f"{len(packed)} bytes are no whole number of entries")
     for address, amount_base_units in _WORD.iter_unpack(packed):
-        yield to_checksum_address(address), amount_base_units
+        yield eip55("0x" + address.hex()), amount_base_units
 
 
 def entries_total(packed: bytes) -> int:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     JSON,
     BigInteger,
     CheckConstraint,
+    ColumnElement,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -22,9 +23,13 @@ from sqlalchemy import (
     LargeBinary,
     String,
     Text,
+    case,
+    exists,
+    literal,
+    select,
     text,
 )
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, column_property, mapped_column
 
 from service.db import Amount, Base, UtcDateTime
 from service.payouts.states import (
@@ -196,7 +201,8 @@ class Payout(Base):
 
     ``commitment`` is the case commitment, hexadecimal without ``0x`` as in ``cases``. ``case_id``
     is None only where a batch was restored from its manifest without its cases. ``number`` is the
-    contract's, known from ``BatchApproved``.
+    contract's, counted from the batch's ``first_number``. ``shown_state`` is ``sent`` while the
+    chunk of a ``queued`` one is, and else the state (decision 0081).
     """
 
     __tablename__ = "payouts"
@@ -222,7 +228,6 @@ class Payout(Base):
             postgresql_where=_LIVE,
         ),
         Index(None, "state", "batch_id", "index"),
-        Index(None, "batch_id", "chunk_index", "index"),
         Index(None, "programme_id", "state", "batch_id", "index"),
         Index(None, "payee"),
         Index(None, "case_id"),
@@ -237,13 +242,47 @@ class Payout(Base):
     payee: Mapped[str] = mapped_column(String(42))
     amount_base_units: Mapped[int] = mapped_column(Amount)
     kind: Mapped[str] = mapped_column(String(7))
-    number: Mapped[int | None] = mapped_column(BigInteger)
     state: Mapped[str] = mapped_column(String(9), default=PayoutState.DRAFT.value)
     skip_reason: Mapped[str | None] = mapped_column(String(64))
     included_block_number: Mapped[int | None] = mapped_column(BigInteger)
     included_block_hash: Mapped[str | None] = mapped_column(String(66))
     tx_hash: Mapped[str | None] = mapped_column(String(66))
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    if TYPE_CHECKING:  # set below, where the chunk's and the batch's columns are known
+        number: Mapped[int | None]
+        shown_state: Mapped[str]
+
+
+def in_sent_chunk() -> ColumnElement[bool]:
+    """Whether the transaction of a payout's chunk is on its way."""
+    return (
+        exists()
+        .where(
+            Chunk.batch_id == Payout.batch_id,
+            Chunk.chunk_index == Payout.chunk_index,
+            Chunk.state == ChunkState.SENT.value,
+        )
+        .correlate(Payout)
+    )
+
+
+_first_number = (
+    select(Batch.first_number)
+    .where(Batch.id == Payout.batch_id)
+    .correlate_except(Batch)
+    .scalar_subquery()
+)
+Payout.number = column_property(_first_number + Payout.index)
+Payout.shown_state = column_property(
+    case(
+        (
+            (Payout.state == PayoutState.QUEUED.value) & in_sent_chunk(),
+            literal(PayoutState.SENT.value),
+        ),
+        else_=Payout.state,
+    )
+)
 
 
 class Stream(Base):

@@ -21,6 +21,7 @@ from service.payouts.models import (
     Chunk,
     Payout,
     Programme,
+    in_sent_chunk,
 )
 from service.payouts.paging import Page, check_limit, indexed_cursor, parse_indexed_cursor
 from service.payouts.states import BatchState, ChunkState, PayoutState
@@ -81,16 +82,25 @@ class PayoutFilter:
         equal = [
             (Payout.batch_id, self.batch_id),
             (Payout.programme_id, self.programme_id),
-            (Payout.state, self.state.value if self.state else None),
             (Payout.kind, self.kind),
             (Payout.payee, checksummed(self.payee) if self.payee is not None else None),
             (Payout.case_id, self.case_id),
             (Payout.skip_reason, self.skip_reason),
         ]
-        return [column == value for column, value in equal if value is not None]
+        wanted = [column == value for column, value in equal if value is not None]
+        return wanted if self.state is None else [*wanted, *_in_state(self.state)]
 
 
 _ALL_PAYOUTS = PayoutFilter()
+
+
+def _in_state(state: PayoutState) -> list[ColumnElement[bool]]:
+    """Payouts shown in a state; one is ``sent`` by its chunk's state (decision 0081)."""
+    if state is PayoutState.SENT:
+        return [Payout.state.in_([PayoutState.QUEUED.value, state.value]), in_sent_chunk()]
+    if state is PayoutState.QUEUED:
+        return [Payout.state == state.value, ~in_sent_chunk()]
+    return [Payout.state == state.value]
 
 
 def checksummed(address: str) -> str:
@@ -229,11 +239,17 @@ def payout_sums(session: Session, *where: ColumnElement[bool]) -> dict[PayoutSta
     counts: Counter[str] = Counter()
     amounts: Counter[str] = Counter()
     rows = session.execute(
-        select(Payout.state, Payout.amount_base_units, func.count())
+        select(Payout.state, Chunk.state, Payout.amount_base_units, func.count())
+        .join(
+            Chunk,
+            and_(Chunk.batch_id == Payout.batch_id, Chunk.chunk_index == Payout.chunk_index),
+        )
         .where(*where)
-        .group_by(Payout.state, Payout.amount_base_units)
+        .group_by(Payout.state, Chunk.state, Payout.amount_base_units)
     )
-    for state, amount_base_units, count in rows:
+    for stored, chunk_state, amount_base_units, count in rows:
+        on_its_way = stored == PayoutState.QUEUED and chunk_state == ChunkState.SENT
+        state = PayoutState.SENT.value if on_its_way else stored
         counts[state] += count
         amounts[state] += amount_base_units * count
     return {PayoutState(state): StateSum(counts[state], amounts[state]) for state in sorted(counts)}

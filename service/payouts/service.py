@@ -16,7 +16,15 @@ from service.clock import SYSTEM_CLOCK, Clock
 from service.errors import Conflict, IllegalTransition
 from service.payouts import journal
 from service.payouts.building import allocated_base_units, build_batches
-from service.payouts.models import Batch, ChainRequest, Chunk, Payout, Programme, RequestKind
+from service.payouts.models import (
+    Batch,
+    ChainRequest,
+    Chunk,
+    Payout,
+    Programme,
+    RequestKind,
+    in_sent_chunk,
+)
 from service.payouts.programmes import (
     Tier,
     create_programme,
@@ -156,7 +164,7 @@ def pause(
         raise Conflict(f"batch {batch.id} is paused already: {batch.pause_reason}")
     now = clock.now()
     batch.paused, batch.pause_reason = True, why
-    _move_payouts(session, batch, PayoutState.QUEUED, PayoutState.HELD, now)
+    _move_payouts(session, batch, PayoutState.QUEUED, PayoutState.HELD, now, ~in_sent_chunk())
     _record(session, batch, "pause_batch", actor, now, reason=why)
     return batch
 
@@ -339,12 +347,13 @@ def _move_payouts(
     source: PayoutState,
     to: PayoutState,
     now: datetime,
-    *,
+    *narrower: ColumnElement[bool],
     expected: int | None = None,
 ) -> None:
     where: list[ColumnElement[bool]] = [
         Payout.batch_id == batch.id,
         Payout.state == source.value,
+        *narrower,
     ]
     moved = move_all(session, Payout, to, *where, updated_at=now)
     _forget_payouts(session)

@@ -187,6 +187,7 @@ def move_all(
     model: type[Base],
     to: State,
     *where: ColumnElement[bool],
+    through: State | None = None,
     **values: Any,
 ) -> int:
     """Move every row that matches and may become ``to``, as :func:`service.transitions.move_rows`.
@@ -195,10 +196,17 @@ def move_all(
     ----------
     model
         A model with a ``state`` column of that kind.
+    through
+        Two steps in one: rows that may become this, which must lead to ``to``.
 
     Returns
     -------
     int
         How many rows moved.
+
+    Raises
+    ------
+    IllegalTransition
+        If `through` does not lead to `to`.
     """
-    return move_rows(session, model, TRANSITIONS[type(to)], to, *where, **values)
+    return move_rows(session, model, TRANSITIONS[type(to)], to, *where, through=through, **values)

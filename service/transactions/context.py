@@ -54,6 +54,9 @@ class EngineOptions:
     max_in_flight_blocks
         How many blocks' worth of gas all lanes together may have in flight. A node that mines only
         when a transaction arrives (anvil) leaves lying what did not fit into the block, so 1.
+    blocks_ahead
+        How many blocks' worth besides, so that a node has the next block's transactions while it
+        mines one; 0 for one that mines on arrival only.
     replace_after_s
         A transaction that is next to be mined and was not for so long gets a higher offer.
     resend_after_s
@@ -64,6 +67,7 @@ class EngineOptions:
     max_fee_per_gas_cap_wei: int = 500 * 10**9
     max_in_flight: int = 32
     max_in_flight_blocks: float = 1.0
+    blocks_ahead: float = 0.0
     replace_after_s: float = 60.0
     resend_after_s: float = 10.0
 

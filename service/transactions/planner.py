@@ -39,6 +39,9 @@ log = logging.getLogger(__name__)
 MAX_CHUNKS_A_ROUND = 64
 """Chunks planned at once: their calldata, 15 kB each, is what planning holds in memory."""
 
+ENOUGH_CHUNKS = 24
+"""While so many are built and not signed, no more are planned."""
+
 MAX_REVERTS = 3
 """After so many reverts on chain the same effect is not tried again by itself."""
 
@@ -161,6 +164,13 @@ class Planner:
             yield _Planned(Kind.APPROVE_BATCH, f"approve:{batch.id}", call, batch_id=batch.id)
 
     def _chunks(self, session: Session, head: Head) -> Iterator[_Planned]:
+        built = session.scalars(
+            select(func.count())
+            .select_from(Transaction)
+            .where(Transaction.state == State.BUILT, Transaction.kind == Kind.EXECUTE_CHUNK)
+        ).one()
+        if built >= ENOUGH_CHUNKS:
+            return  # to look for more costs a look at each chunk that waits
         due = session.execute(
             select(Chunk.batch_id, Chunk.chunk_index)
             .join(Batch, Batch.id == Chunk.batch_id)
@@ -248,8 +258,8 @@ class Planner:
             try:
                 planned += self._insert(session, item, sender)
             except calls.BrokenRows as error:
-                failed = {"last_error": error.detail}
-                move_payout_stages(session, ChainRequest, RequestState.FAILED, this, **failed)
+                failed, why = RequestState.FAILED, error.detail
+                move_payout_stages(session, ChainRequest, failed, this, last_error=why)
                 continue
             move_payout_stages(session, ChainRequest, RequestState.PLANNED, this)
         return planned

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from service.chain.contracts import ContractRefusal
 from service.chain.rpc import RpcError
@@ -55,8 +55,14 @@ def look_for_receipts(context: EngineContext, lease: Lease, final_block: int) ->
     reasons = _revert_reasons(context, mined)
     moved = 0
     with context.write(lease) as session:
-        for row_id in dict.fromkeys(row_id for row_id, _ in attempts):
-            row = session.get_one(Transaction, row_id, populate_existing=True)
+        rows = session.scalars(
+            select(Transaction)
+            .where(Transaction.id.in_({row_id for row_id, _ in attempts}))
+            .order_by(Transaction.nonce)
+            .options(defer(Transaction.calldata))
+        ).all()
+        for row in rows:
+            row_id = row.id
             if State(row.state) not in IN_FLIGHT:
                 continue
             if row_id in mined:

@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from eth_utils.crypto import keccak
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session, aliased, defer
 
 from service.approvals.models import QuorumAction
 from service.approvals.states import ActionState, move_actions
 from service.chain.rpc import RpcError
-from service.clock import SYSTEM_CLOCK
 from service.db import transaction
-from service.payouts.models import Chunk, Payout
-from service.payouts.states import ChunkState, PayoutState, move_all
+from service.payouts.models import Chunk
+from service.payouts.states import ChunkState, move_all
 from service.telemetry.logs import note
 from service.transactions import trail
 from service.transactions.context import FIRST_RETRY_MS, LAST_RETRY_MS, EngineContext, of, values_of
@@ -52,9 +51,16 @@ def send(context: EngineContext, lease: Lease) -> int:
     context.hook("send:after")
     moved = 0
     with context.write(lease) as session:
-        lane = context.lane(session, lease)
-        for attempt in pending:
-            moved += _record_send(session, lane, attempt.id, answers[attempt.id])
+        lane, now = context.lane(session, lease), read_now_ms(session)
+        rows = session.execute(
+            select(TransactionAttempt, Transaction)
+            .join(Transaction, Transaction.id == TransactionAttempt.transaction_id)
+            .where(TransactionAttempt.id.in_(list(answers)))
+            .order_by(Transaction.nonce)
+            .options(defer(TransactionAttempt.raw), defer(Transaction.calldata))
+        ).all()
+        for attempt, row in rows:
+            moved += _record_send(session, lane, attempt, row, answer=answers[attempt.id], now=now)
         context.hook("sent:before-commit")
     context.hook("sent:after-commit")
     return moved
@@ -62,22 +68,16 @@ def send(context: EngineContext, lease: Lease) -> int:
 
 def _sendable(context: EngineContext, lease: Lease) -> Sequence[TransactionAttempt]:
     """Newest attempts never sent or sent long ago, by nonce."""
-    newest = (
-        select(TransactionAttempt.transaction_id, func.max(TransactionAttempt.n).label("n"))
-        .group_by(TransactionAttempt.transaction_id)
-        .subquery()
+    later = aliased(TransactionAttempt)
+    newest = ~exists().where(
+        later.transaction_id == TransactionAttempt.transaction_id, later.n > TransactionAttempt.n
     )
     with transaction(context.sessions) as session:
         forgotten = now_ms() - int(context.options.resend_after_s * 1000)
         return session.scalars(
             select(TransactionAttempt)
             .join(Transaction, TransactionAttempt.transaction_id == Transaction.id)
-            .join(
-                newest,
-                (newest.c.transaction_id == TransactionAttempt.transaction_id)
-                & (newest.c.n == TransactionAttempt.n),
-            )
-            .where(of(lease), Transaction.state.in_(values_of(IN_FLIGHT)))
+            .where(of(lease), Transaction.state.in_(values_of(IN_FLIGHT)), newest)
             .where(
                 (Transaction.state != State.SENT)
                 | (TransactionAttempt.sent_unix_ms < forgotten)
@@ -89,9 +89,15 @@ def _sendable(context: EngineContext, lease: Lease) -> Sequence[TransactionAttem
         ).all()
 
 
-def _record_send(session: Session, lane: Lane, attempt_id: int, answer: Any) -> int:
-    attempt = session.get_one(TransactionAttempt, attempt_id, populate_existing=True)
-    row = session.get_one(Transaction, attempt.transaction_id, populate_existing=True)
+def _record_send(
+    session: Session,
+    lane: Lane,
+    attempt: TransactionAttempt,
+    row: Transaction,
+    *,
+    answer: Any,
+    now: int,
+) -> int:
     outcome = SendOutcome.ACCEPTED
     if answer is CHANGED_BYTES:
         outcome = SendOutcome.INVALID
@@ -99,7 +105,6 @@ def _record_send(session: Session, lane: Lane, attempt_id: int, answer: Any) -> 
         outcome = classify_send(answer)
     if State(row.state) not in IN_FLIGHT:
         return 0
-    now = read_now_ms(session)
     attempt.answer = outcome.value
     if outcome is SendOutcome.ACCEPTED:
         attempt.first_sent_unix_ms = attempt.first_sent_unix_ms or now
@@ -131,7 +136,7 @@ def _is_intact(attempt: TransactionAttempt) -> bool:
 
 
 def _mark_sent(session: Session, row: Transaction) -> None:
-    """Tell the earlier stages that their row is on its way."""
+    """Tell the earlier stages that their row is on its way; payouts show their chunk's state."""
     if row.kind == Kind.EXECUTE_CHUNK:
         move_all(
             session,
@@ -140,15 +145,6 @@ def _mark_sent(session: Session, row: Transaction) -> None:
             Chunk.batch_id == row.batch_id,
             Chunk.chunk_index == row.chunk_index,
             Chunk.state == ChunkState.WAITING,
-        )
-        move_all(
-            session,
-            Payout,
-            PayoutState.SENT,
-            Payout.batch_id == row.batch_id,
-            Payout.chunk_index == row.chunk_index,
-            Payout.state == PayoutState.QUEUED,
-            updated_at=SYSTEM_CLOCK.now(),
         )
     elif row.kind == Kind.QUORUM_ACTION:
         # The event may have been read meanwhile: what is done stays done.

@@ -29,6 +29,7 @@ from service.transactions.models import Lane, Transaction
 from service.transactions.outcomes import ALREADY_DONE
 from service.transactions.owners import tell_owner
 from service.transactions.states import IN_FLIGHT, Kind, State, move
+from service.transactions.trials import sent_untried
 
 GAS_MARGIN_PER_CENT = 20
 """Room over an estimate: the state may differ a little when the transaction is mined."""
@@ -110,34 +111,53 @@ def _next_built(context: EngineContext, lease: Lease) -> Sequence[Transaction]:
 def _fitting(
     context: EngineContext, rows: Sequence[Transaction], gas_in_flight: int
 ) -> Sequence[Transaction]:
-    """The first rows whose gas may be in flight beside what is; one, where nothing is."""
+    """The first rows whose gas may be in flight beside what is; one, where nothing is.
+
+    More than a block's worth is sent only while something is left to send after it: with that, a
+    node that mines on arrival mines what did not fit before.
+    """
     header = context.rpc.header("latest")
     block_gas = int(header["gasLimit"], 16) if header is not None else TRANSACTION_GAS_CAP
     room = int(block_gas * context.options.max_in_flight_blocks) - gas_in_flight
+    ahead = int(block_gas * context.options.blocks_ahead)
     fitting: list[Transaction] = []
     for row in rows:
         room -= _known_gas(row) or USUAL_GAS
-        if room < 0 and (fitting or gas_in_flight):
-            break
+        if room + ahead < 0 and (fitting or gas_in_flight):
+            return fitting
         fitting.append(row)
+    if room < 0 and (len(fitting) > 1 or gas_in_flight):
+        return fitting[:-1]
     return fitting
 
 
 def _simulate(
     context: EngineContext, lease: Lease, rows: Sequence[Transaction]
 ) -> list[tuple[Transaction, int | RpcError]]:
-    """Ask the node for each row whether it would go through; its gas limit, or why not."""
+    """Ask the node for each row whether it would go through; its gas limit, or why not.
+
+    Chunks that need no trial (:mod:`service.transactions.trials`) are not asked about.
+    """
+    with transaction(context.sessions) as session:
+        untried = sent_untried(session, context.contracts, rows)
     requests: list[tuple[str, Sequence[Any]]] = []
     for row in rows:
+        if row.id in untried:
+            continue
         call = {"from": lease.sender, "to": row.target, "data": "0x" + row.calldata.hex()}
         known = _known_gas(row)
         if known is None:
             requests.append(("eth_estimateGas", (call,)))
         else:
             requests.append(("eth_call", ({**call, "gas": hex(known)}, "latest")))
+    answers = iter(context.rpc.batch(requests))
     results: list[tuple[Transaction, int | RpcError]] = []
-    for row, answer in zip(rows, context.rpc.batch(requests), strict=True):
+    for row in rows:
         known = _known_gas(row)
+        if row.id in untried and known is not None:
+            results.append((row, known))
+            continue
+        answer = next(answers)
         if isinstance(answer, RpcError):
             results.append((row, answer))
         elif known is not None:

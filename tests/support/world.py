@@ -60,6 +60,7 @@ class World:
             rpc_url=deployed.node.rpc_url,
             deployment_file=deployed.write(folder / "deployment.json"),
             finality_depth_blocks=depth,
+            blocks_ahead=0,  # the tests' node mines on arrival only
         )
         self.engine = create_database_engine(database_url)
         self.sessions = session_factory(self.engine)

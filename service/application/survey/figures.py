@@ -16,7 +16,7 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from service.application.survey.tally import PayoutTally
-from service.confirmations.ingest import EVENTS_CURSOR, FINAL_CURSOR
+from service.confirmations.finality import EVENTS_CURSOR, FINAL_CURSOR
 from service.confirmations.models import Block, ChainAlarm, Cursor
 from service.db import Base
 from service.ledger.posting import LEDGER_CURSOR

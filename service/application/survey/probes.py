@@ -17,7 +17,7 @@ from service.chain.deployment import check_chain
 from service.chain.nodes import open_rpc
 from service.chain.rpc import Rpc
 from service.confirmations.alarms import list_alarms
-from service.confirmations.ingest import EVENTS_CURSOR
+from service.confirmations.finality import EVENTS_CURSOR
 from service.errors import ReliefError
 from service.telemetry.metrics import LAST_ROUND
 from service.telemetry.server import Finding

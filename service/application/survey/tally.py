@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from service.payouts.models import Payout
+from service.payouts.models import Chunk, Payout
 from service.payouts.queries import StateSum, payout_sums
-from service.payouts.states import PayoutState
+from service.payouts.states import ChunkState, PayoutState
 
 ALL_ANEW_S = 3600.0
 """So often every amount is added up anew."""
@@ -55,13 +55,34 @@ class PayoutTally:
         else:
             for state, batch_id in changed:
                 where = (Payout.state == state, Payout.batch_id == batch_id)
-                kept[state, batch_id] = payout_sums(session, *where)[PayoutState(state)]
+                kept[state, batch_id] = _together(payout_sums(session, *where).values())
         self._sums = kept
         totals: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
         for (state, _), found in kept.items():
             count, amount = totals[state]
             totals[state] = count + found.count, amount + found.amount_base_units
+        _show_sent(session, totals)
         return {PayoutState(state): StateSum(*totals[state]) for state in sorted(totals)}
+
+
+def _together(sums: Iterable[StateSum]) -> StateSum:
+    found = list(sums)
+    return StateSum(sum(s.count for s in found), sum(s.amount_base_units for s in found))
+
+
+def _show_sent(session: Session, totals: dict[str, tuple[int, int]]) -> None:
+    """Count as ``sent`` what is ``queued`` in chunks that are on their way (decision 0081)."""
+    sent = session.execute(
+        select(Chunk.count, Chunk.total_base_units).where(Chunk.state == ChunkState.SENT.value)
+    ).all()
+    queued = totals.get(PayoutState.QUEUED.value)
+    if not sent or queued is None:
+        return
+    count = min(queued[0], sum(number for number, _ in sent))
+    amount = min(queued[1], sum(total for _, total in sent))
+    before = totals[PayoutState.SENT.value]
+    totals[PayoutState.SENT.value] = before[0] + count, before[1] + amount
+    totals[PayoutState.QUEUED.value] = queued[0] - count, queued[1] - amount
 
 
 def _all(session: Session) -> dict[_Key, StateSum]:
