@@ -19,8 +19,8 @@ from eth_utils.crypto import keccak
 from sqlalchemy import Engine, select, update
 
 from service.approvals.grants import free_expired
-from service.confirmations.finality import finalise
-from service.confirmations.ingest import FINAL_CURSOR, Ingestor
+from service.confirmations.finality import FINAL_CURSOR, finalise
+from service.confirmations.ingest import Ingestor
 from service.confirmations.models import Cursor, Event
 from service.db import create_database_engine, session_factory, transaction
 from service.ledger.posting import post_final
