@@ -81,6 +81,8 @@ class IngestResult:
         Its time.
     caught_up
         Whether it was the node's newest.
+    settled
+        Rows that became final with it.
     """
 
     blocks: int
@@ -89,6 +91,7 @@ class IngestResult:
     head: int
     timestamp_unix_s: int
     caught_up: bool
+    settled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,14 +221,14 @@ class Ingestor:
         SequenceGap
             If an event is missing in a contract's count; an alarm is written.
         """
-        cursor, headers = fetched.cursor, fetched.headers
+        cursor, headers, settled = fetched.cursor, fetched.headers, 0
         if not headers:
             return self._result(cursor, rewound=fetched.rewound, caught_up=fetched.caught_up)
         try:
             with transaction(self._sessions) as session:
                 stored = self._still_at(session, cursor)
                 if stored:
-                    self._store(session, headers, fetched.events, fetched.moves)
+                    settled = self._store(session, headers, fetched.events, fetched.moves)
         except SequenceGap as error:
             with transaction(self._sessions) as session:
                 first = cursor.block_number + 1
@@ -240,6 +243,7 @@ class Ingestor:
             head=int(headers[-1]["number"], 16),
             timestamp_unix_s=int(headers[-1]["timestamp"], 16),
             caught_up=fetched.caught_up,
+            settled=settled,
         )
 
     # ---- reading -------------------------------------------------------------------------------
@@ -293,7 +297,7 @@ class Ingestor:
         headers: Sequence[dict[str, Any]],
         events: Sequence[DecodedEvent],
         moves: Sequence[TransferLog],
-    ) -> None:
+    ) -> int:
         session.execute(
             insert(Block),
             [
@@ -319,7 +323,8 @@ class Ingestor:
         _tell(session, headers, rows)
         cursor = session.get_one(Cursor, (self._chain_id, EVENTS_CURSOR))
         cursor.block_number, cursor.block_hash = last, headers[-1]["hash"]
-        finalise(session, self._chain_id, self._depth)
+        final = finalise(session, self._chain_id, self._depth)
+        return 0 if final is None else final.rows
 
     def _check_counts(self, session: Session, rows: Sequence[Event]) -> None:
         for contract in COUNTED:

@@ -55,7 +55,7 @@ from service.telemetry.metrics import LAST_ROUND, ROUNDS, STAGE_SECONDS, timed
 from service.transactions.context import LAST_RETRY_MS, EngineOptions, no_hook
 from service.transactions.dbclock import has_come
 from service.transactions.engine import SubmissionEngine
-from service.transactions.models import Transaction
+from service.transactions.models import Transaction, TransactionAttempt
 from service.transactions.planner import Head, Planner, drop_unwanted
 from service.transactions.states import IN_FLIGHT, State
 from service.units import format_duration
@@ -327,7 +327,7 @@ class Worker:
             fetched = self._ingestor.fetch()
             self._agreement.check(fetched.last, fetched.hashes)
         read = None
-        if not self._ahead or fetched.rewound or len(fetched.headers) > MAX_BLOCKS_LATER:
+        if not self._ahead or not self._is_only_ours(fetched):
             read = self._store(fetched)
         known = read or self._last
         # After an old backup was restored, rows say what is to be sent and events that it was:
@@ -362,13 +362,26 @@ class Worker:
             events=read.events,
             planned=planned,
             moved=moved,
-            settled=final.rows if final else 0,
+            settled=read.settled + (final.rows if final else 0),
             posted=posted,
             rewound=read.rewound,
             pending=self._pending(),
             caught_up=read.caught_up,
             unsettled=self._unsettled(),
         )
+
+    def _is_only_ours(self, fetched: Fetched) -> bool:
+        """Whether it is a few blocks in which nothing happened but what we have sent."""
+        if fetched.rewound or len(fetched.headers) > MAX_BLOCKS_LATER:
+            return False
+        hashes = {event.tx_hash for event in fetched.events}
+        with transaction(self._sessions) as session:
+            known = session.scalars(
+                select(func.count())
+                .select_from(TransactionAttempt)
+                .where(TransactionAttempt.tx_hash.in_(hashes))
+            ).one()
+        return known == len(hashes)
 
     def _store(self, fetched: Fetched) -> IngestResult:
         with self._stage("store"):

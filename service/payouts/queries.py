@@ -240,7 +240,7 @@ def payout_sums(session: Session, *where: ColumnElement[bool]) -> dict[PayoutSta
     amounts: Counter[str] = Counter()
     rows = session.execute(
         select(Payout.state, Chunk.state, Payout.amount_base_units, func.count())
-        .join(
+        .outerjoin(
             Chunk,
             and_(Chunk.batch_id == Payout.batch_id, Chunk.chunk_index == Payout.chunk_index),
         )

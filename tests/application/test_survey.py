@@ -30,7 +30,7 @@ from service.confirmations.alarms import raise_alarm
 from service.db import create_database_engine, session_factory, transaction
 from service.errors import ConfigurationError
 from service.ledger.models import LedgerEntry
-from service.payouts.models import Payout
+from service.payouts.models import Chunk, Payout
 from service.payouts.queries import payout_sums
 from service.telemetry.server import TelemetryServer
 from service.transactions.models import Lane
@@ -215,10 +215,12 @@ def batch_name(number: int) -> str:
 
 
 def create_payouts(engine: Engine) -> None:
-    """The table alone, without what it refers to."""
+    """The table and the chunks' alone, without what they refer to."""
     metadata = MetaData()
-    columns = [Column(c.name, c.type, primary_key=c.primary_key) for c in Payout.__table__.columns]
-    Table("payouts", metadata, *columns)
+    for model in (Payout, Chunk):
+        table = model.__table__
+        columns = [Column(c.name, c.type, primary_key=c.primary_key) for c in table.columns]
+        Table(table.name, metadata, *columns)
     metadata.create_all(engine)
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
-from stdnum.cn import ric
 
 from service.bench.case_files import id_number, wallet, write_case_files
 from service.bench.payouts import bench_payouts
 from service.errors import Conflict
+from service.intake.values import read_id_number
 
 KEYS = {
     *("count", "database", "bare_seconds", "service_seconds", "ratio", "payments_per_second"),
@@ -55,6 +55,6 @@ def test_made_up_cases_are_people_and_wallets_of_their_own(tmp_path: Path) -> No
     assert len(rows) == 20_000
     for column in ("case_ref", "id_number", "wallet_address"):
         assert len({row[column] for row in rows}) == 20_000
-    assert all(ric.is_valid(row["id_number"]) for row in rows[::100])
+    assert all(read_id_number(row["id_number"]) == row["id_number"] for row in rows[::100])
     assert rows[0]["id_number"] == id_number(100)
     assert rows[0]["wallet_address"] == wallet(100)
