@@ -834,6 +834,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("kind", sa.String(length=7), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=True),
         sa.Column("state", sa.String(length=9), nullable=False),
         sa.Column("skip_reason", sa.String(length=64), nullable=True),
         sa.Column("included_block_number", sa.BigInteger(), nullable=True),
@@ -860,6 +861,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("batch_id", "index", name=op.f("pk_payouts")),
     )
     with op.batch_alter_table("payouts", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_payouts_batch_id_payouts_chunk_index_payouts_index"),
+            ["batch_id", "chunk_index", "index"],
+            unique=False,
+        )
         batch_op.create_index(batch_op.f("ix_payouts_case_id"), ["case_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_payouts_payee"), ["payee"], unique=False)
         batch_op.create_index(
@@ -967,6 +973,7 @@ def downgrade() -> None:
         )
         batch_op.drop_index(batch_op.f("ix_payouts_payee"))
         batch_op.drop_index(batch_op.f("ix_payouts_case_id"))
+        batch_op.drop_index(batch_op.f("ix_payouts_batch_id_payouts_chunk_index_payouts_index"))
 
     op.drop_table("payouts")
     op.drop_table("transaction_attempts")
