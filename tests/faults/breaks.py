@@ -22,7 +22,6 @@ from unittest.mock import patch
 
 from sqlalchemy import select, update
 
-from service.chain.rpc import RpcError
 from service.confirmations import ingest, projections
 from service.db import transaction
 from service.errors import ChainUnavailable
@@ -32,7 +31,6 @@ from service.transactions import engine, lanes, receipts, sending
 from service.transactions.context import FILL_GAS, EngineContext
 from service.transactions.lanes import Lease
 from service.transactions.models import Lane, Transaction, TransactionAttempt
-from service.transactions.outcomes import SendOutcome, classify_send
 from service.transactions.states import State
 from tests.conftest import start_postgres
 from tests.faults.campaign import REPORT, grounds
@@ -231,18 +229,6 @@ def hidden_receipt_believed(stack: ExitStack) -> None:
         return latest, latest
 
     stack.enter_context(patch.object(receipts, "_nonces_used", used))
-
-
-@breaks()
-def already_known_is_a_failure(stack: ExitStack) -> None:
-    """The node's "already known" is taken for a refusal."""
-
-    def classify(error: RpcError) -> SendOutcome:
-        if "already known" in error.message:
-            return SendOutcome.INVALID
-        return classify_send(error)
-
-    stack.enter_context(patch.object(sending, "classify_send", classify))
 
 
 @breaks()
