@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
@@ -616,6 +615,3 @@ class Run:
 def quiet() -> None:
     """The engine's warnings say what the run means to happen."""
     logging.getLogger("service").setLevel(logging.CRITICAL)
-
-
-__all__: list[Any] = ["Outcome", "Run", "quiet"]
