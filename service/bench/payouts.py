@@ -37,12 +37,11 @@ from service.application.context import Application
 from service.application.database import current_revision, migrate_to_head
 from service.bench.bare import BareCall, send_all
 from service.bench.case_files import write_case_files
-from service.bench.chains import BLOCK_TIME_S, PROGRAMME_CODE, BenchChain, account, start_chain
+from service.bench.chains import PROGRAMME_CODE, BenchChain, account, start_chain
 from service.bench.ledger_watch import LedgerWatch
 from service.bench.preparing import prepare
 from service.bench.waiting import wait_until
 from service.bench.worker_process import WorkerProcess, wait_while
-from service.chain.devnode import call_rpc
 from service.chain.signers import LocalSigner, import_keystore
 from service.clock import StageTimes
 from service.config import Settings
@@ -274,14 +273,12 @@ class _Bench:
         paid = watch.paid_exactly_once(batches)
         if paid != count:
             raise IntegrityError(f"{paid} of {count} payouts were paid once, with their amount")
-        self._node_rpc("evm_setIntervalMining", 0)  # it keeps the newest state only
         with Worker(self._settings, [LocalSigner(self._relayer)]) as worker:
             worker.run_until_idle()
         with self.app.transaction() as session:
             differences = reconcile(session, self.app.rpc, self.app.contracts)
         if differences:
             raise IntegrityError(f"ledger and chain differ: {differences}")
-        self._node_rpc("evm_setIntervalMining", BLOCK_TIME_S)
 
     def _recover(self, watch: LedgerWatch, count: int) -> float:
         """Kill a worker in the middle of a batch; return how long until the next one gets on."""
@@ -299,9 +296,6 @@ class _Bench:
             worker.stop()
         self._check(watch, batches, count)
         return recovered - killed
-
-    def _node_rpc(self, method: str, *params: Any) -> None:
-        call_rpc(self._settings.rpc_url, method, params)
 
     # ---- the bare limit ------------------------------------------------------------------------
 
