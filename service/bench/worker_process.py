@@ -83,6 +83,8 @@ class WorkerProcess:
                 self._process.kill()
                 self._process.wait()
         self._reader.join()
+        if self._process.stderr is not None:
+            self._process.stderr.close()
 
     def _read(self) -> None:
         assert self._process.stderr is not None

@@ -39,8 +39,10 @@ def test_six_hundred_payouts_are_paid_and_measured(tmp_path: Path) -> None:
     stages = written["seconds_by_stage"]
     named = sum(stages[name] for name in ("import", "decide", "build", "approve"))
     assert named == pytest.approx(written["prepare_seconds"], abs=0.01)
-    with create_engine(url).connect() as connection:
+    engine = create_engine(url)
+    with engine.connect() as connection:
         rows = connection.execute(text("SELECT state, count(*) FROM payouts GROUP BY state")).all()
+    engine.dispose()
     assert [tuple(row) for row in rows] == [("paid", 1200)]  # half of them by a killed worker
     with pytest.raises(Conflict, match="must be empty"):
         bench_payouts(1, database_url=url)
