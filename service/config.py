@@ -85,10 +85,10 @@ class Settings(BaseSettings):
         description="How many blocks' worth of gas all lanes together may have in flight.",
     )
     blocks_ahead: float = Field(
-        default=1.0,
+        default=0.0,
         ge=0,
-        description="How many blocks' worth of gas is sent ahead of the next block; 0 for a node "
-        "that mines only when a transaction arrives.",
+        description="How many blocks' worth of gas is sent ahead of the next block: 1 suits a "
+        "chain that makes blocks steadily, 0 a node that mines only when a transaction arrives.",
     )
     lease_seconds: int = Field(
         default=15, ge=1, description="How long a worker holds a lane without renewing, seconds."

@@ -149,7 +149,9 @@ def test_an_edit_by_hand_exits_non_zero_and_names_the_payout(
 ) -> None:
     batch, path = scenario.batches["plain"].hex, scenario.copy_of_database(tmp_path)
     with sqlite3.connect(path) as connection:
-        connection.execute(f"UPDATE payouts SET {EDITS[edit]} WHERE number = 2")
+        connection.execute(
+            f'UPDATE payouts SET {EDITS[edit]} WHERE batch_id = ? AND "index" = 1', (batch,)
+        )
     connection.close()
     done = relief(*flags, database=f"sqlite:///{path}")
     assert done.exit_code == 1

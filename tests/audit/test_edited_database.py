@@ -25,7 +25,7 @@ ROWS = {
     "officer_signers": "officer_id = 2",
     "batches": "state = 'done' AND kind = 'one_off' AND count = 5",
     "chunks": "state = 'final' AND count = 10",
-    "payouts": "state = 'paid' AND number = 2",
+    "payouts": """state = 'paid' AND "index" = 1""",
     "streams": "cancelled_cut_s IS NOT NULL",
     "emergency_grants": "state = 'countersigned'",
     "events": "name = 'ChunkPaid'",
@@ -337,7 +337,7 @@ def test_a_waiting_payout_edited_together_with_its_chunk_is_named_by_its_manifes
             (entries, planned.hex),
         )
         connection.execute(
-            "UPDATE payouts SET amount_base_units = ? WHERE batch_id = ? AND number = 9",
+            'UPDATE payouts SET amount_base_units = ? WHERE batch_id = ? AND "index" = 3',
             (str(int.from_bytes(entries[20:], "big")), planned.hex),
         )
     assert (planned.hex, 3) in named(check())

@@ -37,7 +37,10 @@ def test_an_edit_by_hand_is_named_on_either_database(
     url = scenario.copy_into(database_url)
     engine = create_engine(url)
     with engine.begin() as connection:
-        connection.execute(text("UPDATE payouts SET payee = '0x' WHERE number = 2"))
+        connection.execute(
+            text("""UPDATE payouts SET payee = '0x' WHERE batch_id = :batch AND "index" = 1"""),
+            {"batch": scenario.batches["plain"].hex},
+        )
     engine.dispose()
     (finding,) = audit(database=url).findings
     place = (finding.place.batch, finding.place.index, finding.place.number)

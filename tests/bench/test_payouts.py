@@ -33,7 +33,7 @@ def test_six_hundred_payouts_are_paid_and_measured(tmp_path: Path) -> None:
     assert written == result.as_dict()
     assert set(written) >= KEYS
     assert written["ratio"] == pytest.approx(
-        written["bare_seconds"] / written["service_seconds"], abs=0.001
+        written["bare_seconds"] / written["service_seconds"], abs=0.01
     )
     assert 0 < written["recovery_seconds"] < 60
     stages = written["seconds_by_stage"]

@@ -76,7 +76,7 @@ def test_pausing_a_batch_whose_last_chunk_is_being_read_is_no_deadlock(world: Wo
 
     assert raised == []
     assert world.batch_state(batch.id) == "done"
-    assert world.payout_states(batch.id) == ["included"] * 2
+    assert world.payout_states(batch.id) == ["paid"] * 2
 
 
 def test_two_workers_that_read_the_same_blocks_project_them_once(world: World) -> None:
@@ -112,7 +112,7 @@ def test_two_workers_that_read_the_same_blocks_project_them_once(world: World) -
         assert session.scalar(select(func.count()).select_from(Transfer)) == 8
         seqs = session.scalars(select(Event.seq).where(Event.contract == "vault")).all()
     assert sorted(seq for seq in seqs if seq) == list(range(1, len(set(seqs) - {None}) + 1))
-    assert all(world.payout_states(batch.id) == ["included"] * 2 for batch in batches)
+    assert all(world.payout_states(batch.id) == ["paid"] * 2 for batch in batches)
 
 
 def test_workers_that_start_at_once_begin_once(world: World) -> None:

@@ -24,7 +24,7 @@ STEPS = 60
 
 def deploy_for_fuzz(node: DevNode) -> Deployed:
     """Contracts with a reserve and a programme in force."""
-    deployed = deploy(node, officers=OFFICERS)
+    deployed = deploy(node, officers=OFFICERS, finality_depth_blocks=DEPTH)
     deployed.create_programme(1, budget=BUDGET, payout_cap=PAYOUT_CAP)
     deployed.attest(RESERVE)
     return deployed

@@ -24,7 +24,7 @@ def test_a_worker_that_dies_anywhere_leaves_everything_paid_once(
     assert found == []
     points = {name.split(" in ")[-1].split(":")[0] for name in way.passed}
     assert {
-        "ingest.step",
+        "ingest.store",
         "signing.sign_built",
         "sending.send",
         "receipts.look_for_receipts",

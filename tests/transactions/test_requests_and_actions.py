@@ -10,7 +10,7 @@ from service.approvals.models import Officer, OfficerSigner, QuorumAction
 from service.confirmations.models import Event
 from service.confirmations.roles import role_holders
 from service.payouts.models import Batch, ChainRequest, Payout, Programme, Stream
-from service.payouts.service import request_retry
+from service.payouts.service import request_retry, resume
 from service.transactions import lanes
 from service.transactions.models import Transaction
 from service.transactions.planner import Head, Planner
@@ -289,8 +289,8 @@ def test_one_reviewer_holds_a_batch_and_its_chunks_wait(world: World) -> None:
     with world.session() as session:
         assert session.get_one(QuorumAction, action).state == "done"
         row = session.get_one(Batch, batch.id)
-        row.paused = False
         held_until = row.execute_from_unix_s
+        resume(session, batch.id, actor="chen", reason="seen")
     assert held_until is not None
     assert 2 * DAY_S < held_until - world.deployed.now() <= 3 * DAY_S
 
