@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,8 +81,8 @@ class IngestResult:
         Its time.
     caught_up
         Whether it was the node's newest.
-    settled
-        Rows that became final with it.
+    settled, posted
+        Rows that became final with it, and postings of the ledger that followed.
     """
 
     blocks: int
@@ -92,6 +92,7 @@ class IngestResult:
     timestamp_unix_s: int
     caught_up: bool
     settled: int = 0
+    posted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,8 @@ class Ingestor:
         Factory of database sessions.
     rpc, contracts
         The chain.
+    post
+        What a later stage does with the events that are final by now; returns how many it took.
     patience_s
         How long a node that lags is waited for before its chain counts as a shorter one.
     """
@@ -147,6 +150,7 @@ class Ingestor:
         rpc: Rpc,
         contracts: Contracts,
         *,
+        post: Callable[[Session, int], int] = lambda _session, _chain_id: 0,
         patience_s: float = LAG_PATIENCE_S,
     ) -> None:
         self._sessions = sessions
@@ -156,6 +160,7 @@ class Ingestor:
         self._patience_s = patience_s
         self._behind_since_s: float | None = None
         self._depth = contracts.deployment.finality_depth_blocks
+        self._post = post
         self._transfers = TransferReader(contracts)
 
     def step(self) -> IngestResult:
@@ -214,21 +219,21 @@ class Ingestor:
     def store(self, fetched: Fetched) -> IngestResult:
         """Write blocks, events and what follows from them, in one database transaction.
 
-        What is final on arrival settles in the same transaction.
+        What is final on arrival settles, and is posted, in the same transaction.
 
         Raises
         ------
         SequenceGap
             If an event is missing in a contract's count; an alarm is written.
         """
-        cursor, headers, settled = fetched.cursor, fetched.headers, 0
+        cursor, headers, settled, posted = fetched.cursor, fetched.headers, 0, 0
         if not headers:
             return self._result(cursor, rewound=fetched.rewound, caught_up=fetched.caught_up)
         try:
             with transaction(self._sessions) as session:
                 stored = self._still_at(session, cursor)
                 if stored:
-                    settled = self._store(session, headers, fetched.events, fetched.moves)
+                    settled, posted = self._store(session, headers, fetched.events, fetched.moves)
         except SequenceGap as error:
             with transaction(self._sessions) as session:
                 first = cursor.block_number + 1
@@ -244,6 +249,7 @@ class Ingestor:
             timestamp_unix_s=int(headers[-1]["timestamp"], 16),
             caught_up=fetched.caught_up,
             settled=settled,
+            posted=posted,
         )
 
     # ---- reading -------------------------------------------------------------------------------
@@ -297,7 +303,7 @@ class Ingestor:
         headers: Sequence[dict[str, Any]],
         events: Sequence[DecodedEvent],
         moves: Sequence[TransferLog],
-    ) -> int:
+    ) -> tuple[int, int]:
         session.execute(
             insert(Block),
             [
@@ -324,7 +330,8 @@ class Ingestor:
         cursor = session.get_one(Cursor, (self._chain_id, EVENTS_CURSOR))
         cursor.block_number, cursor.block_hash = last, headers[-1]["hash"]
         final = finalise(session, self._chain_id, self._depth)
-        return 0 if final is None else final.rows
+        posted = self._post(session, self._chain_id)
+        return 0 if final is None else final.rows, posted
 
     def _check_counts(self, session: Session, rows: Sequence[Event]) -> None:
         for contract in COUNTED:

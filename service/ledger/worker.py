@@ -197,7 +197,9 @@ class Worker:
             hook=hook,
         )
         self._unpayable = (ZERO_ADDRESS, deployment.token, deployment.vault)
-        self._ingestor = Ingestor(self._sessions, self._rpc, self._contracts, patience_s=patience_s)
+        self._ingestor = Ingestor(
+            self._sessions, self._rpc, self._contracts, post=post_final, patience_s=patience_s
+        )
         self._agreement = Agreement(
             self._sessions, self._rpc, deployment.chain_id, deployment.finality_depth_blocks
         )
@@ -363,7 +365,7 @@ class Worker:
             planned=planned,
             moved=moved,
             settled=read.settled + (final.rows if final else 0),
-            posted=posted,
+            posted=read.posted + posted,
             rewound=read.rewound,
             pending=self._pending(),
             caught_up=read.caught_up,
