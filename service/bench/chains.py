@@ -41,10 +41,10 @@ _MAKER, _REVIEWER, _GOVERNOR = 1, 2, 8
 OFFICERS = {1: (_MAKER | _GOVERNOR, 0, 0), 2: (_REVIEWER | _GOVERNOR, 0, 0)}
 """Officer 1 makes, officer 2 reviews, both for the whole country."""
 
-NODE_OPTIONS = ("--prune-history",)
+NO_HISTORY = ("--prune-history",)
 """Keep no states of the past: left to itself, anvil copies the whole state with each block, which
 costs it the more the more accounts there are. It mines on arrival alone: a block each second
-besides would be work that grows with the accounts too. Bare limit and service have the same."""
+besides would be work that grows with the accounts too."""
 
 PROD_EVERY_S = 0.2
 STALLED_S = 0.5
@@ -75,15 +75,20 @@ class BenchChain:
 
 
 @contextmanager
-def start_chain(artifacts_dir: Path, relayer: str) -> Iterator[BenchChain]:
+def start_chain(artifacts_dir: Path, relayer: str, *, history: bool) -> Iterator[BenchChain]:
     """Run a chain on which a programme is in force and a relayer has gas money.
+
+    Parameters
+    ----------
+    history
+        Whether the node keeps the state after each block, as anvil does unless told otherwise.
 
     Raises
     ------
     ChainRefused, ChainUnavailable, ConfigurationError
         If the node, an artifact or a transaction fails.
     """
-    starting = start_anvil(extra_arguments=NODE_OPTIONS)
+    starting = start_anvil(extra_arguments=() if history else NO_HISTORY)
     with starting as node, Rpc(node.rpc_url) as rpc:
         roles = {name: account(name) for name in HOUSEKEEPING}
         for address in (account("deployer").address, relayer, *(k.address for k in roles.values())):

@@ -27,6 +27,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -71,6 +72,9 @@ class PayoutsResult:
         Payouts paid.
     database
         ``sqlite`` or ``postgresql``.
+    node_history
+        Whether the node kept the state after each block: much work for it, and nothing that a
+        payout needs.
     payments_per_second
         By the service: count ÷ service_seconds.
     cpu_seconds_per_payment
@@ -89,6 +93,7 @@ class PayoutsResult:
 
     count: int
     database: str
+    node_history: bool
     bare_seconds: float
     service_seconds: float
     ratio: float
@@ -112,6 +117,7 @@ def bench_payouts(
     *,
     database_url: str | None = None,
     recovery: bool = True,
+    history: bool = True,
     artifacts_dir: Path | None = None,
     out: Path | None = None,
     say: Say = lambda _: None,
@@ -126,6 +132,8 @@ def bench_payouts(
         An empty database; a SQLite file in a temporary folder when None.
     recovery
         Whether to measure a recovery after ``kill -9`` too.
+    history
+        Whether the node keeps the state after each block, as anvil does unless told otherwise.
     artifacts_dir
         Compiled contracts; the settings' when None.
     out
@@ -143,7 +151,7 @@ def bench_payouts(
         When the worker does not get on.
     """
     with tempfile.TemporaryDirectory(prefix="relief-bench-") as name:
-        bench = _Bench(Path(name), database_url, artifacts_dir, say)
+        bench = _Bench(Path(name), database_url, artifacts_dir, say, history=history)
         try:
             result = bench.run(count, recovery=recovery)
         finally:
@@ -156,9 +164,16 @@ def bench_payouts(
 
 class _Bench:
     def __init__(
-        self, folder: Path, database_url: str | None, artifacts_dir: Path | None, say: Say
+        self,
+        folder: Path,
+        database_url: str | None,
+        artifacts_dir: Path | None,
+        say: Say,
+        *,
+        history: bool,
     ) -> None:
         self._folder = folder
+        self._history = history
         self._say = say
         settings: dict[str, Any] = {
             "data_dir": folder,
@@ -175,7 +190,7 @@ class _Bench:
         self._cases = 0
 
     def run(self, count: int, *, recovery: bool) -> PayoutsResult:
-        with start_chain(self._settings.artifacts_dir, self._relayer.address) as chain:
+        with self._start_chain() as chain:
             self._settle_in(chain)
             times = StageTimes()
             batches = self._prepare(count, times)
@@ -194,6 +209,7 @@ class _Bench:
         return PayoutsResult(
             count=count,
             database=self.app.engine.dialect.name,
+            node_history=self._history,
             bare_seconds=round(bare_seconds, 3),
             service_seconds=round(service["seconds"], 3),
             ratio=round(bare_seconds / service["seconds"], 3),
@@ -207,6 +223,11 @@ class _Bench:
             recovery_seconds=None if recovered is None else round(recovered, 3),
             seconds_by_stage={name: round(s, 3) for name, s in times.seconds.items()}
             | service["seconds_by_stage"],
+        )
+
+    def _start_chain(self) -> AbstractContextManager[BenchChain]:
+        return start_chain(
+            self._settings.artifacts_dir, self._relayer.address, history=self._history
         )
 
     def _settle_in(self, chain: BenchChain) -> None:
@@ -302,5 +323,5 @@ class _Bench:
 
     def _bare(self, calls: Sequence[BareCall]) -> float:
         self._say("the bare limit")
-        with start_chain(self._settings.artifacts_dir, self._relayer.address) as chain:
+        with self._start_chain() as chain:
             return send_all(chain.rpc, self._relayer, chain.node.chain_id, calls)

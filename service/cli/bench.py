@@ -24,6 +24,13 @@ def payouts(
     recovery: Annotated[
         bool, typer.Option(help="Also kill a worker and measure how soon the next gets on.")
     ] = True,
+    history: Annotated[
+        bool,
+        typer.Option(
+            help="The node keeps the state after each block, as anvil does by itself; without, a "
+            "block costs it a fraction."
+        ),
+    ] = True,
     out: Annotated[
         Path | None,
         typer.Option(help="File of the result; default: bench/payouts.json in the data folder."),
@@ -43,6 +50,7 @@ def payouts(
         count,
         database_url=database,
         recovery=recovery,
+        history=history,
         artifacts_dir=settings.artifacts_dir,
         out=out or settings.data_dir / "bench" / "payouts.json",
         say=run.note,
