@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from service.chain.contracts import Contracts
 from service.confirmations.models import Event, Transfer
+from service.confirmations.wallets import ZERO_ADDRESS
 from service.db import insert_many
 from service.payouts.models import Payout
 from service.units import eip55
@@ -78,7 +79,7 @@ def store_transfers(session: Session, logs: Sequence[TransferLog], events: Seque
     """
     if not logs:
         return
-    spelling = _payees(session, events)
+    spelling = {ZERO_ADDRESS: ZERO_ADDRESS} | _payees(session, events)
     rows = [
         (
             *log[:4],

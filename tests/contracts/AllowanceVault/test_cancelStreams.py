@@ -103,6 +103,20 @@ def test_a_range_pays_a_cancelled_stream_up_to_its_cut(relief, batch, after, wit
     assert balance(1) == 10 * A_DAY
 
 
+def test_a_cut_stream_that_a_range_paid_and_passed_has_nothing_left_to_withdraw(
+    relief, vault, batch, after, withdraw_all, balance
+):
+    after(3 * DAY + HOUR)
+    relief.cancel_streams(batch, [0])
+    after(10 * DAY)
+    withdraw_all()
+    for days in (11, 80):
+        after(days * DAY)
+        with refused("NothingToWithdraw", batch.id, 0):
+            vault.withdraw(batch.id, 0, {"from": relief.anyone})
+    assert balance(0) == TOTAL * (3 * DAY + HOUR) // (90 * DAY)
+
+
 def test_a_range_within_the_step_of_the_cut_pays_to_the_second_of_it_and_once(
     relief, vault, batch, after, withdraw_all, balance
 ):

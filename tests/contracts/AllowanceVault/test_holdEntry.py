@@ -64,6 +64,26 @@ def test_a_held_stream_is_passed_by_and_loses_nothing(relief, vault, token, stre
     assert token.balanceOf(held) == 30
 
 
+@pytest.mark.parametrize(("held", "frozen"), [(0, 1), (1, 0), (256, 257), (257, 256), (0, 257)])
+def test_a_held_stream_and_a_frozen_one_are_both_passed_by_and_lose_nothing(
+    relief, vault, token, held, frozen
+):
+    payees, anyone = relief.payees(258), {"from": relief.anyone}
+    streams = relief.open_streams([(payee, 90) for payee in payees])
+    start = streams.approval["start"]
+    relief.freeze(payees[frozen])
+    next_transaction_at(start + 10 * DAY)
+    relief.hold_entry(streams, held)
+    next_transaction_at(start + 11 * DAY)
+    (event,) = emitted(vault.withdrawChunk(streams.id, 0, anyone), "StreamsWithdrawn")
+    assert event["skippedLow"] | event["skippedHigh"] << 256 == 1 << held | 1 << frozen
+    assert event["paid"] == 256 * 11
+    relief.unfreeze(payees[frozen])
+    next_transaction_at(start + 20 * DAY)
+    vault.withdrawChunk(streams.id, 0, anyone)
+    assert {token.balanceOf(payee) for payee in payees} == {20}
+
+
 def test_each_officer_holds_a_payout_once(relief, vault, skipped, streams):
     relief.hold_entry(skipped, 1)
     with refused("AlreadyHeld", skipped.id, 2):
