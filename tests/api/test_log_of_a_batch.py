@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from service.bench.waiting import wait_until
 from tests.api.conftest import Office
 from tests.support.lines import logged
 
@@ -55,6 +56,8 @@ def test_a_refused_call_is_told_with_the_template_of_its_route(office: Office) -
     batch_id = office.build()
     with logged() as lines:
         reply = office.api.post(f"/v1/batches/{batch_id}/release")
+        # The line is written after the answer has gone.
+        wait_until(lambda: bool(lines.of(event="request")), 5, "the line of the call")
     assert reply.status_code == 409
     assert lines.of(event="release_batch") == []
     (request,) = lines.of(event="request")

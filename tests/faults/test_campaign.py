@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 
 import pytest
@@ -17,18 +16,16 @@ pytestmark = pytest.mark.chain
 RUNS = 16
 
 
-@pytest.fixture(scope="module")
-def seed() -> int:
-    """Another one each time; a failure names it."""
-    return random.SystemRandom().randrange(2**32)
+SEED = 7
+"""The same each time: what another one finds is for `make campaign`."""
 
 
 @pytest.mark.parametrize("number", range(RUNS))
-def test_a_run_of_the_campaign_violates_nothing(ground: Ground, seed: int, number: int) -> None:
-    outcome = Run(ground, seed, number, database_of(number)).go()
+def test_a_run_of_the_campaign_violates_nothing(ground: Ground, number: int) -> None:
+    outcome = Run(ground, SEED, number, database_of(number)).go()
     assert not outcome.violations, "\n".join(
         [
-            f"make campaign CAMPAIGN_ARGS='--seed {seed} --only {number}'",
+            f"make campaign CAMPAIGN_ARGS='--seed {SEED} --only {number}'",
             *outcome.story,
             *map(str, outcome.violations),
         ]

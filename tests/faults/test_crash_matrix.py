@@ -11,6 +11,9 @@ from tests.faults.matrix import deaths, every, walk
 
 pytestmark = pytest.mark.chain
 
+SEED = 7
+"""The same each time: what another one finds is for the long targets."""
+
 CELLS = 3
 
 
@@ -19,7 +22,6 @@ CELLS = 3
 def test_a_worker_that_dies_anywhere_leaves_everything_paid_once(
     ground: Ground, database: str, faults: bool
 ) -> None:
-    seed = random.SystemRandom().randrange(2**32)
     way, found = walk(ground, database, None, faults=faults)
     assert found == []
     points = {name.split(" in ")[-1].split(":")[0] for name in way.passed}
@@ -31,6 +33,6 @@ def test_a_worker_that_dies_anywhere_leaves_everything_paid_once(
         "replacing.replace_stuck",
         "worker._step",
     } <= points
-    for death in random.Random(seed).sample(deaths(way.passed, every), CELLS):
+    for death in random.Random(SEED).sample(deaths(way.passed, every), CELLS):
         _, found = walk(ground, database, death, faults=faults)
-        assert found == [], f"{death}, seed {seed}"
+        assert found == [], f"{death}, seed {SEED}"

@@ -41,11 +41,14 @@ def logged(level: int = logging.INFO) -> Iterator[Lines]:
     handler = logging.StreamHandler(lines.stream)
     handler.setFormatter(JsonFormatter())
     root = logging.getLogger()
-    before = root.level
+    loggers = (root, logging.getLogger("service"))  # other tests keep the service quiet
+    before = [logger.level for logger in loggers]
     root.addHandler(handler)
-    root.setLevel(level)
+    for logger in loggers:
+        logger.setLevel(level)
     try:
         yield lines
     finally:
         root.removeHandler(handler)
-        root.setLevel(before)
+        for logger, its in zip(loggers, before, strict=True):
+            logger.setLevel(its)

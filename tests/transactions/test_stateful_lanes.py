@@ -266,8 +266,8 @@ class Lanes(RuleBasedStateMachine):
         self._end_worker()
         self.stop_the_programme(False)
         for batch in self.made:
+            self.resume(batch)  # one that is paused is not released
             self.release(batch)
-            self.resume(batch)
         for _ in range(3):
             self.world.run(60)
             for batch in self.made:
