@@ -6,9 +6,9 @@ Each write is in a database transaction that checks the lane's fencing token fir
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from types import TracebackType
 
 from eth_utils.crypto import keccak
 from sqlalchemy import ColumnElement, update
@@ -106,9 +106,12 @@ class EngineContext:
         """Chain that the contracts stand on."""
         return self.contracts.deployment.chain_id
 
-    def write(self, lease: Lease) -> _Write:
+    @contextmanager
+    def write(self, lease: Lease) -> Iterator[Session]:
         """Open a unit of work that commits only while the lane is ours."""
-        return _Write(self.sessions, lease, self.options.lease_seconds)
+        with transaction(self.sessions) as session:
+            lanes.hold(session, lease, self.options.lease_seconds)
+            yield session
 
     def lane(self, session: Session, lease: Lease) -> Lane:
         """Read the lane's row anew."""
@@ -165,32 +168,6 @@ class EngineContext:
                 signed_unix_ms=read_now_ms(session),
             )
         )
-
-
-class _Write:
-    """A unit of work that commits only while the lane is ours."""
-
-    def __init__(self, sessions: sessionmaker[Session], lease: Lease, seconds: int) -> None:
-        self._context = transaction(sessions)
-        self._lease = lease
-        self._seconds = seconds
-
-    def __enter__(self) -> Session:
-        session = self._context.__enter__()
-        try:
-            lanes.hold(session, self._lease, self._seconds)
-        except BaseException as error:
-            self._context.__exit__(type(error), error, error.__traceback__)
-            raise
-        return session
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._context.__exit__(kind, error, trace)
 
 
 def of(lease: Lease) -> ColumnElement[bool]:
