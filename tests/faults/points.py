@@ -6,6 +6,7 @@ commit which somebody adds to the engine tomorrow is a point too.
 
 from __future__ import annotations
 
+import inspect
 import sys
 import threading
 from collections.abc import Callable
@@ -16,12 +17,14 @@ import orjson
 from sqlalchemy import Engine, event
 from sqlalchemy.orm import sessionmaker
 
+from service.transactions.context import EngineContext
 from service.transactions.lanes import Lease
 from tests.support.world import Killed
 
 WRITES = ("INSERT", "UPDATE", "DELETE", "WITH")
 NOT_NAMED = ("service.db", "service.chain.rpc", "service.chain.contracts")
-PLUMBING = ("__enter__", "__exit__", "_write")
+WRITE = inspect.unwrap(EngineContext.write).__code__
+"""The engine's unit of work: who opened it is at work, not it."""
 
 
 class Points:
@@ -145,8 +148,7 @@ def _at_work() -> FrameType | None:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
-        name = frame.f_code.co_name
-        if module.startswith("service.") and module not in NOT_NAMED and name not in PLUMBING:
+        if module.startswith("service.") and module not in NOT_NAMED and frame.f_code is not WRITE:
             return frame
         frame = frame.f_back
     return None
