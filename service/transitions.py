@@ -38,7 +38,8 @@ def move_rows(
     Parameters
     ----------
     model
-        A model with a ``state`` column.
+        A model with a ``state`` column. Where its ``state`` says more than the column, as that of
+        payouts does, the table is held against what it says.
     table
         Its steps.
     where
@@ -65,7 +66,7 @@ def move_rows(
     statement = (
         update(model)
         .where(cast(Any, model).state.in_(allowed), *where)
-        .values(state=to.value, **values)
+        .values({model.__table__.c.state: to.value, **values})
         .execution_options(synchronize_session=False)
     )
     return cast("CursorResult[Any]", session.execute(statement)).rowcount

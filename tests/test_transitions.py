@@ -19,6 +19,8 @@ from service.transitions import move_rows, sources
 MOVES = {"move", "move_action"}
 """Functions that return, or set, a state after they have looked into its table."""
 
+COLUMNS = ("state", "own_state")
+
 TABLES_THEMSELVES = {"service/transitions.py", "service/transactions/states.py"}
 
 BY_ITS_OWN_TABLE = {
@@ -50,8 +52,8 @@ def violations(name: str, tree: ast.Module) -> Iterator[str]:
 def assigned(node: ast.Assign | ast.AugAssign | ast.AnnAssign) -> str | None:
     for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
         parts = target.elts if isinstance(target, ast.Tuple) else [target]
-        sets = any(isinstance(part, ast.Attribute) and part.attr == "state" for part in parts)
-        if sets and not (isinstance(target, ast.Attribute) and is_move(node.value)):
+        sets = any(isinstance(part, ast.Attribute) and part.attr in COLUMNS for part in parts)
+        if sets and not (isinstance(target, ast.Attribute) and is_harmless(node.value)):
             return ast.unparse(node)
     return None
 
@@ -59,12 +61,20 @@ def assigned(node: ast.Assign | ast.AugAssign | ast.AnnAssign) -> str | None:
 def called(node: ast.Call) -> str | None:
     function = node.func
     if isinstance(function, ast.Name) and function.id == "setattr" and len(node.args) > 1:
-        return ast.unparse(node) if ast.unparse(node.args[1]) == "'state'" else None
+        name = node.args[1]
+        named = isinstance(name, ast.Constant) and name.value in COLUMNS
+        return ast.unparse(node) if named else None
     if isinstance(function, ast.Attribute) and function.attr == "values":
         for keyword in node.keywords:
-            if keyword.arg == "state" and root(function) == "update":
-                return f"state={ast.unparse(keyword.value)}"
+            if keyword.arg in COLUMNS and root(function) == "update":
+                return f"{keyword.arg}={ast.unparse(keyword.value)}"
     return None
+
+
+def is_harmless(value: ast.expr | None) -> bool:
+    """Whether it goes through a table, or declares what is read."""
+    declared = isinstance(value, ast.Call) and ast.unparse(value.func) == "column_property"
+    return declared or is_move(value)
 
 
 def is_move(value: ast.expr | None) -> bool:
@@ -106,6 +116,7 @@ def test_nothing_sets_a_state_but_through_its_table() -> None:
         "row.state = State.FINAL.value",
         "row.state, row.error = 'final', None",
         "setattr(row, 'state', 'final')",
+        "payout.own_state = 'paid'",
         "session.execute(update(Row).where(x).values(a=1, state='final'))",
         "session.execute(update(Row).values(state=State.FINAL.value).where(x))",
         "text('UPDATE payouts SET paid = 1, state = 2')",

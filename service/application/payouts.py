@@ -75,7 +75,7 @@ def payout_view(payout: Payout) -> dict[str, Any]:
         "number": payout.number,
         "programme": payout.programme_id,
         "kind": payout.kind,
-        "state": payout.shown_state,
+        "state": payout.state,
         "skip_reason": payout.skip_reason,
         "payee": payout.payee,
         **amounts(amount=payout.amount_base_units),

@@ -30,7 +30,7 @@ from service.confirmations.models import Block
 from service.errors import ReliefError
 from service.ledger.models import LedgerEntry
 from service.ledger.posting import CIRCULATING, PAYING
-from service.payouts.models import Batch, Chunk, Payout, Programme
+from service.payouts.models import Batch, Chunk, Payout, Programme, in_state
 from service.payouts.queries import stuck_in
 from service.payouts.states import BatchState, ChunkState, GrantState, PayoutState
 from service.units import amounts, format_amount, format_duration, format_time, format_unix_s
@@ -160,9 +160,7 @@ def _reserve(chain: ChainFigures) -> dict[str, Any]:
 
 def _open_batches(session: Session) -> Sequence[Batch]:
     waiting = Batch.state.in_([BatchState.DRAFT.value, BatchState.APPROVED.value])
-    skipped = Batch.id.in_(
-        select(Payout.batch_id).where(Payout.state == PayoutState.SKIPPED.value).distinct()
-    )
+    skipped = Batch.id.in_(select(Payout.batch_id).where(in_state(PayoutState.SKIPPED)).distinct())
     return session.scalars(
         select(Batch)
         .where(AWAITS_MONEY[0] | waiting | skipped)

@@ -100,7 +100,7 @@ def terms_of_case(session: Session, case: str) -> GrantTerms:
         raise Conflict(f"case {found.case_ref} is a stream: a grant pays all at once")
     batch_id = session.scalar(
         select(Payout.batch_id).where(
-            Payout.commitment == found.commitment, Payout.state.in_(LIVE_PAYOUT_STATES)
+            Payout.commitment == found.commitment, Payout.own_state.in_(LIVE_PAYOUT_STATES)
         )
     )
     if batch_id is not None:
@@ -304,7 +304,7 @@ def waiting_cases(session: Session, grant: EmergencyGrant) -> list[str]:
                 Case.wallet_address == grant.payee,
                 Case.state != CaseState.REJECTED.value,
                 ~exists()
-                .where(Payout.case_id == Case.id, Payout.state.in_(LIVE_PAYOUT_STATES))
+                .where(Payout.case_id == Case.id, Payout.own_state.in_(LIVE_PAYOUT_STATES))
                 .correlate(Case),
                 ~granted(),
             )

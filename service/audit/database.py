@@ -52,6 +52,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "chunks": (
         *("batch_id", "chunk_index", "entries", "leaf_hash", "count", "total_base_units"),
         *("state", "executed_block_number", "executed_block_hash", "tx_hash"),
+        "mints_log_index",
     ),
     "payouts": (
         *("batch_id", "index", "chunk_index", "commitment", "programme_id", "payee"),
@@ -134,7 +135,7 @@ class Snapshot:
         self._connection.close()
         self._engine.dispose()
 
-    def rows(self, name: str, order: tuple[str, ...], **where: Any) -> Iterator[Row]:
+    def rows(self, name: str, order: tuple[str, ...], /, **where: Any) -> Iterator[Row]:
         """Yield rows of a table in an order, those whose columns equal `where`.
 
         Raises

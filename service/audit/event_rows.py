@@ -12,7 +12,7 @@ from heapq import merge
 from typing import Any
 
 from service.audit.abi import Contract
-from service.audit.arithmetic import ENTRY_BYTES
+from service.audit.arithmetic import ENTRY_BYTES, unpack
 from service.audit.database import Row, Snapshot, whole
 from service.audit.decode import Event, hex_text
 from service.audit.findings import Code, Findings, Place
@@ -23,6 +23,7 @@ NOT_KEPT = frozenset({"Approval", "AuthorityUpdated", "EIP712DomainChanged"})
 
 EVENTS, TRANSFERS = "events", "transfers"
 PLACE = ("block_number", "log_index")
+_WORD_BITS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class EventRows:
         self._rows: Iterator[tuple[str, Row]] = merge(
             ((EVENTS, row) for row in snapshot.rows(EVENTS, PLACE)),
             ((TRANSFERS, row) for row in snapshot.rows(TRANSFERS, PLACE)),
+            ((TRANSFERS, row) for row in _mints(snapshot)),
             key=_place_of,
         )
         self._next = next(self._rows, None)
@@ -135,6 +137,48 @@ class EventRows:
             )
 
 
+def _mints(snapshot: Snapshot) -> Iterator[Row]:
+    """Yield the mints that only the rows of chunks say, as rows of ``transfers``.
+
+    A chunk says them by its entries and the log index of the first, its ``ChunkPaid`` which of them
+    it skipped.
+    """
+    for event in snapshot.rows(EVENTS, PLACE, name="ChunkPaid"):
+        args = _args(event)
+        index = args.get("chunkIndex")
+        if not isinstance(index, int):
+            continue
+        which = {"batch_id": event["batch_id"], "chunk_index": index}
+        for chunk in snapshot.rows("chunks", ("chunk_index",), **which):
+            kept = chunk["mints_log_index"] is not None
+            if kept and chunk["executed_block_number"] is not None:
+                yield from _minted_rows(chunk, args)
+
+
+def _minted_rows(chunk: Row, args: Row) -> Iterator[Row]:
+    skipped = _mask(args.get("skippedLow")) | _mask(args.get("skippedHigh")) << _WORD_BITS
+    log_index = chunk["mints_log_index"]
+    for position, (payee, amount) in enumerate(unpack(bytes(chunk["entries"]))):
+        if skipped >> position & 1:
+            continue
+        yield {
+            "block_number": chunk["executed_block_number"],
+            "log_index": log_index,
+            "block_hash": chunk["executed_block_hash"],
+            "tx_hash": chunk["tx_hash"],
+            "from_address": hex_text(bytes(20)),
+            "to_address": hex_text(payee),
+            "value": amount,
+        }
+        log_index += 1
+
+
+def _mask(value: Any) -> int:
+    """Read half of a mask; what somebody wrote there that is none is compared elsewhere."""
+    text = str(value)
+    return int(text) if text.isdecimal() else 0
+
+
 def _place_of(item: tuple[str, Row]) -> tuple[int, int, str]:
     table, row = item
     return row["block_number"], row["log_index"], table
@@ -169,9 +213,13 @@ def _of_event(event: Event, table: str) -> dict[str, str]:
 def _of_row(row: Row) -> dict[str, str]:
     if "value" in row:
         return _flat({**row, "value": whole(row["value"])})
+    return _flat({**row, "args": _args(row), "final": bool(row["final"])})
+
+
+def _args(row: Row) -> Row:
     args = row["args"]
-    args = json.loads(args) if isinstance(args, str) else args
-    return _flat({**row, "args": args, "final": bool(row["final"])})
+    decoded: Row = json.loads(args) if isinstance(args, str) else args
+    return decoded
 
 
 def _flat(facts: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Engine, create_engine, func, select
+from sqlalchemy import Engine, create_engine, func, not_, select
 
-from service.confirmations.models import Transfer
-from service.confirmations.wallets import ZERO_ADDRESS
 from service.db import Base
 from service.ledger.models import LedgerEntry
-from service.payouts.models import Batch, Chunk, Payout
+from service.payouts.models import Batch, Chunk, Payout, in_state
 from service.payouts.states import ChunkState, PayoutState
 from service.transactions.models import Lane, Transaction
 from service.transactions.states import Kind, State
@@ -82,26 +80,25 @@ class LedgerWatch:
 
     def unpaid(self, batch_ids: Sequence[str]) -> int:
         """Payouts of these batches that are not paid."""
-        paid = Payout.state == PayoutState.PAID
-        return self._count(Payout, Payout.batch_id.in_(batch_ids), ~paid)
+        return self._count(Payout, Payout.batch_id.in_(batch_ids), not_(in_state(PayoutState.PAID)))
 
-    def paid_exactly_once(self, batch_ids: Sequence[str]) -> int:
-        """Payouts whose wallet got one mint, of just their amount; each wallet has one payout."""
-        minted = (
-            select(Transfer.to_address.label("payee"), func.max(Transfer.value).label("value"))
-            .where(Transfer.from_address == ZERO_ADDRESS)
-            .group_by(Transfer.to_address)
-            .having(func.count() == 1)
-            .subquery()
-        )
-        statement = (
-            select(func.count())
-            .select_from(Payout)
-            .join(minted, minted.c.payee == Payout.payee)
-            .where(Payout.batch_id.in_(batch_ids), Payout.amount_base_units == minted.c.value)
+    def paid_exactly_once(
+        self, batch_ids: Sequence[str], mints: Mapping[str, Sequence[int]]
+    ) -> int:
+        """Payouts whose wallet got one mint, of just their amount; each wallet has one payout.
+
+        Parameters
+        ----------
+        mints
+            What the chain's own logs say that each wallet was minted, base units, by its address
+            in small letters.
+        """
+        wanted = select(Payout.payee, Payout.amount_base_units).where(
+            Payout.batch_id.in_(batch_ids)
         )
         with self._engine.connect() as connection:
-            return connection.scalar(statement) or 0
+            rows = connection.execution_options(yield_per=10_000).execute(wanted)
+            return sum(mints.get(payee.lower()) == (amount,) for payee, amount in rows)
 
     def _count(self, model: type[Base], *where: object) -> int:
         statement = select(func.count()).select_from(model).where(*where)  # type: ignore[arg-type]

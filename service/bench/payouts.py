@@ -198,11 +198,11 @@ class _Bench:
             watch = LedgerWatch(self.app.engine)
             try:
                 service = self._serve(watch, batches, count)
-                self._check(watch, batches, count)
+                self._check(chain, watch, batches, count)
                 calls = [BareCall(*call) for call in watch.calls(batches)]
                 recovered = None
                 if recovery:
-                    recovered = self._recover(watch, min(count, MAX_RECOVERY_COUNT))
+                    recovered = self._recover(chain, watch, min(count, MAX_RECOVERY_COUNT))
             finally:
                 watch.close()
         bare_seconds = self._bare(calls)
@@ -289,10 +289,12 @@ class _Bench:
             },
         }
 
-    def _check(self, watch: LedgerWatch, batches: Sequence[str], count: int) -> None:
+    def _check(
+        self, chain: BenchChain, watch: LedgerWatch, batches: Sequence[str], count: int
+    ) -> None:
         """See that each payout was paid once, by our rows, the chain's logs and its views."""
         wait_until(lambda: watch.unpaid(batches) == 0, PATIENCE_S, "every payout to be paid")
-        paid = watch.paid_exactly_once(batches)
+        paid = watch.paid_exactly_once(batches, chain.mints())
         if paid != count:
             raise IntegrityError(f"{paid} of {count} payouts were paid once, with their amount")
         with Worker(self._settings, [LocalSigner(self._relayer)]) as worker:
@@ -302,7 +304,7 @@ class _Bench:
         if differences:
             raise IntegrityError(f"ledger and chain differ: {differences}")
 
-    def _recover(self, watch: LedgerWatch, count: int) -> float:
+    def _recover(self, chain: BenchChain, watch: LedgerWatch, count: int) -> float:
         """Kill a worker in the middle of a batch; return how long until the next one gets on."""
         batches = self._prepare(count, StageTimes())
         chunks = watch.chunks(batches)
@@ -316,7 +318,7 @@ class _Bench:
             recovered = time.perf_counter()
             wait_while(worker, lambda: watch.posted_chunks(batches) == chunks, PATIENCE_S)
             worker.stop()
-        self._check(watch, batches, count)
+        self._check(chain, watch, batches, count)
         return recovered - killed
 
     # ---- the bare limit ------------------------------------------------------------------------

@@ -15,7 +15,15 @@ from service.clock import SYSTEM_CLOCK, Clock
 from service.confirmations.holds import held_until
 from service.confirmations.models import Event
 from service.confirmations.projections import EXECUTED
-from service.payouts.models import Batch, ChainRequest, Chunk, Payout, RequestKind, Stream
+from service.payouts.models import (
+    Batch,
+    ChainRequest,
+    Chunk,
+    Payout,
+    RequestKind,
+    Stream,
+    in_state,
+)
 from service.payouts.requests import ask
 from service.payouts.states import BatchState, PayoutState, RequestState
 
@@ -138,7 +146,7 @@ def _payouts(
         .where(
             *one,
             Batch.expires_at_unix_s <= now_unix_s,
-            Payout.state == PayoutState.SKIPPED,
+            in_state(PayoutState.SKIPPED),
             Payout.payee.in_(unpayable),
         )
         .order_by(Payout.batch_id, Payout.index)

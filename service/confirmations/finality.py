@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from service.clock import SYSTEM_CLOCK
 from service.confirmations.models import Block, Cursor, Event
-from service.payouts.models import ChainRequest, Chunk, Payout
+from service.payouts.models import ChainRequest, Chunk, Payout, in_state
 from service.payouts.states import ChunkState, PayoutState, RequestState, move, move_all
 from service.transactions import reorgs, trail
 from service.transactions import states as transaction_states
@@ -73,29 +73,29 @@ def finalise(session: Session, chain_id: int, depth_blocks: int) -> FinalityResu
         session,
         Payout,
         PayoutState.PAID,
-        Payout.state == PayoutState.INCLUDED,
-        Payout.included_block_number <= block.number,
-        updated_at=SYSTEM_CLOCK.now(),
+        Payout.own_state == PayoutState.INCLUDED,
+        Payout.own_block_number <= block.number,
+        own_updated_at=SYSTEM_CLOCK.now(),
     )
     rows += move_all(
         session,
         Payout,
         PayoutState.CANCELLED,
-        Payout.state == PayoutState.HELD,
+        in_state(PayoutState.HELD),
         Payout.batch_id.in_(
             select(Event.batch_id).where(Event.name == "BatchCancelled", Event.final.is_(True))
         ),
-        updated_at=SYSTEM_CLOCK.now(),
+        own_updated_at=SYSTEM_CLOCK.now(),
     )
     rows += move_all(
         session,
         Payout,
         PayoutState.EXPIRED,
-        Payout.state == PayoutState.HELD,
+        in_state(PayoutState.HELD),
         Payout.batch_id.in_(
             select(Event.batch_id).where(Event.name == "UnexecutedExpired", Event.final.is_(True))
         ),
-        updated_at=SYSTEM_CLOCK.now(),
+        own_updated_at=SYSTEM_CLOCK.now(),
     )
     for batch_id, index in expired:
         rows += move_all(
@@ -104,9 +104,15 @@ def finalise(session: Session, chain_id: int, depth_blocks: int) -> FinalityResu
             PayoutState.EXPIRED,
             Payout.batch_id == batch_id,
             Payout.index == index,
-            updated_at=SYSTEM_CLOCK.now(),
+            own_updated_at=SYSTEM_CLOCK.now(),
         )
-    rows += move_all(session, Chunk, ChunkState.FINAL, Chunk.executed_block_number <= block.number)
+    rows += move_all(
+        session,
+        Chunk,
+        ChunkState.FINAL,
+        Chunk.executed_block_number <= block.number,
+        updated_at=SYSTEM_CLOCK.now(),
+    )
     rows += _transactions(session, chain_id, block.number)
     rows += _requests(session, block.number)
     return FinalityResult(block.number, block.timestamp_unix_s, rows)
@@ -132,7 +138,7 @@ def settle_batch(session: Session, chain_id: int, batch_id: str) -> None:
             PayoutState.EXPIRED,
             Payout.batch_id == batch_id,
             Payout.index == event.args["index"],
-            updated_at=SYSTEM_CLOCK.now(),
+            own_updated_at=SYSTEM_CLOCK.now(),
         )
     ours = Payout.batch_id == batch_id
     final_events = select(Event.name).where(Event.batch_id == batch_id, Event.final.is_(True))
@@ -142,16 +148,16 @@ def settle_batch(session: Session, chain_id: int, batch_id: str) -> None:
         ("UnexecutedExpired", PayoutState.EXPIRED),
     ):
         if name in names:
-            held = Payout.state == PayoutState.HELD
-            move_all(session, Payout, to, ours, held, updated_at=SYSTEM_CLOCK.now())
+            held = in_state(PayoutState.HELD)
+            move_all(session, Payout, to, ours, held, own_updated_at=SYSTEM_CLOCK.now())
     move_all(
         session,
         Payout,
         PayoutState.PAID,
         ours,
-        Payout.state == PayoutState.INCLUDED,
-        Payout.included_block_number <= final.block_number,
-        updated_at=SYSTEM_CLOCK.now(),
+        Payout.own_state == PayoutState.INCLUDED,
+        Payout.own_block_number <= final.block_number,
+        own_updated_at=SYSTEM_CLOCK.now(),
     )
     move_all(
         session,
@@ -159,6 +165,7 @@ def settle_batch(session: Session, chain_id: int, batch_id: str) -> None:
         ChunkState.FINAL,
         Chunk.batch_id == batch_id,
         Chunk.executed_block_number <= final.block_number,
+        updated_at=SYSTEM_CLOCK.now(),
     )
 
 

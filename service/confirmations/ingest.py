@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from service.confirmations import projections
 from service.confirmations.alarms import AlarmKind, raise_alarm
 from service.confirmations.finality import EVENTS_CURSOR, FINAL_CURSOR, finalise
 from service.confirmations.models import Block, Cursor, Event, Transfer
-from service.confirmations.transfers import TransferLog, TransferReader, store_transfers
+from service.confirmations.transfers import Log, Transfers, keep_by_chunk
 from service.db import one_at_a_time, transaction
 from service.errors import ChainUnavailable, IntegrityError
 from service.telemetry.logs import after_commit, note, note_after_commit
@@ -34,6 +34,12 @@ from service.transactions.models import Transaction
 log = logging.getLogger(__name__)
 
 BLOCKS_A_STEP = 200
+BLOCKS_A_REQUEST = 16
+"""Of so many blocks the logs are asked for at once."""
+
+LOGS_A_STEP = 10_000
+"""Once so many logs were read, what follows waits for the next step: they are held in memory."""
+
 BEHIND_ALARM_S = 60.0
 """A node that is behind for so long needs a person."""
 
@@ -104,7 +110,7 @@ class Fetched:
     cursor
         Where the reading began; nothing is stored once another worker has moved it.
     headers, events, moves
-        Blocks, their events, and their transfers.
+        Blocks, their events, and their transfers as the node gives them.
     caught_up
         Whether the last block was the node's newest.
     rewound
@@ -114,7 +120,7 @@ class Fetched:
     cursor: Cursor
     headers: Sequence[dict[str, Any]] = ()
     events: Sequence[DecodedEvent] = ()
-    moves: Sequence[TransferLog] = ()
+    moves: Sequence[Log] = ()
     caught_up: bool = False
     rewound: int = 0
 
@@ -161,7 +167,7 @@ class Ingestor:
         self._behind_since_s: float | None = None
         self._depth = contracts.deployment.finality_depth_blocks
         self._post = post
-        self._transfers = TransferReader(contracts)
+        self._transfers = Transfers(contracts)
 
     def step(self) -> IngestResult:
         """Read the next blocks, or take back those that left the chain.
@@ -213,8 +219,9 @@ class Ingestor:
         if last < first:
             return Fetched(cursor, caught_up=True)
         headers = self._headers(cursor, first, last)
-        events, moves = self._events(headers)
-        return Fetched(cursor, headers, events, moves, caught_up=last == head_number)
+        read, events, moves = self._events(headers)
+        last = int(read[-1]["number"], 16)
+        return Fetched(cursor, read, events, moves, caught_up=last == head_number)
 
     def store(self, fetched: Fetched) -> IngestResult:
         """Write blocks, events and what follows from them, in one database transaction.
@@ -267,7 +274,28 @@ class Ingestor:
 
     def _events(
         self, headers: Sequence[dict[str, Any]]
-    ) -> tuple[list[DecodedEvent], list[TransferLog]]:
+    ) -> tuple[Sequence[dict[str, Any]], list[DecodedEvent], list[Log]]:
+        """Read the events and transfers of blocks, and say of which: the first ones of them."""
+        events: list[DecodedEvent] = []
+        moves: list[Log] = []
+        for start in range(0, len(headers), BLOCKS_A_REQUEST):
+            if len(events) + len(moves) >= LOGS_A_STEP:
+                return headers[:start], events, moves
+            for header, logs in self._logs(headers[start : start + BLOCKS_A_REQUEST]):
+                for entry in logs:
+                    if entry["blockHash"] != header["hash"]:
+                        raise ChainUnavailable("the node answered with another block's logs")
+                    if self._transfers.is_one(entry):
+                        moves.append(entry)
+                        continue
+                    event = self._contracts.decode_log(entry)
+                    if event is not None and event.name not in NOT_KEPT:
+                        events.append(event)
+        return headers, events, moves
+
+    def _logs(
+        self, headers: Sequence[dict[str, Any]]
+    ) -> Iterator[tuple[dict[str, Any], Sequence[dict[str, Any]]]]:
         with_logs = [header for header in headers if int(header["logsBloom"], 16) != 0]
         answers = self._rpc.batch(
             [
@@ -278,22 +306,10 @@ class Ingestor:
                 for header in with_logs
             ]
         )
-        events: list[DecodedEvent] = []
-        moves: list[TransferLog] = []
         for header, logs in zip(with_logs, answers, strict=True):
             if isinstance(logs, RpcError):
                 raise ChainUnavailable(f"no logs of block {header['hash']}: {logs.message}")
-            for entry in logs:
-                if entry["blockHash"] != header["hash"]:
-                    raise ChainUnavailable("the node answered with another block's logs")
-                move = self._transfers.read(entry)
-                if move is not None:
-                    moves.append(move)
-                    continue
-                event = self._contracts.decode_log(entry)
-                if event is not None and event.name not in NOT_KEPT:
-                    events.append(event)
-        return events, moves
+            yield header, logs
 
     # ---- storing -------------------------------------------------------------------------------
 
@@ -302,7 +318,7 @@ class Ingestor:
         session: Session,
         headers: Sequence[dict[str, Any]],
         events: Sequence[DecodedEvent],
-        moves: Sequence[TransferLog],
+        moves: Sequence[Log],
     ) -> tuple[int, int]:
         session.execute(
             insert(Block),
@@ -321,7 +337,7 @@ class Ingestor:
         rows = [_event_row(event) for event in events]
         for row in rows:
             row.final_on_arrival = row.block_number <= final_to
-        store_transfers(session, moves, rows)
+        self._transfers.store(session, keep_by_chunk(session, moves, rows))
         self._check_counts(session, rows)
         session.add_all(rows)
         session.flush()

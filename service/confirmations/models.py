@@ -7,7 +7,7 @@ addresses in EIP-55 spelling.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import JSON, BigInteger, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -75,9 +75,15 @@ class Event(Base):
     final_on_arrival = False
     """Not stored: its block was deep enough when it was read, so what it pays is paid at once."""
 
+    mints_log_index = cast("int | None", None)
+    """Not stored: of a ``ChunkPaid``, where the mints begin that its chunk's row keeps."""
+
 
 class Transfer(Base):
-    """One ``Transfer`` of the token; from the zero address it is a mint, to it a redemption."""
+    """One ``Transfer`` of the token; from the zero address it is a mint, to it a redemption.
+
+    The mints of a chunk are no rows of their own where the chunk says them (``mints_log_index``).
+    """
 
     __tablename__ = "transfers"
     __table_args__ = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, delete, func, select, update
 from sqlalchemy.orm import Session
@@ -21,7 +21,7 @@ from service.clock import SYSTEM_CLOCK
 from service.confirmations import requests, streams
 from service.confirmations.alarms import raise_alarm
 from service.confirmations.models import Event
-from service.payouts.models import Batch, Chunk, EmergencyGrant, Payout, Programme, Stream
+from service.payouts.models import Batch, Chunk, EmergencyGrant, Payout, Programme, Stream, in_state
 from service.payouts.states import (
     LIVE_PAYOUT_STATES,
     BatchState,
@@ -205,15 +205,14 @@ def _batch_approved(session: Session, event: Event) -> None:
     waiting = [PayoutState.DRAFT, PayoutState.APPROVED, PayoutState.CANCELLED]
     if not batch.paused:  # held by a cancellation that came too late
         waiting.append(PayoutState.HELD)
-    _move_payouts(session, PayoutState.QUEUED, batch.id, Payout.state.in_(waiting))
+    _move_payouts(session, PayoutState.QUEUED, batch.id, Payout.own_state.in_(waiting))
     _hold_while_paused(session, batch)
 
 
 def _hold_while_paused(session: Session, batch: Batch) -> None:
     """Hold what an event, or its undoing, queued of a batch that is paused."""
     if batch.paused:
-        queued = Payout.state == PayoutState.QUEUED
-        _move_payouts(session, PayoutState.HELD, batch.id, queued)
+        _move_payouts(session, PayoutState.HELD, batch.id, in_state(PayoutState.QUEUED))
 
 
 def _batch_unapproved(session: Session, event: Event) -> None:
@@ -229,15 +228,20 @@ def _batch_unapproved(session: Session, event: Event) -> None:
         # A stranger had sent it: nobody here released it, so we must not send it again. It may come
         # on chain once more until its time is over, and its cases wait for that.
         move_all(session, Batch, BatchState.CANCELLED, of_batch, **gone)
-        waiting = Payout.state.in_([PayoutState.QUEUED, PayoutState.SENT])
+        waiting = Payout.own_state == PayoutState.QUEUED
         _move_payouts(session, PayoutState.HELD, event.batch_id, waiting)
 
 
 def _batch_cancelled(session: Session, event: Event) -> None:
     """Hold what was not paid: freed before the event is final, a case could be paid twice."""
     move_all(session, Batch, BatchState.CANCELLED, Batch.id == event.batch_id)
-    open_states = [PayoutState.QUEUED, PayoutState.SENT, PayoutState.APPROVED]
-    _move_payouts(session, PayoutState.HELD, event.batch_id, Payout.state.in_(open_states))
+    _hold_unpaid(session, event)
+
+
+def _hold_unpaid(session: Session, event: Event) -> None:
+    """Hold what no chunk paid: by the table of steps, what one did pay is not to be held."""
+    unpaid = Payout.own_state.in_([PayoutState.QUEUED, PayoutState.APPROVED])
+    _move_payouts(session, PayoutState.HELD, event.batch_id, unpaid)
 
 
 def _batch_uncancelled(session: Session, event: Event) -> None:
@@ -248,8 +252,7 @@ def _batch_uncancelled(session: Session, event: Event) -> None:
     move_all(session, Batch, BatchState.ONCHAIN, Batch.id == batch.id)
     if not batch.paused:
         # What is cancelled by now was let go for another reason, and its case is free.
-        held = Payout.state == PayoutState.HELD
-        _move_payouts(session, PayoutState.QUEUED, batch.id, held)
+        _move_payouts(session, PayoutState.QUEUED, batch.id, in_state(PayoutState.HELD))
 
 
 def _batch_held(session: Session, event: Event) -> None:
@@ -293,8 +296,7 @@ def _set_execute_from(session: Session, batch_id: str | None, execute_from: int)
 
 def _unexecuted_expired(session: Session, event: Event) -> None:
     """Hold what no chunk paid, as with a cancelled batch: it is ``expired`` once this is final."""
-    open_states = [PayoutState.QUEUED, PayoutState.SENT, PayoutState.APPROVED]
-    _move_payouts(session, PayoutState.HELD, event.batch_id, Payout.state.in_(open_states))
+    _hold_unpaid(session, event)
     # Why it could not be run matters no more.
     session.execute(
         update(Batch)
@@ -307,8 +309,7 @@ def _unexecuted_expired(session: Session, event: Event) -> None:
 def _expiry_taken_back(session: Session, event: Event) -> None:
     batch = session.get_one(Batch, event.batch_id, populate_existing=True)
     if not batch.paused:
-        held = Payout.state == PayoutState.HELD
-        _move_payouts(session, PayoutState.QUEUED, batch.id, held)
+        _move_payouts(session, PayoutState.QUEUED, batch.id, in_state(PayoutState.HELD))
 
 
 def unknown_batch(session: Session) -> str | None:
@@ -326,25 +327,20 @@ def unknown_batch(session: Session) -> str | None:
 
 
 def _chunk_paid(session: Session, event: Event) -> None:
-    batch = _known_batch(session, event)
-    if batch is None or not _chunk_included(session, batch, event):
+    chunk = _chunk_run(session, event)
+    if chunk is None:
         return
-    chunk_index = int(event.args["chunkIndex"])
-    first = chunk_index * batch.chunk_size
-    skipped = bits_of(event)
-    in_chunk = of_chunk(batch, chunk_index)
-    if skipped:
-        indexes = [first + position for position in skipped]
+    _queue_left(session, chunk)
+    if skipped := bits_of(event):
+        first = chunk.chunk_index * chunk.batch.chunk_size
         _move_payouts(
             session,
             PayoutState.SKIPPED,
-            batch.id,
-            Payout.index.in_(indexes),
-            tx_hash=event.tx_hash,
+            chunk.batch.id,
+            Payout.index.in_([first + position for position in skipped]),
+            own_tx_hash=event.tx_hash,
         )
-        in_chunk &= Payout.index.not_in(indexes)
-    _include_payouts(session, event, batch.id, in_chunk)
-    _finish_batch(session, batch.id)
+    _include_chunk(session, chunk, event)
 
 
 def of_chunk(batch: Batch, chunk_index: int) -> ColumnElement[bool]:
@@ -359,56 +355,65 @@ def bits_of(event: Event) -> set[int]:
 
 
 def _streams_opened(session: Session, event: Event) -> None:
-    batch = _known_batch(session, event)
-    if batch is None or not _chunk_included(session, batch, event):
+    chunk = _chunk_run(session, event)
+    if chunk is None:
         return
-    chunk_index = int(event.args["chunkIndex"])
-    _include_payouts(session, event, batch.id, of_chunk(batch, chunk_index))
-    streams.apply_event(session, batch, event)
-    _finish_batch(session, batch.id)
+    _queue_left(session, chunk)
+    streams.apply_event(session, chunk.batch, event)
+    _include_chunk(session, chunk, event)
 
 
-def _chunk_included(session: Session, batch: Batch, event: Event) -> bool:
-    chunk_index = int(event.args["chunkIndex"])
+class _ChunkRun(NamedTuple):
+    batch: Batch
+    chunk_index: int
+
+
+def _chunk_run(session: Session, event: Event) -> _ChunkRun | None:
+    """Return the chunk that an event says was run; None where there is no row of it."""
+    batch = _known_batch(session, event)
+    if batch is None:
+        return None
+    index = int(event.args["chunkIndex"])
     entries = session.scalars(
-        select(Chunk.entries).where(Chunk.batch_id == batch.id, Chunk.chunk_index == chunk_index)
+        select(Chunk.entries).where(Chunk.batch_id == batch.id, Chunk.chunk_index == index)
     ).one_or_none()
     if entries is None or "0x" + entries.hex() != event.args["entries"]:
         raise_alarm(
             session,
             "chunk_mismatch",
-            f"chunk {chunk_index} of batch {batch.id} ran with other entries than ours",
+            f"chunk {index} of batch {batch.id} ran with other entries than ours",
             event.block_number,
         )
-    if entries is None:
-        return False
+    return None if entries is None else _ChunkRun(batch, index)
+
+
+def _queue_left(session: Session, chunk: _ChunkRun) -> None:
+    """Bring back to their chunk, which was run, those that had left its way."""
+    left = [
+        *(PayoutState.DRAFT, PayoutState.APPROVED, PayoutState.HELD),
+        *(PayoutState.CANCELLED, PayoutState.EXPIRED),
+    ]
+    these = of_chunk(chunk.batch, chunk.chunk_index) & Payout.own_state.in_(left)
+    _move_payouts(session, PayoutState.QUEUED, chunk.batch.id, these)
+
+
+def _include_chunk(session: Session, chunk: _ChunkRun, event: Event) -> None:
+    """Move the chunk, and with it all its payouts that go its way."""
+    # Final on arrival, both steps are one: the events settle in the same database transaction.
     move_all(
         session,
         Chunk,
-        ChunkState.INCLUDED,
-        Chunk.batch_id == batch.id,
-        Chunk.chunk_index == chunk_index,
+        ChunkState.FINAL if event.final_on_arrival else ChunkState.INCLUDED,
+        Chunk.batch_id == chunk.batch.id,
+        Chunk.chunk_index == chunk.chunk_index,
+        through=ChunkState.INCLUDED,
         executed_block_number=event.block_number,
         executed_block_hash=event.block_hash,
         tx_hash=event.tx_hash,
+        mints_log_index=event.mints_log_index,
+        updated_at=SYSTEM_CLOCK.now(),
     )
-    return True
-
-
-def _include_payouts(session: Session, event: Event, batch_id: str, which: object) -> None:
-    # Final on arrival, both steps are one: the events settle in the same database transaction.
-    through = PayoutState.INCLUDED
-    _move_payouts(
-        session,
-        PayoutState.PAID if event.final_on_arrival else through,
-        batch_id,
-        which,
-        through=through,
-        included_block_number=event.block_number,
-        included_block_hash=event.block_hash,
-        tx_hash=event.tx_hash,
-        skip_reason=None,
-    )
+    _finish_batch(session, chunk.batch.id)
 
 
 def _move_payouts(
@@ -427,7 +432,7 @@ def _move_payouts(
         Payout.batch_id == batch_id,
         which,  # type: ignore[arg-type] # a condition; `object` keeps the callers short
         through=through,
-        updated_at=SYSTEM_CLOCK.now(),
+        own_updated_at=SYSTEM_CLOCK.now(),
         **values,
     )
 
@@ -462,16 +467,15 @@ def _chunk_taken_back(session: Session, event: Event) -> None:
         executed_block_number=None,
         executed_block_hash=None,
         tx_hash=None,
+        mints_log_index=None,
+        updated_at=SYSTEM_CLOCK.now(),
     )
     _move_payouts(
         session,
         PayoutState.QUEUED,
         batch.id,
-        of_chunk(batch, chunk_index)
-        & Payout.state.in_([PayoutState.INCLUDED, PayoutState.SKIPPED]),
-        included_block_number=None,
-        included_block_hash=None,
-        tx_hash=None,
+        of_chunk(batch, chunk_index) & in_state(PayoutState.SKIPPED),
+        own_tx_hash=None,
         skip_reason=None,
     )
     _hold_while_paused(session, batch)
@@ -488,8 +492,21 @@ def _payout_skipped(session: Session, event: Event) -> None:
 
 
 def _payout_retried(session: Session, event: Event) -> None:
-    if event.batch_id is not None:
-        _include_payouts(session, event, event.batch_id, Payout.index == event.args["index"])
+    """Pay one that was skipped: what it was paid by is its own from here on."""
+    if event.batch_id is None:
+        return
+    through = PayoutState.INCLUDED
+    _move_payouts(
+        session,
+        PayoutState.PAID if event.final_on_arrival else through,
+        event.batch_id,
+        Payout.index == event.args["index"],
+        through=through,
+        own_block_number=event.block_number,
+        own_block_hash=event.block_hash,
+        own_tx_hash=event.tx_hash,
+        skip_reason=None,
+    )
 
 
 def _retry_taken_back(session: Session, event: Event) -> None:
@@ -497,9 +514,9 @@ def _retry_taken_back(session: Session, event: Event) -> None:
         session,
         PayoutState.SKIPPED,
         event.batch_id,
-        (Payout.index == event.args["index"]) & (Payout.state == PayoutState.INCLUDED),
-        included_block_number=None,
-        included_block_hash=None,
+        (Payout.index == event.args["index"]) & (Payout.own_state == PayoutState.INCLUDED),
+        own_block_number=None,
+        own_block_hash=None,
     )
     skip = session.scalars(
         select(Event).where(
@@ -513,7 +530,7 @@ def _retry_taken_back(session: Session, event: Event) -> None:
             session.execute(  # not the retry's: what skipped it is on chain again
                 update(Payout)
                 .where(Payout.batch_id == event.batch_id, Payout.index == event.args["index"])
-                .values(tx_hash=earlier.tx_hash)
+                .values(own_tx_hash=earlier.tx_hash)
                 .execution_options(synchronize_session=False)
             )
 
@@ -601,7 +618,7 @@ def _grant_made(session: Session, event: Event) -> None:
         _set_action(session, action, ActionState.DONE)
     batch_id = session.scalar(
         select(Payout.batch_id).where(
-            Payout.commitment == commitment, Payout.state.in_(LIVE_PAYOUT_STATES)
+            Payout.commitment == commitment, Payout.own_state.in_(LIVE_PAYOUT_STATES)
         )
     )
     if batch_id is not None:

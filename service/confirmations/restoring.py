@@ -23,7 +23,7 @@ from service.errors import AlreadyExists, Conflict, IntegrityError, NotFound, Pr
 from service.payouts import journal
 from service.payouts.building import chunk_rows, insert_rows, link_cases
 from service.payouts.manifests import Manifest
-from service.payouts.models import Batch, Chunk, EmergencyGrant, Payout
+from service.payouts.models import Batch, Chunk, EmergencyGrant, Payout, in_state
 from service.payouts.service import pause
 from service.payouts.states import LIVE_GRANT_STATES, LIVE_PAYOUT_STATES, BatchState, PayoutState
 
@@ -189,7 +189,7 @@ def _refuse_live(session: Session, manifest: Manifest, batch_id: str) -> None:
             for row in session.execute(
                 select(Payout.commitment, Payout.batch_id, Batch.state)
                 .join(Batch, Batch.id == Payout.batch_id)
-                .where(Payout.commitment.in_(commitments), Payout.state.in_(LIVE_PAYOUT_STATES))
+                .where(Payout.commitment.in_(commitments), Payout.own_state.in_(LIVE_PAYOUT_STATES))
                 .limit(_NAMED_PROBLEMS)
             )
         ]
@@ -279,9 +279,7 @@ def _replay(session: Session, batch: Batch) -> None:
 
 
 def _pause(session: Session, batch: Batch, actor: str, clock: Clock) -> None:
-    waiting = select(Payout.index).where(
-        Payout.batch_id == batch.id, Payout.state == PayoutState.QUEUED
-    )
+    waiting = select(Payout.index).where(Payout.batch_id == batch.id, in_state(PayoutState.QUEUED))
     if session.scalar(waiting.limit(1)) is not None:
         why = "restored from its manifest: whether it was paused is not known"
         pause(session, batch.id, actor=actor, reason=why, clock=clock)
@@ -295,7 +293,7 @@ def _warn_of_grants(session: Session, batch: Batch, approved: Event) -> None:
         .where(
             Payout.batch_id == batch.id,
             EmergencyGrant.state.in_(LIVE_GRANT_STATES),
-            Payout.state.in_(LIVE_PAYOUT_STATES),
+            Payout.own_state.in_(LIVE_PAYOUT_STATES),
         )
     ).all():
         alarms.raise_alarm(

@@ -1,23 +1,29 @@
-"""The token's ``Transfer`` logs: by far the most there are, so they are read by their place alone.
+"""The token's ``Transfer`` logs: by far the most there are, so most of them are not written down.
 
-A chunk mints to 500 payees in as many logs. Their addresses are spelled (EIP-55) as our payouts of
-that chunk have them where the digits are the same; each other one costs a hash.
+A chunk of 500 mints in as many logs, and each says what the chunk's entries say. Where the logs of
+a ``ChunkPaid`` are just its entries, one after the other, but for those skipped, the chunk's row
+keeps where they begin, and that is all (decision 0101). Each other transfer is a row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from service.chain.contracts import Contracts
+from service.confirmations import streams
 from service.confirmations.models import Event, Transfer
-from service.confirmations.wallets import ZERO_ADDRESS
 from service.db import insert_many
-from service.payouts.models import Payout
+from service.payouts.entries import WORD_BYTES
+from service.payouts.models import Chunk
 from service.units import eip55
+
+Log = Mapping[str, Any]
+"""A log as the node gives it."""
 
 _COLUMNS = (
     *("block_number", "log_index", "block_hash", "tx_hash"),
@@ -26,21 +32,18 @@ _COLUMNS = (
 _ADDRESS_AT = 2 + 24
 """Where an address begins in a topic: after ``0x`` and twelve zero bytes."""
 
+_AMOUNT_AT = 2 + 48
+"""Where the eight bytes of an entry's amount begin in the data."""
 
-class TransferLog(NamedTuple):
-    """One ``Transfer`` as the node gives it; addresses in small letters."""
+_NO_ADDRESS = "0x" + "0" * 64
+_SMALL = "0x" + "0" * 48
+"""How the data of an amount begins that fits eight bytes."""
 
-    block_number: int
-    log_index: int
-    block_hash: str
-    tx_hash: str
-    from_address: str
-    to_address: str
-    value: int
+_WORD_DIGITS = 2 * WORD_BYTES
 
 
-class TransferReader:
-    """Reads the token's ``Transfer`` logs.
+class Transfers:
+    """Reads and stores the token's ``Transfer`` logs.
 
     Parameters
     ----------
@@ -52,54 +55,97 @@ class TransferReader:
         self._token = contracts.address("token").lower()
         self._topic = contracts.topic("token", "Transfer")
 
-    def read(self, log: dict[str, Any]) -> TransferLog | None:
-        """Read one log as the node gives it; None if it is none of the token's ``Transfer``."""
+    def is_one(self, log: Log) -> bool:
+        """Whether it is a ``Transfer`` of the token."""
         topics = log["topics"]
-        if not topics or topics[0] != self._topic or log["address"].lower() != self._token:
-            return None
-        _, sender, receiver = topics
-        return TransferLog(
-            int(log["blockNumber"], 16),
-            int(log["logIndex"], 16),
-            log["blockHash"],
-            log["transactionHash"],
-            "0x" + sender[_ADDRESS_AT:].lower(),
-            "0x" + receiver[_ADDRESS_AT:].lower(),
-            int(log["data"], 16),
-        )
+        return bool(topics) and topics[0] == self._topic and log["address"].lower() == self._token
+
+    def store(self, session: Session, logs: Sequence[Log]) -> None:
+        """Write transfers, a row each."""
+        insert_many(session, Transfer, _COLUMNS, [_row(log) for log in logs])
 
 
-def store_transfers(session: Session, logs: Sequence[TransferLog], events: Sequence[Event]) -> None:
-    """Write transfers, spelled as EIP-55 has it.
+def keep_by_chunk(session: Session, logs: Sequence[Log], events: Sequence[Event]) -> list[Log]:
+    """Find the mints that chunks keep, and tell their ``ChunkPaid``; return the other transfers.
 
     Parameters
     ----------
+    logs
+        Transfers of some blocks, in their order.
     events
-        Of the same blocks: their ``ChunkPaid`` say which payouts' payees to look among.
+        All else of the same blocks.
     """
-    if not logs:
-        return
-    spelling = {ZERO_ADDRESS: ZERO_ADDRESS} | _payees(session, events)
-    rows = [
-        (
-            *log[:4],
-            spelling.get(log.from_address) or eip55(log.from_address),
-            spelling.get(log.to_address) or eip55(log.to_address),
-            log.value,
-        )
-        for log in logs
-    ]
-    insert_many(session, Transfer, _COLUMNS, rows)
-
-
-def _payees(session: Session, events: Sequence[Event]) -> dict[str, str]:
-    """Payees of the chunks paid, by their address in small letters."""
-    paid = [
-        (Payout.batch_id == event.batch_id) & (Payout.chunk_index == event.args["chunkIndex"])
-        for event in events
-        if event.name == "ChunkPaid"
-    ]
+    paid = [event for event in events if event.name == "ChunkPaid"]
     if not paid:
-        return {}
-    found = session.execute(select(Payout.payee).where(or_(*paid)))
-    return {payee.lower(): payee for (payee,) in found}
+        return list(logs)
+    in_transaction = Counter(event.tx_hash for event in paid)
+    alone = {event.tx_hash: event for event in paid if in_transaction[event.tx_hash] == 1}
+    by_transaction: dict[str, list[Log]] = defaultdict(list)
+    for log in logs:
+        by_transaction[log["transactionHash"]].append(log)
+    chunks = _entries(session, paid)
+    rest: list[Log] = []
+    for tx_hash, mints in by_transaction.items():
+        chunk_paid = alone.get(tx_hash)
+        if chunk_paid is not None and _are_entries(mints, chunk_paid, chunks):
+            chunk_paid.mints_log_index = int(mints[0]["logIndex"], 16)
+        else:
+            rest += mints
+    return rest
+
+
+_Entries = Mapping[tuple[str | None, int], bytes]
+
+
+def _entries(session: Session, paid: Sequence[Event]) -> _Entries:
+    """Entries of the chunks that have a row here."""
+    ids = [(event.batch_id, event.args["chunkIndex"]) for event in paid]
+    found = session.execute(
+        select(Chunk.batch_id, Chunk.chunk_index, Chunk.entries).where(
+            tuple_(Chunk.batch_id, Chunk.chunk_index).in_(ids)
+        )
+    )
+    return {(batch_id, index): bytes(entries) for batch_id, index, entries in found}
+
+
+def _are_entries(logs: Sequence[Log], event: Event, chunks: _Entries) -> bool:
+    """Whether transfers mint just the entries of our chunk, in order, but for those skipped."""
+    entries = chunks.get((event.batch_id, event.args["chunkIndex"]))
+    if entries is None:
+        return False
+    skipped = streams.bits(event.args["skippedLow"], event.args["skippedHigh"])
+    first = int(logs[0]["logIndex"], 16)
+    minted = []
+    for place, log in enumerate(logs, start=first):
+        _, sender, payee = log["topics"]
+        amount = log["data"]
+        if (
+            sender != _NO_ADDRESS
+            or amount[:_AMOUNT_AT] != _SMALL
+            or int(log["logIndex"], 16) != place
+        ):
+            return False
+        minted.append(payee[_ADDRESS_AT:] + amount[_AMOUNT_AT:])
+    return "".join(minted).lower() == _without(entries.hex(), skipped)
+
+
+def _without(words: str, skipped: Collection[int]) -> str:
+    if not skipped:
+        return words
+    starts = range(0, len(words), _WORD_DIGITS)
+    return "".join(
+        words[at : at + _WORD_DIGITS] for place, at in enumerate(starts) if place not in skipped
+    )
+
+
+def _row(log: Log) -> tuple[Any, ...]:
+    _, sender, receiver = log["topics"]
+    return (
+        int(log["blockNumber"], 16),
+        int(log["logIndex"], 16),
+        log["blockHash"],
+        log["transactionHash"],
+        eip55("0x" + sender[_ADDRESS_AT:].lower()),
+        eip55("0x" + receiver[_ADDRESS_AT:].lower()),
+        int(log["data"], 16),
+    )

@@ -30,7 +30,15 @@ from service.payouts.chunk_tree import MAX_CHUNKS, chunk_leaf, chunks_root
 from service.payouts.directory import region_of
 from service.payouts.entries import MAX_CHUNK_ENTRIES, pack_entries
 from service.payouts.manifests import ManifestLine
-from service.payouts.models import Batch, Chunk, EmergencyGrant, Payout, Programme, Stream
+from service.payouts.models import (
+    Batch,
+    Chunk,
+    EmergencyGrant,
+    Payout,
+    Programme,
+    Stream,
+    in_state,
+)
 from service.payouts.states import (
     LIVE_GRANT_STATES,
     LIVE_PAYOUT_STATES,
@@ -169,7 +177,7 @@ def build_batches(
         covered_by(region),
         *case_filter.conditions(),
         ~exists()
-        .where(Payout.case_id == Case.id, Payout.state.in_(LIVE_PAYOUT_STATES))
+        .where(Payout.case_id == Case.id, Payout.own_state.in_(LIVE_PAYOUT_STATES))
         .correlate(Case),
         ~granted(),
     ]
@@ -262,7 +270,7 @@ def allocated_base_units(session: Session, programme: Programme) -> int:
             .where(
                 own,
                 Batch.state != BatchState.CANCELLED.value,
-                Payout.state == PayoutState.EXPIRED.value,
+                in_state(PayoutState.EXPIRED),
             )
         )
     )
@@ -299,7 +307,7 @@ def _refuse_live_commitments(session: Session, wanted: Sequence[ColumnElement[bo
             and_(
                 Payout.commitment == Case.commitment,
                 or_(Payout.case_id.is_(None), Payout.case_id != Case.id),
-                Payout.state.in_(LIVE_PAYOUT_STATES),
+                Payout.own_state.in_(LIVE_PAYOUT_STATES),
             ),
         )
         .where(*wanted)

@@ -24,12 +24,14 @@ from sqlalchemy import (
     String,
     Text,
     case,
+    event,
     exists,
+    func,
     literal,
     select,
     text,
 )
-from sqlalchemy.orm import Mapped, column_property, mapped_column
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, column_property, mapped_column
 
 from service.db import Amount, Base, UtcDateTime
 from service.payouts.states import (
@@ -172,7 +174,10 @@ class Chunk(Base):
     """Up to 500 payouts that one transaction pays.
 
     ``entries`` are packed words (:mod:`service.payouts.entries`), ``leaf_hash`` is the leaf of the
-    chunk tree.
+    chunk tree. ``mints_log_index`` is the log index of the first of its mints where they were its
+    entries, one after the other, but for those skipped: they are kept by this row alone, and else,
+    where it is None, in ``transfers`` (decision 0101). ``updated_at`` is when the chain, or its
+    sender, last moved it; None before.
     """
 
     __tablename__ = "chunks"
@@ -191,6 +196,8 @@ class Chunk(Base):
     executed_block_number: Mapped[int | None] = mapped_column(BigInteger)
     executed_block_hash: Mapped[str | None] = mapped_column(String(66))
     tx_hash: Mapped[str | None] = mapped_column(String(66))
+    mints_log_index: Mapped[int | None]
+    updated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 _LIVE = text(f"state IN {sql_list(LIVE_PAYOUT_STATES)}")
@@ -201,8 +208,12 @@ class Payout(Base):
 
     ``commitment`` is the case commitment, hexadecimal without ``0x`` as in ``cases``. ``case_id``
     is None only where a batch was restored from its manifest without its cases. ``number`` is the
-    contract's, counted from the batch's ``first_number``. ``shown_state`` is ``sent`` while the
-    chunk of a ``queued`` one is, and else the state (decision 0081).
+    contract's, counted from the batch's ``first_number``.
+
+    A payout goes the way of its chunk: ``own_state`` is ``queued`` from the release on, and
+    ``state``, block, transaction and ``updated_at`` are then the chunk's. Only what leaves that way
+    is written down here: what is held, skipped, cancelled or expired, and what was paid by a retry
+    (decision 0101). To find payouts by state use :func:`in_state`.
     """
 
     __tablename__ = "payouts"
@@ -242,47 +253,91 @@ class Payout(Base):
     payee: Mapped[str] = mapped_column(String(42))
     amount_base_units: Mapped[int] = mapped_column(Amount)
     kind: Mapped[str] = mapped_column(String(7))
-    state: Mapped[str] = mapped_column(String(9), default=PayoutState.DRAFT.value)
+    own_state: Mapped[str] = mapped_column("state", String(9), default=PayoutState.DRAFT.value)
     skip_reason: Mapped[str | None] = mapped_column(String(64))
-    included_block_number: Mapped[int | None] = mapped_column(BigInteger)
-    included_block_hash: Mapped[str | None] = mapped_column(String(66))
-    tx_hash: Mapped[str | None] = mapped_column(String(66))
-    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    own_block_number: Mapped[int | None] = mapped_column("included_block_number", BigInteger)
+    own_block_hash: Mapped[str | None] = mapped_column("included_block_hash", String(66))
+    own_tx_hash: Mapped[str | None] = mapped_column("tx_hash", String(66))
+    own_updated_at: Mapped[datetime] = mapped_column("updated_at", UtcDateTime)
 
     if TYPE_CHECKING:  # set below, where the chunk's and the batch's columns are known
         number: Mapped[int | None]
-        shown_state: Mapped[str]
+        state: Mapped[str]
+        included_block_number: Mapped[int | None]
+        tx_hash: Mapped[str | None]
+        updated_at: Mapped[datetime]
 
 
-def in_sent_chunk() -> ColumnElement[bool]:
-    """Whether the transaction of a payout's chunk is on its way."""
-    return (
-        exists()
-        .where(
-            Chunk.batch_id == Payout.batch_id,
-            Chunk.chunk_index == Payout.chunk_index,
-            Chunk.state == ChunkState.SENT.value,
-        )
-        .correlate(Payout)
-    )
+BY_CHUNK = {
+    ChunkState.WAITING: PayoutState.QUEUED,
+    ChunkState.SENT: PayoutState.SENT,
+    ChunkState.INCLUDED: PayoutState.INCLUDED,
+    ChunkState.FINAL: PayoutState.PAID,
+}
+"""The state of a payout that goes the way of its chunk."""
 
-
+_EXECUTED = (ChunkState.INCLUDED.value, ChunkState.FINAL.value)
+_OWN_WAY = Payout.own_state != PayoutState.QUEUED.value
 _first_number = (
     select(Batch.first_number)
     .where(Batch.id == Payout.batch_id)
     .correlate_except(Batch)
     .scalar_subquery()
 )
+
+
+def _of_chunk(column: InstrumentedAttribute[Any], *where: ColumnElement[bool]) -> Any:
+    mine = (Chunk.batch_id == Payout.batch_id) & (Chunk.chunk_index == Payout.chunk_index)
+    return select(column).where(mine, *where).correlate(Payout).scalar_subquery()
+
+
 Payout.number = column_property(_first_number + Payout.index)
-Payout.shown_state = column_property(
+Payout.state = column_property(
     case(
-        (
-            (Payout.state == PayoutState.QUEUED.value) & in_sent_chunk(),
-            literal(PayoutState.SENT.value),
+        (_OWN_WAY, Payout.own_state),
+        else_=case(
+            {chunk.value: literal(payout.value) for chunk, payout in BY_CHUNK.items()},
+            value=_of_chunk(Chunk.state),
         ),
-        else_=Payout.state,
     )
 )
+Payout.included_block_number = column_property(
+    case((_OWN_WAY, Payout.own_block_number), else_=_of_chunk(Chunk.executed_block_number))
+)
+Payout.tx_hash = column_property(
+    case((_OWN_WAY, Payout.own_tx_hash), else_=_of_chunk(Chunk.tx_hash))
+)
+Payout.updated_at = column_property(
+    case(
+        (_OWN_WAY, Payout.own_updated_at),
+        else_=func.coalesce(
+            _of_chunk(Chunk.updated_at, Chunk.state.in_(_EXECUTED)), Payout.own_updated_at
+        ),
+    )
+)
+
+
+@event.listens_for(Payout.state, "set")
+def _refuse_to_set(*_: object) -> None:
+    raise AttributeError("a payout's state follows from its own and its chunk's: set own_state")
+
+
+def in_state(state: PayoutState) -> ColumnElement[bool]:
+    """Whether a payout is in a state, as a condition that indexes serve."""
+    of_chunks = [chunk.value for chunk, payout in BY_CHUNK.items() if payout is state]
+    own = Payout.own_state == state.value
+    if not of_chunks:
+        return own
+    by_chunk = (Payout.own_state == PayoutState.QUEUED.value) & (
+        exists()
+        .where(
+            Chunk.batch_id == Payout.batch_id,
+            Chunk.chunk_index == Payout.chunk_index,
+            Chunk.state.in_(of_chunks),
+        )
+        .correlate(Payout)
+    )
+    return by_chunk if state is PayoutState.QUEUED else own | by_chunk
 
 
 class Stream(Base):

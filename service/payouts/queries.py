@@ -15,13 +15,14 @@ from service.clock import SYSTEM_CLOCK, Clock
 from service.db import lock
 from service.errors import InvalidInput, NotFound
 from service.payouts.models import (
+    BY_CHUNK,
     OPEN_REQUEST_STATES,
     Batch,
     ChainRequest,
     Chunk,
     Payout,
     Programme,
-    in_sent_chunk,
+    in_state,
 )
 from service.payouts.paging import Page, check_limit, indexed_cursor, parse_indexed_cursor
 from service.payouts.states import BatchState, ChunkState, PayoutState
@@ -88,19 +89,10 @@ class PayoutFilter:
             (Payout.skip_reason, self.skip_reason),
         ]
         wanted = [column == value for column, value in equal if value is not None]
-        return wanted if self.state is None else [*wanted, *_in_state(self.state)]
+        return wanted if self.state is None else [*wanted, in_state(self.state)]
 
 
 _ALL_PAYOUTS = PayoutFilter()
-
-
-def _in_state(state: PayoutState) -> list[ColumnElement[bool]]:
-    """Payouts shown in a state; one is ``sent`` by its chunk's state (decision 0081)."""
-    if state is PayoutState.SENT:
-        return [Payout.state.in_([PayoutState.QUEUED.value, state.value]), in_sent_chunk()]
-    if state is PayoutState.QUEUED:
-        return [Payout.state == state.value, ~in_sent_chunk()]
-    return [Payout.state == state.value]
 
 
 def checksummed(address: str) -> str:
@@ -236,23 +228,24 @@ def payout_sums(session: Session, *where: ColumnElement[bool]) -> dict[PayoutSta
 
     Amounts are added up here, one term a distinct amount: SQLite's SUM is not exact on them.
     """
-    counts: Counter[str] = Counter()
-    amounts: Counter[str] = Counter()
+    counts: Counter[PayoutState] = Counter()
+    amounts: Counter[PayoutState] = Counter()
     rows = session.execute(
-        select(Payout.state, Chunk.state, Payout.amount_base_units, func.count())
+        select(Payout.own_state, Chunk.state, Payout.amount_base_units, func.count())
         .outerjoin(
             Chunk,
             and_(Chunk.batch_id == Payout.batch_id, Chunk.chunk_index == Payout.chunk_index),
         )
         .where(*where)
-        .group_by(Payout.state, Chunk.state, Payout.amount_base_units)
+        .group_by(Payout.own_state, Chunk.state, Payout.amount_base_units)
     )
-    for stored, chunk_state, amount_base_units, count in rows:
-        on_its_way = stored == PayoutState.QUEUED and chunk_state == ChunkState.SENT
-        state = PayoutState.SENT.value if on_its_way else stored
+    for own, chunk_state, amount_base_units, count in rows:
+        state = PayoutState(own)
+        if state is PayoutState.QUEUED:
+            state = BY_CHUNK[ChunkState(chunk_state)]
         counts[state] += count
         amounts[state] += amount_base_units * count
-    return {PayoutState(state): StateSum(counts[state], amounts[state]) for state in sorted(counts)}
+    return {state: StateSum(counts[state], amounts[state]) for state in sorted(counts)}
 
 
 def batch_status(session: Session, batch_id: str, *, clock: Clock = SYSTEM_CLOCK) -> BatchStatus:
@@ -319,9 +312,7 @@ def _open_chunks(session: Session, batch: Batch) -> int:
 
 def _count_in(session: Session, batch: Batch, state: PayoutState) -> int:
     return session.scalars(
-        select(func.count())
-        .select_from(Payout)
-        .where(Payout.batch_id == batch.id, Payout.state == state.value)
+        select(func.count()).select_from(Payout).where(Payout.batch_id == batch.id, in_state(state))
     ).one()
 
 
@@ -339,7 +330,7 @@ def _paused(session: Session, batch: Batch) -> list[Stuck]:
 def _skipped(session: Session, batch: Batch) -> list[Stuck]:
     rows = session.execute(
         select(Payout.skip_reason, Payout.amount_base_units, func.count())
-        .where(Payout.batch_id == batch.id, Payout.state == PayoutState.SKIPPED.value)
+        .where(Payout.batch_id == batch.id, in_state(PayoutState.SKIPPED))
         .group_by(Payout.skip_reason, Payout.amount_base_units)
     )
     counts: Counter[str] = Counter()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.clock import SYSTEM_CLOCK, Clock
@@ -23,7 +23,7 @@ from service.payouts.models import (
     Payout,
     Programme,
     RequestKind,
-    in_sent_chunk,
+    in_state,
 )
 from service.payouts.programmes import (
     Tier,
@@ -164,7 +164,7 @@ def pause(
         raise Conflict(f"batch {batch.id} is paused already: {batch.pause_reason}")
     now = clock.now()
     batch.paused, batch.pause_reason = True, why
-    _move_payouts(session, batch, PayoutState.QUEUED, PayoutState.HELD, now, ~in_sent_chunk())
+    _move_payouts(session, batch, PayoutState.QUEUED, PayoutState.HELD, now)
     _record(session, batch, "pause_batch", actor, now, reason=why)
     return batch
 
@@ -219,8 +219,8 @@ def cancel_draft(
     now = clock.now()
     unsigned = batch.signing_opened_at is None
     to = PayoutState.CANCELLED if unsigned else PayoutState.HELD
-    waiting = Payout.state.in_([PayoutState.DRAFT.value, PayoutState.APPROVED.value])
-    move_all(session, Payout, to, Payout.batch_id == batch.id, waiting, updated_at=now)
+    waiting = Payout.own_state.in_([PayoutState.DRAFT.value, PayoutState.APPROVED.value])
+    move_all(session, Payout, to, Payout.batch_id == batch.id, waiting, own_updated_at=now)
     _forget_payouts(session)
     batch.state = move(batch.state, BatchState.CANCELLED).value
     batch.paused, batch.pause_reason = False, None
@@ -285,14 +285,14 @@ def free_overdue(session: Session, final_block_unix_s: int, *, clock: Clock = SY
         batch.last_error = "its time to execute is over, and it is not on chain"
         _record(session, batch, "cancel_overdue", "worker", now, reason=batch.last_error)
     session.flush()
-    waiting = [PayoutState.HELD.value, PayoutState.QUEUED.value, PayoutState.SENT.value]
+    waiting = [PayoutState.HELD.value, PayoutState.QUEUED.value]
     freed = move_all(
         session,
         Payout,
         PayoutState.CANCELLED,
         Payout.batch_id.in_(select(Batch.id).where(Batch.state == BatchState.CANCELLED, over)),
-        Payout.state.in_(waiting),
-        updated_at=now,
+        Payout.own_state.in_(waiting),
+        own_updated_at=now,
     )
     _forget_payouts(session)
     return freed
@@ -347,15 +347,11 @@ def _move_payouts(
     source: PayoutState,
     to: PayoutState,
     now: datetime,
-    *narrower: ColumnElement[bool],
+    *,
     expected: int | None = None,
 ) -> None:
-    where: list[ColumnElement[bool]] = [
-        Payout.batch_id == batch.id,
-        Payout.state == source.value,
-        *narrower,
-    ]
-    moved = move_all(session, Payout, to, *where, updated_at=now)
+    of_batch = Payout.batch_id == batch.id
+    moved = move_all(session, Payout, to, of_batch, in_state(source), own_updated_at=now)
     _forget_payouts(session)
     if expected is not None and moved != expected:
         raise Conflict(f"{moved} of the {expected} payouts of batch {batch.id} are {source}")

@@ -9,7 +9,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -32,6 +32,7 @@ from service.errors import ConfigurationError
 from service.ledger.models import LedgerEntry
 from service.payouts.models import Chunk, Payout
 from service.payouts.queries import payout_sums
+from service.payouts.states import ChunkState, PayoutState
 from service.telemetry.server import TelemetryServer
 from service.transactions.models import Lane
 from tests.support.rows import add_batch
@@ -171,21 +172,30 @@ def test_the_tally_is_what_the_rows_say_whatever_changes(blank_database_url: str
     create_payouts(engine)
     sessions = session_factory(engine)
     chance = random.Random(17)
-    states = ("queued", "sent", "included", "paid", "skipped")
+    states = ("queued", "queued", "held", "paid", "skipped")
     with transaction(sessions) as session:
         for batch in range(4):
-            for index in range(30):
-                add_payout(session, batch, index, "queued", chance.randrange(1, 9) * 10**6)
+            amounts = [chance.randrange(1, 9) * 10**6 for _ in range(30)]
+            add_payouts(session, batch, ["queued"] * 30, amounts)
     tally = PayoutTally()
-    for _ in range(25):
+    for _ in range(40):
         with transaction(sessions) as session:
             assert tally.take(session) == payout_sums(session)
-            for _ in range(chance.randrange(0, 8)):
+            for _ in range(chance.randrange(0, 3)):
                 where = (
                     Payout.batch_id == batch_name(chance.randrange(4)),
                     Payout.index == chance.randrange(30),
                 )
-                session.execute(update(Payout).where(*where).values(state=chance.choice(states)))
+                session.execute(
+                    update(Payout).where(*where).values(own_state=chance.choice(states))
+                )
+            chunk = (
+                Chunk.batch_id == batch_name(chance.randrange(4)),
+                Chunk.chunk_index == chance.randrange(3),
+            )
+            session.execute(
+                update(Chunk).where(*chunk).values(state=chance.choice(list(ChunkState)))
+            )
             # Places changed within a batch leave the numbers as they were, and are seen later.
             tally._all_anew_at = 0.0
     engine.dispose()
@@ -196,17 +206,17 @@ def test_the_tally_adds_up_only_what_changed(blank_database_url: str) -> None:
     create_payouts(engine)
     sessions = session_factory(engine)
     with transaction(sessions) as session:
-        for index in range(5):
-            add_payout(session, 0, index, "queued", 10**6)
-            add_payout(session, 1, index, "paid", 10**6)
+        for batch in (0, 1):
+            add_payouts(session, batch, ["queued"] * 4 + ["skipped"], [10**6] * 5)
     tally = PayoutTally()
     with transaction(sessions) as session:
         tally.take(session)
-        kept = tally._sums["paid", batch_name(1)]
-        session.execute(update(Payout).where(Payout.index == 0).values(state="paid"))
+        _, kept = tally._kept[batch_name(1)]
+        one = (Payout.batch_id == batch_name(0)) & (Payout.index == 0)
+        session.execute(update(Payout).where(one).values(own_state="paid"))
         assert tally.take(session) == payout_sums(session)
-        assert tally._sums["paid", batch_name(1)] is kept
-        assert tally._sums["paid", batch_name(0)].count == 1
+        assert tally._kept[batch_name(1)][1] is kept
+        assert tally._kept[batch_name(0)][1][PayoutState.PAID].count == 1
     engine.dispose()
 
 
@@ -224,21 +234,37 @@ def create_payouts(engine: Engine) -> None:
     metadata.create_all(engine)
 
 
-def add_payout(session: Session, batch: int, index: int, state: str, amount: int) -> None:
-    session.add(
-        Payout(
-            batch_id=batch_name(batch),
-            index=index,
-            chunk_index=0,
-            commitment="00" * 32,
-            programme_id=1,
-            payee="0x" + "00" * 20,
-            amount_base_units=amount,
-            kind="one_off",
-            state=state,
-            updated_at=datetime.now(UTC),
+def add_payouts(
+    session: Session, batch: int, states: Sequence[str], amounts: Sequence[int]
+) -> None:
+    """Payouts of a batch in chunks of ten."""
+    for first in range(0, len(amounts), 10):
+        part = amounts[first : first + 10]
+        session.add(
+            Chunk(
+                batch_id=batch_name(batch),
+                chunk_index=first // 10,
+                entries=b"",
+                leaf_hash="0x",
+                count=len(part),
+                total_base_units=sum(part),
+            )
         )
-    )
+    for index, (state, amount) in enumerate(zip(states, amounts, strict=True)):
+        session.add(
+            Payout(
+                batch_id=batch_name(batch),
+                index=index,
+                chunk_index=index // 10,
+                commitment="00" * 32,
+                programme_id=1,
+                payee="0x" + "00" * 20,
+                amount_base_units=amount,
+                kind="one_off",
+                own_state=state,
+                own_updated_at=datetime.now(UTC),
+            )
+        )
 
 
 # ---- Served --------------------------------------------------------------------------------------

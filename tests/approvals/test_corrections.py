@@ -82,7 +82,7 @@ def test_what_is_unpaid_of_a_stream_is_what_was_neither_withdrawn_nor_returned(
     onchain: Batch, session: Session
 ) -> None:
     payout = session.get_one(Payout, (onchain.id, 0))
-    payout.kind, payout.state = "stream", "included"
+    payout.kind, payout.own_state = "stream", "included"
     session.flush()
     with pytest.raises(Conflict, match="is not open yet"):
         check_correction(session, ENTRY, {"batchId": onchain.id, "index": "0"}, NOW)

@@ -207,8 +207,8 @@ class Scenario:
                     payee=line.payee,
                     amount_base_units=line.amount_base_units,
                     kind=kind,
-                    state="draft" if state == "draft" else "held" if paused else "queued",
-                    updated_at=NOW,
+                    own_state="draft" if state == "draft" else "held" if paused else "queued",
+                    own_updated_at=NOW,
                 )
             )
         approval = {

@@ -11,7 +11,8 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from service.approvals.models import QuorumAction
-from service.confirmations.models import Block, Event, Transfer
+from service.confirmations.models import Block, Event
+from service.confirmations.wallets import history
 from service.errors import ReliefError
 from service.payouts import service
 from service.payouts.models import ChainRequest
@@ -109,7 +110,8 @@ def test_two_workers_that_read_the_same_blocks_project_them_once(world: World) -
     assert raised == []
     with world.session() as session:
         assert session.scalar(select(func.max(Block.number))) == head
-        assert session.scalar(select(func.count()).select_from(Transfer)) == 8
+        payees = {payee for batch in batches for payee in batch.payees}
+        assert sum(len(history(session, payee)) for payee in payees) == 8
         seqs = session.scalars(select(Event.seq).where(Event.contract == "vault")).all()
     assert sorted(seq for seq in seqs if seq) == list(range(1, len(set(seqs) - {None}) + 1))
     assert all(world.payout_states(batch.id) == ["paid"] * 2 for batch in batches)

@@ -213,7 +213,7 @@ def test_a_case_that_stands_in_a_draft_here_too_is_named_and_the_draft_given_up_
     with world.session() as session:
         draft = add_batch(session, world.deployed, [5], name="draft", state="draft")
         row = session.get_one(Payout, (draft.id, 0))
-        row.commitment, row.state = _commitment(lost), "draft"
+        row.commitment, row.own_state = _commitment(lost), "draft"
     world.run()
     with pytest.raises(Conflict, match=f"{draft.id} .draft"):
         lost.restore(world)

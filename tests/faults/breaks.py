@@ -26,7 +26,7 @@ from service.confirmations import ingest, projections
 from service.db import transaction
 from service.errors import ChainUnavailable
 from service.ledger import worker as worker_module
-from service.payouts.models import Chunk, Payout
+from service.payouts.models import Chunk
 from service.transactions import engine, lanes, receipts, sending
 from service.transactions.context import FILL_GAS, EngineContext
 from service.transactions.lanes import Lease
@@ -168,11 +168,6 @@ def receipts_trusted_events_ignored(stack: ExitStack) -> None:
             chunk.state = "included"
             chunk.executed_block_number = row.block_number
             chunk.executed_block_hash = row.block_hash
-            session.execute(
-                update(Payout)
-                .filter_by(**at)
-                .values(state="included", included_block_number=row.block_number)
-            )
 
     stack.enter_context(patch.object(receipts, "_record_receipt", record))
     project = projections.project

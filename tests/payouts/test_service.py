@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import exc, select, update
+from sqlalchemy import exc, inspect, select, update
 from sqlalchemy.orm import Session
 
 from service.clock import ManualClock
@@ -239,7 +239,11 @@ def test_the_database_refuses_a_second_live_payout_of_a_case(
 ) -> None:
     first = session.get(Payout, (batch.id, 0))
     assert first is not None
-    columns = {name: getattr(first, name) for name in Payout.__table__.columns.keys()}  # noqa: SIM118
+    columns = {
+        attribute.key: getattr(first, attribute.key)
+        for attribute in inspect(Payout).column_attrs
+        if attribute.columns[0] in Payout.__table__.c.values()
+    }
 
     session.add(Payout(**{**columns, "index": 99, "commitment": "00" * 32}))
 

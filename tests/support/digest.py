@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -35,7 +36,10 @@ IGNORED: dict[str, dict[str, str]] = {
         "paused": "an officer's command, no event",
         "pause_reason": "an officer's command, no event",
     },
-    "chunks": {},
+    "chunks": {
+        "updated_at": "when the row was written",
+        "mints_log_index": "where its mints are kept; they are compared with the transfers",
+    },
     "payouts": {"updated_at": "when the row was written", "case_id": "cases are no events"},
     "streams": {},
     "emergency_grants": {
@@ -84,6 +88,7 @@ def projected_rows(
             for table in Base.metadata.sorted_tables
             if table.name in IGNORED
         }
+    _tell_by_chunk(stored)
     for name, (column, event, argument) in MADE_BY.items():
         made = {
             str(row["args"][argument]).lower() for row in stored["events"] if row["name"] == event
@@ -104,6 +109,36 @@ def projected_rows(
         for table, rows in stored.items()
         if table not in without
     }
+
+
+def _tell_by_chunk(stored: dict[str, list[dict[str, Any]]]) -> None:
+    """Write out what payouts take from their chunk, and the mints that only a chunk keeps."""
+    chunks = {(chunk["batch_id"], chunk["chunk_index"]): chunk for chunk in stored["chunks"]}
+    minted: Counter[tuple[str, int]] = Counter()
+    for payout in sorted(stored["payouts"], key=lambda row: (row["batch_id"], row["index"])):
+        of = (payout["batch_id"], payout["chunk_index"])
+        chunk = chunks[of]
+        if payout["state"] != "queued" or chunk["state"] not in ("included", "final"):
+            continue
+        place = {
+            "block_number": chunk["executed_block_number"],
+            "block_hash": chunk["executed_block_hash"],
+        }
+        payout["state"] = {"included": "included", "final": "paid"}[chunk["state"]]
+        payout["tx_hash"] = chunk["tx_hash"]
+        payout |= {f"included_{name}": value for name, value in place.items()}
+        if chunk["mints_log_index"] is not None:
+            stored["transfers"].append(
+                {
+                    **place,
+                    "log_index": chunk["mints_log_index"] + minted[of],
+                    "tx_hash": chunk["tx_hash"],
+                    "from_address": "0x" + "0" * 40,
+                    "to_address": payout["payee"],
+                    "value": payout["amount_base_units"],
+                }
+            )
+            minted[of] += 1
 
 
 def digest(engine: Engine, **how: Any) -> str:

@@ -180,8 +180,8 @@ def add_batch(
                 payee=payee,
                 amount_base_units=amount,
                 kind=kind,
-                state="queued",
-                updated_at=NOW,
+                own_state="queued",
+                own_updated_at=NOW,
             )
         )
     signatures = {}

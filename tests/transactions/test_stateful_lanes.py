@@ -107,7 +107,7 @@ class Lanes(RuleBasedStateMachine):
             row = session.get_one(Batch, batch.id)
             row.released_at, row.signing_opened_at = None, row.created_at
             for payout in session.scalars(select(Payout).where(Payout.batch_id == batch.id)):
-                payout.state = "approved"
+                payout.own_state = "approved"
         self.made.append(batch)
         self.approved |= dict(zip(payees, amounts, strict=True))
         return batch
