@@ -21,9 +21,11 @@ from service.errors import ChainRefused
 CALLS_A_BATCH = 4
 """What fits a block of 60 million gas, of chunks to 500 new wallets."""
 
+BATCHES_AHEAD = 2
+"""So many wait in the pool while the node mines one."""
+
 TIMEOUT_S = 3_600.0
 PAUSE_S = 0.002
-STALLED_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +60,13 @@ def send_all(
             "0x" + _sign(key, chain_id, first + start + offset, call).hex()
             for offset, call in enumerate(calls[start : start + at_once])
         ]
-        _wait_for_nonce(rpc, key.address, first + start - at_once)
+        _wait_for_nonce(rpc, key.address, first + start - at_once * BATCHES_AHEAD)
         answers = rpc.batch([("eth_sendRawTransaction", (raw,)) for raw in raws])
         for answer in answers:
             if isinstance(answer, RpcError):
                 raise ChainRefused(f"the bare loop's transaction was not taken: {answer.message}")
         hashes += answers
-    _wait_for_nonce(rpc, key.address, first + len(calls), all_sent=True)
+    _wait_for_nonce(rpc, key.address, first + len(calls))
     seconds = time.perf_counter() - began
     _refuse_reverted(rpc, hashes)
     return seconds
@@ -83,22 +85,11 @@ def _sign(key: LocalAccount, chain_id: int, nonce: int, call: BareCall) -> bytes
     return LocalSigner(key).sign_transaction(fields)
 
 
-def _wait_for_nonce(rpc: Rpc, address: str, nonce: int, *, all_sent: bool = False) -> None:
-    """Wait until the chain has used every nonce below.
-
-    A node that mines when something arrives leaves lying what did not fit its block: once nothing
-    more arrives, it is asked for blocks.
-    """
-    began = moved_at = time.perf_counter()
-    seen = -1
-    while (used := int(rpc.call("eth_getTransactionCount", address, "latest"), 16)) < nonce:
-        now = time.perf_counter()
-        if used != seen:
-            seen, moved_at = used, now
-        if all_sent or now - moved_at > STALLED_S:
-            rpc.call("evm_mine")
-            moved_at = time.perf_counter()
-        if now - began > TIMEOUT_S:
+def _wait_for_nonce(rpc: Rpc, address: str, nonce: int) -> None:
+    """Wait until the chain has used every nonce below."""
+    deadline = time.perf_counter() + TIMEOUT_S
+    while int(rpc.call("eth_getTransactionCount", address, "latest"), 16) < nonce:
+        if time.perf_counter() > deadline:
             raise ChainRefused("the bare loop's transactions are not mined")
         time.sleep(PAUSE_S)
 

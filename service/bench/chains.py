@@ -8,7 +8,6 @@ measured on another.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,14 +40,17 @@ _MAKER, _REVIEWER, _GOVERNOR = 1, 2, 8
 OFFICERS = {1: (_MAKER | _GOVERNOR, 0, 0), 2: (_REVIEWER | _GOVERNOR, 0, 0)}
 """Officer 1 makes, officer 2 reviews, both for the whole country."""
 
+WHEN_TOLD = ("--no-mining",)
+"""The node makes a block when it is told to, which it is while anything waits: a chain that never
+rests, and the hardest to keep up with. Left to itself it mines on arrival, and leaves lying what
+did not fit the block."""
+
 NO_HISTORY = ("--prune-history",)
 """Keep no states of the past: left to itself, anvil copies the whole state with each block, which
-costs it the more the more accounts there are. It mines on arrival alone: a block each second
-besides would be work that grows with the accounts too."""
+costs it the more the more accounts there are."""
 
-PROD_EVERY_S = 0.2
-STALLED_S = 0.5
-"""After so long without a block, what lies in the pool is asked for."""
+LOOK_EVERY_S = 0.003
+"""So soon the node is told to mine what comes after it had nothing."""
 
 
 @lru_cache(maxsize=64)
@@ -105,8 +107,8 @@ def start_chain(artifacts_dir: Path, relayer: str, *, history: bool) -> Iterator
     ChainRefused, ChainUnavailable, ConfigurationError
         If the node, an artifact or a transaction fails.
     """
-    starting = start_anvil(extra_arguments=() if history else NO_HISTORY)
-    with starting as node, Rpc(node.rpc_url) as rpc:
+    starting = start_anvil(extra_arguments=(*WHEN_TOLD, *(() if history else NO_HISTORY)))
+    with starting as node, Rpc(node.rpc_url) as rpc, _mining(node):
         roles = {name: account(name) for name in HOUSEKEEPING}
         for address in (account("deployer").address, relayer, *(k.address for k in roles.values())):
             node.rpc("anvil_setBalance", address, hex(_GAS_MONEY_WEI))
@@ -121,38 +123,32 @@ def start_chain(artifacts_dir: Path, relayer: str, *, history: bool) -> Iterator
         )
         chain = BenchChain(node, rpc, content, Contracts(parse_deployment(content), artifacts_dir))
         _begin_programme(chain)
-        with _prodded(node):
-            yield chain
+        yield chain
 
 
 @contextmanager
-def _prodded(node: DevNode) -> Iterator[None]:
-    """Have the node mine what did not fit a block and would lie until something arrives."""
+def _mining(node: DevNode) -> Iterator[None]:
+    """Mine one block after the other while any transaction waits, as much as a block holds."""
     ended = threading.Event()
 
-    def prod() -> None:
-        seen, since = "", time.monotonic()
-        while not ended.wait(PROD_EVERY_S):
-            try:
-                head = node.rpc("eth_blockNumber")
-                if head != seen:
-                    seen, since = head, time.monotonic()
-                elif time.monotonic() - since > STALLED_S and _pooled(node):
-                    node.rpc("evm_mine")
-            except ChainUnavailable:
-                continue  # busy, or at its end
+    def mine() -> None:
+        with Rpc(node.rpc_url) as rpc:
+            while not ended.is_set():
+                try:
+                    if int(rpc.call("txpool_status")["pending"], 16):
+                        rpc.call("evm_mine")
+                        continue
+                except ChainUnavailable:
+                    pass  # at its end
+                ended.wait(LOOK_EVERY_S)
 
-    thread = threading.Thread(target=prod, daemon=True)
+    thread = threading.Thread(target=mine, daemon=True)
     thread.start()
     try:
         yield
     finally:
         ended.set()
         thread.join()
-
-
-def _pooled(node: DevNode) -> bool:
-    return int(node.rpc("txpool_status")["pending"], 16) > 0
 
 
 def _begin_programme(chain: BenchChain) -> None:

@@ -55,6 +55,9 @@ SECONDS_A_PAYOUT = 0.02
 """Patience: many times what a payout takes."""
 
 PATIENCE_S = 120.0
+
+BLOCKS_AHEAD = 4.0
+"""The chain mines one block after the other, so it has the next ones' transactions in time."""
 MAX_RECOVERY_COUNT = 10_000
 _KIB_A_MIB = 1024
 _PASSPHRASE = "a passphrase of benchmarks"  # noqa: S105 - protects nothing
@@ -179,7 +182,7 @@ class _Bench:
             "data_dir": folder,
             "database_url": database_url or f"sqlite:///{folder / 'relief.db'}",
             "key_passphrase_file": folder / "passphrase",
-            "blocks_ahead": 0.0,  # the chain mines on arrival only
+            "blocks_ahead": BLOCKS_AHEAD,
         }
         if artifacts_dir is not None:
             settings["artifacts_dir"] = artifacts_dir

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from itertools import groupby
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, delete, func, select, update
 from sqlalchemy.orm import Session
@@ -31,6 +32,7 @@ from service.payouts.states import (
     ProgrammeState,
     move,
     move_all,
+    move_each,
 )
 
 SKIP_REASONS = {1: "zero_address", 2: "token", 3: "vault", 4: "frozen"}
@@ -42,11 +44,19 @@ EXECUTED = (ChunkState.INCLUDED.value, ChunkState.FINAL.value)
 def project(session: Session, events: Sequence[Event]) -> None:
     """Apply events in their order on chain."""
     _lock_batches(session, events)
-    for event in events:
-        handler = _HANDLERS.get((event.contract, event.name))
-        if handler is not None:
-            handler(session, event)
-        requests.fulfil(session, event)
+    # What a batch's chunks paid one after the other is one piece of work.
+    for (name, _), run in groupby(events, lambda event: (event.name, event.batch_id)):
+        if name == "ChunkPaid":
+            those = list(run)
+            _chunks_paid(session, those)
+            for event in those:
+                requests.fulfil(session, event)
+            continue
+        for event in run:
+            handler = _HANDLERS.get((event.contract, event.name))
+            if handler is not None:
+                handler(session, event)
+            requests.fulfil(session, event)
 
 
 def take_back(session: Session, orphaned: Sequence[Event]) -> None:
@@ -326,21 +336,24 @@ def unknown_batch(session: Session) -> str | None:
     ).first()
 
 
-def _chunk_paid(session: Session, event: Event) -> None:
-    chunk = _chunk_run(session, event)
-    if chunk is None:
+def _chunks_paid(session: Session, events: Sequence[Event]) -> None:
+    """Project ``ChunkPaid`` of one batch."""
+    batch = _known_batch(session, events[0])
+    if batch is None:
         return
-    _queue_left(session, chunk)
-    if skipped := bits_of(event):
-        first = chunk.chunk_index * chunk.batch.chunk_size
-        _move_payouts(
-            session,
-            PayoutState.SKIPPED,
-            chunk.batch.id,
-            Payout.index.in_([first + position for position in skipped]),
-            own_tx_hash=event.tx_hash,
-        )
-    _include_chunk(session, chunk, event)
+    run = _known_chunks(session, batch, events)
+    _queue_left(session, batch, run)
+    for event in run:
+        if skipped := bits_of(event):
+            first = int(event.args["chunkIndex"]) * batch.chunk_size
+            _move_payouts(
+                session,
+                PayoutState.SKIPPED,
+                batch.id,
+                Payout.index.in_([first + position for position in skipped]),
+                own_tx_hash=event.tx_hash,
+            )
+    _include_chunks(session, batch, run)
 
 
 def of_chunk(batch: Batch, chunk_index: int) -> ColumnElement[bool]:
@@ -355,65 +368,70 @@ def bits_of(event: Event) -> set[int]:
 
 
 def _streams_opened(session: Session, event: Event) -> None:
-    chunk = _chunk_run(session, event)
-    if chunk is None:
-        return
-    _queue_left(session, chunk)
-    streams.apply_event(session, chunk.batch, event)
-    _include_chunk(session, chunk, event)
-
-
-class _ChunkRun(NamedTuple):
-    batch: Batch
-    chunk_index: int
-
-
-def _chunk_run(session: Session, event: Event) -> _ChunkRun | None:
-    """Return the chunk that an event says was run; None where there is no row of it."""
     batch = _known_batch(session, event)
     if batch is None:
-        return None
-    index = int(event.args["chunkIndex"])
-    entries = session.scalars(
-        select(Chunk.entries).where(Chunk.batch_id == batch.id, Chunk.chunk_index == index)
-    ).one_or_none()
-    if entries is None or "0x" + entries.hex() != event.args["entries"]:
-        raise_alarm(
-            session,
-            "chunk_mismatch",
-            f"chunk {index} of batch {batch.id} ran with other entries than ours",
-            event.block_number,
+        return
+    run = _known_chunks(session, batch, [event])
+    _queue_left(session, batch, run)
+    for each in run:
+        streams.apply_event(session, batch, each)
+    _include_chunks(session, batch, run)
+
+
+def _known_chunks(session: Session, batch: Batch, events: Sequence[Event]) -> list[Event]:
+    """Return the events whose chunk has a row here; raise an alarm where it is another."""
+    indexes = [int(event.args["chunkIndex"]) for event in events]
+    stored = session.execute(
+        select(Chunk.chunk_index, Chunk.entries).where(
+            Chunk.batch_id == batch.id, Chunk.chunk_index.in_(indexes)
         )
-    return None if entries is None else _ChunkRun(batch, index)
+    )
+    entries: dict[int, bytes] = {index: words for index, words in stored}  # noqa: C416 - rows are no tuples
+    for index, event in zip(indexes, events, strict=True):
+        if index not in entries or "0x" + entries[index].hex() != event.args["entries"]:
+            raise_alarm(
+                session,
+                "chunk_mismatch",
+                f"chunk {index} of batch {batch.id} ran with other entries than ours",
+                event.block_number,
+            )
+    return [event for event in events if int(event.args["chunkIndex"]) in entries]
 
 
-def _queue_left(session: Session, chunk: _ChunkRun) -> None:
-    """Bring back to their chunk, which was run, those that had left its way."""
+def _queue_left(session: Session, batch: Batch, run: Sequence[Event]) -> None:
+    """Bring back to their chunks, which were run, those that had left their way."""
     left = [
         *(PayoutState.DRAFT, PayoutState.APPROVED, PayoutState.HELD),
         *(PayoutState.CANCELLED, PayoutState.EXPIRED),
     ]
-    these = of_chunk(chunk.batch, chunk.chunk_index) & Payout.own_state.in_(left)
-    _move_payouts(session, PayoutState.QUEUED, chunk.batch.id, these)
+    chunks = Payout.chunk_index.in_([int(event.args["chunkIndex"]) for event in run])
+    _move_payouts(session, PayoutState.QUEUED, batch.id, Payout.own_state.in_(left) & chunks)
 
 
-def _include_chunk(session: Session, chunk: _ChunkRun, event: Event) -> None:
-    """Move the chunk, and with it all its payouts that go its way."""
-    # Final on arrival, both steps are one: the events settle in the same database transaction.
-    move_all(
-        session,
-        Chunk,
-        ChunkState.FINAL if event.final_on_arrival else ChunkState.INCLUDED,
-        Chunk.batch_id == chunk.batch.id,
-        Chunk.chunk_index == chunk.chunk_index,
-        through=ChunkState.INCLUDED,
-        executed_block_number=event.block_number,
-        executed_block_hash=event.block_hash,
-        tx_hash=event.tx_hash,
-        mints_log_index=event.mints_log_index,
-        updated_at=SYSTEM_CLOCK.now(),
-    )
-    _finish_batch(session, chunk.batch.id)
+def _include_chunks(session: Session, batch: Batch, run: Sequence[Event]) -> None:
+    """Move chunks, and with them all payouts that go their way."""
+    now = SYSTEM_CLOCK.now()
+    for final, events in groupby(run, lambda event: event.final_on_arrival):
+        # Then both steps are one: the events settle in the same database transaction.
+        move_each(
+            session,
+            Chunk,
+            ChunkState.FINAL if final else ChunkState.INCLUDED,
+            [
+                {
+                    "batch_id": batch.id,
+                    "chunk_index": int(event.args["chunkIndex"]),
+                    "executed_block_number": event.block_number,
+                    "executed_block_hash": event.block_hash,
+                    "tx_hash": event.tx_hash,
+                    "mints_log_index": event.mints_log_index,
+                    "updated_at": now,
+                }
+                for event in events
+            ],
+            through=ChunkState.INCLUDED,
+        )
+    _finish_batch(session, batch.id)
 
 
 def _move_payouts(
@@ -821,7 +839,6 @@ _HANDLERS: dict[tuple[str, str], Handler] = {
     ("vault", "BatchHeld"): _batch_held,
     ("vault", "EntryHeld"): _entry_held,
     ("vault", "UnexecutedExpired"): _unexecuted_expired,
-    ("vault", "ChunkPaid"): _chunk_paid,
     ("vault", "PayoutSkipped"): _payout_skipped,
     ("vault", "PayoutRetried"): _payout_retried,
     ("vault", "StreamsOpened"): _streams_opened,

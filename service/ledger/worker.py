@@ -40,7 +40,8 @@ from service.config import Settings
 from service.confirmations import alarms
 from service.confirmations.agreement import Agreement
 from service.confirmations.expiry import ask_for_all_due
-from service.confirmations.finality import FINAL_CURSOR, finalise
+from service.confirmations.finality import FINAL_CURSOR, FinalityResult, finalise
+from service.confirmations.inclusion import blocks_of
 from service.confirmations.ingest import LAG_PATIENCE_S, Fetched, Ingestor, IngestResult
 from service.confirmations.models import Cursor
 from service.confirmations.projections import unknown_batch
@@ -66,6 +67,9 @@ MAX_BLOCKS_LATER = 8
 """So many new blocks may be written down after the next transactions are sent, not before."""
 
 NOTHING_READ = IngestResult(0, 0, 0, 0, 0, caught_up=False)
+
+TIDY_EVERY_S = 1.0
+"""While transactions are on their way, what only time brings is looked for so often."""
 
 IDLE_PAUSE_S = 0.05
 POLL_PAUSE_S = 1.0
@@ -179,6 +183,7 @@ class Worker:
         self._started = False
         self._last = NOTHING_READ
         self._ahead = False
+        self._tidy_again_s = 0.0
         self.times = StageTimes()
         self._knows_the_chain = False
         self._engine = SubmissionEngine(
@@ -187,6 +192,7 @@ class Worker:
             self._contracts,
             signers,
             owner=self.owner,
+            blocks_of=blocks_of,
             options=options
             or EngineOptions(
                 lease_seconds=settings.lease_seconds,
@@ -337,25 +343,18 @@ class Worker:
         self._knows_the_chain = self._knows_the_chain or known.caught_up
         if self._knows_the_chain:
             self._engine.take_lanes()
-        planned = self._plan(known) if known.caught_up else 0
+        tidy = self._is_time_to_tidy()
+        planned = self._plan(known, tidy=tidy) if known.caught_up else 0
         final_block = self._final_block(known.head)
         with self._stage("submit"):
-            moved = self._engine.step(final_block)
+            moved = self._engine.step(known.head, final_block)
         if read is None:  # the node works on what was sent while we write down what it did before
             read = self._store(fetched)
         self._last, self._ahead = read, read.caught_up and moved > 0
-        with self._stage("finalise"), transaction(self._sessions) as session:
-            final = finalise(
-                session, self._deployment.chain_id, self._deployment.finality_depth_blocks
-            )
-            if final is not None:
-                free_overdue(session, final.timestamp_unix_s)
-                free_expired(session, final.timestamp_unix_s)
-            alarms.watch_refused(session, self._deployment.chain_id)
-        self._hook("finalised")
-        with self._stage("post"), transaction(self._sessions) as session:
-            posted = post_final(session, self._deployment.chain_id)
-        self._hook("posted")
+        final, posted = None, 0
+        if not read.blocks or tidy:
+            # Else the transaction that stored the blocks has settled and posted them.
+            final, posted = self._settle()
         ROUNDS.labels("done").inc()
         LAST_ROUND.set_to_current_time()
         return StepReport(
@@ -371,6 +370,30 @@ class Worker:
             caught_up=read.caught_up,
             unsettled=self._unsettled(),
         )
+
+    def _settle(self) -> tuple[FinalityResult | None, int]:
+        """Settle what is final now, let go what can come to pass no more, post the rest."""
+        with self._stage("finalise"), transaction(self._sessions) as session:
+            final = finalise(
+                session, self._deployment.chain_id, self._deployment.finality_depth_blocks
+            )
+            if final is not None:
+                free_overdue(session, final.timestamp_unix_s)
+                free_expired(session, final.timestamp_unix_s)
+            alarms.watch_refused(session, self._deployment.chain_id)
+        self._hook("finalised")
+        with self._stage("post"), transaction(self._sessions) as session:
+            posted = post_final(session, self._deployment.chain_id)
+        self._hook("posted")
+        return final, posted
+
+    def _is_time_to_tidy(self) -> bool:
+        """Whether to look for what only time brings: in busy rounds once a second is enough."""
+        now_s = time.monotonic()
+        if self._ahead and now_s < self._tidy_again_s:
+            return False
+        self._tidy_again_s = now_s + TIDY_EVERY_S
+        return True
 
     def _is_only_ours(self, fetched: Fetched) -> bool:
         """Whether it is a few blocks in which nothing happened but what we have sent."""
@@ -391,10 +414,11 @@ class Worker:
         self._hook("ingested")
         return stored
 
-    def _plan(self, read: IngestResult) -> int:
+    def _plan(self, read: IngestResult, *, tidy: bool) -> int:
         head = Head(read.head, read.timestamp_unix_s)
         with self._stage("plan"):
-            self._ask_for_expiry(head)
+            if tidy:
+                self._ask_for_expiry(head)
             with transaction(self._sessions) as session:
                 # Its cases may be in a batch of ours that waits.
                 with_approvals = unknown_batch(session) is None

@@ -8,16 +8,17 @@ officers signed whatever our row says, and a re-org may take back what was inclu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
+from service import transitions
 from service.db import Base
 from service.errors import IllegalTransition
-from service.transitions import move_rows, sources
+from service.transitions import sources
 
 
 class BatchState(StrEnum):
@@ -209,4 +210,18 @@ def move_all(
     IllegalTransition
         If `through` does not lead to `to`.
     """
-    return move_rows(session, model, TRANSITIONS[type(to)], to, *where, through=through, **values)
+    return transitions.move_rows(
+        session, model, TRANSITIONS[type(to)], to, *where, through=through, **values
+    )
+
+
+def move_each(
+    session: Session,
+    model: type[Base],
+    to: State,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    through: State | None = None,
+) -> None:
+    """Move rows that may become ``to``, as :func:`service.transitions.move_each`."""
+    transitions.move_each(session, model, TRANSITIONS[type(to)], to, rows, through=through)

@@ -22,7 +22,6 @@ from service.db import transaction
 from service.errors import LimitExceeded
 from service.telemetry.logs import note
 from service.transactions import lanes, trail
-from service.transactions.dbclock import read_now_ms
 from service.transactions.lanes import Lease
 from service.transactions.models import Lane, Transaction, TransactionAttempt
 from service.transactions.states import State
@@ -72,6 +71,9 @@ class EngineOptions:
     resend_after_s: float = 10.0
 
 
+BlocksOf = Callable[[Session, Sequence[str]], Mapping[str, tuple[int, str]]]
+
+
 def no_hook(_point: str) -> None:
     """Do nothing; tests end the process here instead."""
 
@@ -92,6 +94,9 @@ class EngineContext:
         How the engine behaves.
     hook
         Called with the name of each point at which a crash is told apart from any other.
+    blocks_of
+        Returns number and hash of the blocks that hold events of transactions, by these' hashes, of
+        the blocks that were read so far.
     """
 
     sessions: sessionmaker[Session]
@@ -100,6 +105,7 @@ class EngineContext:
     signers: Mapping[str, Signer]
     options: EngineOptions
     hook: Callable[[str], None]
+    blocks_of: BlocksOf
 
     @property
     def chain_id(self) -> int:
@@ -139,9 +145,15 @@ class EngineContext:
             return None
 
     def add_attempt(
-        self, session: Session, row: Transaction, n: int, purpose: str, fees: Fees
+        self, session: Session, row: Transaction, n: int, purpose: str, fees: Fees, *, now_ms: int
     ) -> None:
-        """Sign; the caller's commit makes the bytes durable before anything is sent."""
+        """Sign; the caller's commit makes the bytes durable before anything is sent.
+
+        Parameters
+        ----------
+        now_ms
+            Database clock.
+        """
         fill = purpose == "fill"
         raw = self.signers[row.sender].sign_transaction(
             {
@@ -165,7 +177,7 @@ class EngineContext:
                 raw=raw,
                 max_fee_per_gas=fees.max_fee_per_gas,
                 priority_fee_per_gas=fees.priority_fee_per_gas,
-                signed_unix_ms=read_now_ms(session),
+                signed_unix_ms=now_ms,
             )
         )
 

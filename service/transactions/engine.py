@@ -27,10 +27,10 @@ from service.chain.signers import Signer
 from service.db import one_at_a_time, transaction
 from service.telemetry.logs import note
 from service.transactions import lanes, sharing
-from service.transactions.context import EngineContext, EngineOptions, no_hook
+from service.transactions.context import BlocksOf, EngineContext, EngineOptions, no_hook
 from service.transactions.lanes import Lease
 from service.transactions.nonces import close_gaps
-from service.transactions.receipts import look_for_receipts
+from service.transactions.receipts import look_for_receipts, read_costs
 from service.transactions.replacing import replace_stuck
 from service.transactions.sending import send
 from service.transactions.signing import sign_built
@@ -51,6 +51,8 @@ class SubmissionEngine:
         Keys of the senders.
     owner
         Name of this worker, unique among those running.
+    blocks_of
+        As :class:`EngineContext` has it.
     hook
         Called with the name of each point at which a crash is told apart from any other.
     """
@@ -63,12 +65,13 @@ class SubmissionEngine:
         signers: Sequence[Signer],
         *,
         owner: str,
+        blocks_of: BlocksOf,
         options: EngineOptions | None = None,
         hook: Callable[[str], None] = no_hook,
     ) -> None:
         by_address = {signer.address: signer for signer in signers}
         self._context = EngineContext(
-            sessions, rpc, contracts, by_address, options or EngineOptions(), hook
+            sessions, rpc, contracts, by_address, options or EngineOptions(), hook, blocks_of
         )
         self._owner = owner
         self._leases: dict[str, Lease] = {}
@@ -166,22 +169,26 @@ class SubmissionEngine:
         """Be seen no more by other workers."""
         self._presence.end()
 
-    def step(self, block_number: int) -> int:
+    def step(self, read_block: int, final_block: int) -> int:
         """Do what can be done now on every lane held; returns how many rows moved.
 
         Parameters
         ----------
-        block_number
+        read_block
+            Newest block whose events are stored.
+        final_block
             Newest final block, for what may only be concluded after finality.
         """
         moved = 0
         for sender, lease in list(self._leases.items()):
             try:
-                moved += look_for_receipts(self._context, lease, block_number)
-                moved += sign_built(self._context, lease)
-                moved += replace_stuck(self._context, lease)
-                moved += send(self._context, lease)
-                moved += look_for_receipts(self._context, lease, block_number)
+                done = look_for_receipts(self._context, lease, read_block, final_block)
+                done += sign_built(self._context, lease)
+                done += replace_stuck(self._context, lease)
+                done += send(self._context, lease)
+                if not done:
+                    done = read_costs(self._context, lease)
+                moved += done
             except lanes.LeaseLost:
                 note(log, "lane_lost", logging.WARNING, lane=sender)
                 del self._leases[sender]

@@ -43,6 +43,7 @@ def close_gaps(context: EngineContext, lease: Lease) -> bool:
             facts = {"lane": lease.sender, "nonce": next_nonce, "chain_nonce": used}
             note(log, "lane_behind_the_chain", logging.WARNING, **facts)
             context.set_next_nonce(session, lease, used)
+        now_ms = read_now_ms(session)
         for nonce in missing:
             row = Transaction(
                 chain_id=context.chain_id,
@@ -54,9 +55,9 @@ def close_gaps(context: EngineContext, lease: Lease) -> bool:
                 gas_limit=FILL_GAS,
                 dedupe_key=f"fill:{lease.sender}:{nonce}",
                 state=State.SIGNED.value,
-                created_unix_ms=read_now_ms(session),
+                created_unix_ms=now_ms,
             )
             session.add(row)
             session.flush()
-            context.add_attempt(session, row, 0, "fill", fees)
+            context.add_attempt(session, row, 0, "fill", fees, now_ms=now_ms)
     return True

@@ -7,7 +7,7 @@ again, or by two workers at once, makes nothing new.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -30,7 +30,7 @@ from service.payouts.states import BatchState, ChunkState, RequestState
 from service.payouts.states import move_all as move_payout_stages
 from service.transactions import calls, owners, trail
 from service.transactions.context import LAST_RETRY_MS
-from service.transactions.dbclock import has_come, now_ms
+from service.transactions.dbclock import has_come, read_now_ms
 from service.transactions.models import LIVE_STATES_SQL, Lane, Transaction
 from service.transactions.states import LIVE, Kind, State, move_all
 
@@ -133,9 +133,7 @@ class Planner:
         if relayers:
             sources = (self._chunks, self._actions)
             for source in (self._approvals, *sources) if with_approvals else sources:
-                for item in source(session, head):
-                    self._turn += 1
-                    planned += self._add(session, item, relayers[self._turn % len(relayers)])
+                planned += self._add(session, source(session, head), relayers)
         return planned + self._requests(session, senders, relayers, holders)
 
     def _able(self, session: Session, relayers: Sequence[str]) -> Sequence[str]:
@@ -172,7 +170,7 @@ class Planner:
         if built >= ENOUGH_CHUNKS:
             return  # to look for more costs a look at each chunk that waits
         due = session.execute(
-            select(Chunk.batch_id, Chunk.chunk_index)
+            select(Chunk.batch_id, Chunk.chunk_index, Chunk.entries)
             .join(Batch, Batch.id == Chunk.batch_id)
             .where(*_AWAITS_EXECUTION)
             .where(Batch.execute_from_unix_s <= head.timestamp_unix_s)
@@ -188,13 +186,14 @@ class Planner:
             .limit(MAX_CHUNKS_A_ROUND)
         ).all()
         proofs: dict[str, list[list[bytes]]] = {}
-        for batch_id, chunk_index in due:
+        for batch_id, chunk_index, entries in due:
 
-            def call(batch_id: str = batch_id, chunk_index: int = chunk_index) -> calls.Call:
+            def call(
+                batch_id: str = batch_id, chunk_index: int = chunk_index, entries: bytes = entries
+            ) -> calls.Call:
                 if batch_id not in proofs:
                     proofs.clear()
                     proofs[batch_id] = _proofs(session, batch_id)
-                entries = session.get_one(Chunk, (batch_id, chunk_index)).entries
                 proof = proofs[batch_id][chunk_index]
                 return calls.execute_chunk(self._contracts, batch_id, chunk_index, entries, proof)
 
@@ -256,7 +255,7 @@ class Planner:
             call = partial(calls.request, self._contracts, row)
             item = _Planned(Kind.REQUEST, f"request:{row.id}", call, request_id=str(row.id))
             try:
-                planned += self._insert(session, item, sender)
+                planned += self._insert(session, [self._row(session, item, sender)])
             except calls.BrokenRows as error:
                 failed, why = RequestState.FAILED, error.detail
                 move_payout_stages(session, ChainRequest, failed, this, last_error=why)
@@ -283,16 +282,19 @@ class Planner:
 
     # ---- writing -------------------------------------------------------------------------------
 
-    def _add(self, session: Session, item: _Planned, sender: str) -> int:
-        """Add the transaction; rows that make no call are told to whom they are for, no more."""
-        try:
-            return self._insert(session, item, sender)
-        except (ReliefError, ValueError, LookupError) as error:
-            owners.tell(session, str(error), batch_id=item.batch_id, action_id=item.action_id)
-            return 0
+    def _add(self, session: Session, items: Iterable[_Planned], relayers: Sequence[str]) -> int:
+        """Add transactions; rows that make no call are told to whom they are for, no more."""
+        rows = []
+        for item in items:
+            self._turn += 1
+            try:
+                rows.append(self._row(session, item, relayers[self._turn % len(relayers)]))
+            except (ReliefError, ValueError, LookupError) as error:
+                owners.tell(session, str(error), batch_id=item.batch_id, action_id=item.action_id)
+        return self._insert(session, rows)
 
-    def _insert(self, session: Session, item: _Planned, sender: str) -> int:
-        """Add the transaction unless one with its dedupe key lives; returns 1 if it is work.
+    def _row(self, session: Session, item: _Planned, sender: str) -> dict[str, Any]:
+        """Return a transaction's row.
 
         Raises
         ------
@@ -300,25 +302,33 @@ class Planner:
             If no call can be made of the rows.
         """
         call = item.call()
+        return {
+            "chain_id": self._chain_id,
+            "sender": sender,
+            "kind": item.kind.value,
+            "target": self._contracts.address(call.contract),
+            "calldata": call.calldata,
+            "dedupe_key": item.dedupe_key,
+            "batch_id": item.batch_id,
+            "chunk_index": item.chunk_index,
+            "action_id": item.action_id,
+            "request_id": item.request_id,
+            "asked_by_request": trail.asked_by(
+                session, item.batch_id, item.action_id, item.request_id
+            ),
+            "state": State.BUILT.value,
+            "failures": 0,
+            "retry_at_unix_ms": 0,
+        }
+
+    def _insert(self, session: Session, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Add those with whose dedupe key none lives; returns how many are work."""
+        if not rows:
+            return 0
         dialect = session.get_bind().dialect.name
         insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-        statement = cast(Any, insert)(Transaction).values(
-            chain_id=self._chain_id,
-            sender=sender,
-            kind=item.kind.value,
-            target=self._contracts.address(call.contract),
-            calldata=call.calldata,
-            dedupe_key=item.dedupe_key,
-            batch_id=item.batch_id,
-            chunk_index=item.chunk_index,
-            action_id=item.action_id,
-            request_id=item.request_id,
-            asked_by_request=trail.asked_by(item.batch_id, item.action_id, item.request_id),
-            state=State.BUILT.value,
-            failures=0,
-            retry_at_unix_ms=0,
-            created_unix_ms=now_ms(),
-        )
+        now_ms = read_now_ms(session)
+        statement = cast(Any, insert)(Transaction)
         # A refused one that is due again takes the rows as they are now.
         statement = statement.on_conflict_do_update(
             index_elements=["chain_id", "dedupe_key"],
@@ -326,11 +336,12 @@ class Planner:
             set_={"calldata": statement.excluded.calldata},
             where=(Transaction.state == State.BUILT) & (Transaction.failures > 0),
         )
-        built = session.execute(statement.returning(*trail.FACTS)).one_or_none()
-        if built is None:
-            return 0
-        trail.came_to(session, built, "planned")
-        return 1
+        built = session.execute(
+            statement.returning(*trail.FACTS), [{**row, "created_unix_ms": now_ms} for row in rows]
+        ).all()
+        for row in sorted(built, key=lambda each: each.id):
+            trail.came_to(session, row, "planned")
+        return len(built)
 
 
 def drop_unwanted(session: Session, head: Head, *, with_approvals: bool = True) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from collections.abc import Sequence
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.orm import Session, defer
 
 from service.chain.fees import Fees, outbid
 from service.db import transaction
@@ -28,6 +31,7 @@ def replace_stuck(context: EngineContext, lease: Lease) -> int:
         return 0
     moved = 0
     with context.write(lease) as session:
+        now_ms = read_now_ms(session)
         for row_id, purpose in stuck:
             row = session.get_one(Transaction, row_id, populate_existing=True)
             if State(row.state) not in IN_FLIGHT:
@@ -46,7 +50,7 @@ def replace_stuck(context: EngineContext, lease: Lease) -> int:
             if fees is None:
                 row.error = "stuck, and no higher offer is possible"
                 continue
-            context.add_attempt(session, row, last.n + 1, purpose, fees)
+            context.add_attempt(session, row, last.n + 1, purpose, fees, now_ms=now_ms)
             row.retry_at_unix_ms = 0
             move(row, State.REPLACED)
             moved += 1
@@ -64,18 +68,17 @@ def _stuck(context: EngineContext, lease: Lease) -> list[tuple[int, str]]:
             .join(TransactionAttempt, TransactionAttempt.transaction_id == Transaction.id)
             .where(of(lease), Transaction.state.in_(values_of(IN_FLIGHT)))
             .order_by(Transaction.nonce, TransactionAttempt.n)
+            .options(defer(Transaction.calldata), defer(TransactionAttempt.raw))
         ).all()
         newest = {row.id: (row, attempt) for row, attempt in rows}
+        run = _chunks_run(session, [row for row, _ in newest.values()])
         found: list[tuple[int, str]] = []
         oldest = True
         for row, attempt in newest.values():
-            if attempt.purpose == "call" and row.kind == Kind.EXECUTE_CHUNK:
-                chunk = session.get(Chunk, (row.batch_id, row.chunk_index))
-                done = chunk is not None and chunk.state in _EXECUTED
-                if done and row.state == State.SIGNED:
-                    found.append((row.id, "fill"))
-                    oldest = False
-                    continue
+            if attempt.purpose == "call" and (row.batch_id, row.chunk_index) in run:
+                found.append((row.id, "fill"))
+                oldest = False
+                continue
             invalid = attempt.answer == SendOutcome.INVALID
             if invalid and attempt.purpose == "call" and attempt.first_sent_unix_ms is None:
                 found.append((row.id, "fill"))
@@ -83,6 +86,25 @@ def _stuck(context: EngineContext, lease: Lease) -> list[tuple[int, str]]:
                 found.append((row.id, attempt.purpose))
             oldest = False
         return found
+
+
+def _chunks_run(
+    session: Session, rows: Sequence[Transaction]
+) -> set[tuple[str | None, int | None]]:
+    """Chunks that the chain has run, of those whose transaction was never sent."""
+    signed = [
+        (row.batch_id, row.chunk_index)
+        for row in rows
+        if row.state == State.SIGNED and row.kind == Kind.EXECUTE_CHUNK
+    ]
+    if not signed:
+        return set()
+    found = session.execute(
+        select(Chunk.batch_id, Chunk.chunk_index).where(
+            tuple_(Chunk.batch_id, Chunk.chunk_index).in_(signed), Chunk.state.in_(_EXECUTED)
+        )
+    )
+    return {(batch_id, index) for batch_id, index in found}
 
 
 def _waited_long(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from eth_utils.crypto import keccak
-from sqlalchemy import exists, select
+from sqlalchemy import exists, select, tuple_
 from sqlalchemy.orm import Session, aliased, defer
 
 from service.approvals.models import QuorumAction
@@ -49,7 +49,6 @@ def send(context: EngineContext, lease: Lease) -> int:
         strict=True,
     )
     context.hook("send:after")
-    moved = 0
     with context.write(lease) as session:
         lane, now = context.lane(session, lease), read_now_ms(session)
         rows = session.execute(
@@ -59,8 +58,13 @@ def send(context: EngineContext, lease: Lease) -> int:
             .order_by(Transaction.nonce)
             .options(defer(TransactionAttempt.raw), defer(Transaction.calldata))
         ).all()
-        for attempt, row in rows:
-            moved += _record_send(session, lane, attempt, row, answer=answers[attempt.id], now=now)
+        sent = [
+            (attempt, row)
+            for attempt, row in rows
+            if _record_send(session, lane, attempt, row, answer=answers[attempt.id], now=now)
+        ]
+        moved = len(sent)
+        _mark_sent(session, [row for attempt, row in sent if attempt.purpose == "call"])
         context.hook("sent:before-commit")
     context.hook("sent:after-commit")
     return moved
@@ -97,14 +101,15 @@ def _record_send(
     *,
     answer: Any,
     now: int,
-) -> int:
+) -> bool:
+    """Write down the node's answer; returns whether it took the transaction for the first time."""
     outcome = SendOutcome.ACCEPTED
     if answer is CHANGED_BYTES:
         outcome = SendOutcome.INVALID
     elif isinstance(answer, RpcError):
         outcome = classify_send(answer)
     if State(row.state) not in IN_FLIGHT:
-        return 0
+        return False
     attempt.answer = outcome.value
     if outcome is SendOutcome.ACCEPTED:
         attempt.first_sent_unix_ms = attempt.first_sent_unix_ms or now
@@ -115,9 +120,7 @@ def _record_send(
         move(row, State.SENT)
         if first:
             trail.came_to(session, row, "sent", tx_hash=attempt.tx_hash)
-        if first and attempt.purpose == "call":
-            _mark_sent(session, row)
-        return int(first)
+        return first
     attempt.error = answer.message
     attempt.refused_since_unix_ms = attempt.refused_since_unix_ms or now
     row.error = answer.message
@@ -128,24 +131,21 @@ def _record_send(
         trail.not_taken(session, row, attempt.tx_hash, answer.message)
     if outcome is not SendOutcome.NONCE_USED:
         row.retry_at_unix_ms = now + FIRST_RETRY_MS
-    return 0
+    return False
 
 
 def _is_intact(attempt: TransactionAttempt) -> bool:
     return "0x" + keccak(attempt.raw).hex() == attempt.tx_hash
 
 
-def _mark_sent(session: Session, row: Transaction) -> None:
-    """Tell the earlier stages that their row is on its way; payouts show their chunk's state."""
-    if row.kind == Kind.EXECUTE_CHUNK:
-        move_all(
-            session,
-            Chunk,
-            ChunkState.SENT,
-            Chunk.batch_id == row.batch_id,
-            Chunk.chunk_index == row.chunk_index,
-            Chunk.state == ChunkState.WAITING,
-        )
-    elif row.kind == Kind.QUORUM_ACTION:
+def _mark_sent(session: Session, rows: Sequence[Transaction]) -> None:
+    """Tell the earlier stages that their rows are on their way; a payout goes with its chunk."""
+    chunks = [(r.batch_id, r.chunk_index) for r in rows if r.kind == Kind.EXECUTE_CHUNK]
+    if chunks:
+        these = tuple_(Chunk.batch_id, Chunk.chunk_index).in_(chunks)
+        waiting = Chunk.state == ChunkState.WAITING
+        move_all(session, Chunk, ChunkState.SENT, these, waiting)
+    actions = [row.action_id for row in rows if row.kind == Kind.QUORUM_ACTION]
+    if actions:
         # The event may have been read meanwhile: what is done stays done.
-        move_actions(session, ActionState.SUBMITTED, QuorumAction.id == row.action_id)
+        move_actions(session, ActionState.SUBMITTED, QuorumAction.id.in_(actions))

@@ -29,7 +29,7 @@ from service.transactions.models import Lane, Transaction
 from service.transactions.outcomes import ALREADY_DONE
 from service.transactions.owners import tell_owner
 from service.transactions.states import IN_FLIGHT, Kind, State, move
-from service.transactions.trials import sent_untried
+from service.transactions.trials import plan_trials
 
 GAS_MARGIN_PER_CENT = 20
 """Room over an estimate: the state may differ a little when the transaction is mined."""
@@ -64,13 +64,19 @@ def sign_built(context: EngineContext, lease: Lease) -> int:
     with context.write(lease) as session:
         nonce = context.lane(session, lease).next_nonce
         paused = hold_pauses(session, {row.batch_id for row, _ in good if row.batch_id})
-        for row, gas in good:
-            current = session.get(Transaction, row.id, populate_existing=True)
-            if current is None or current.state != State.BUILT or current.batch_id in paused:
+        gas_limits = {row.id: gas for row, gas in good}
+        still_built = session.scalars(
+            select(Transaction)
+            .where(Transaction.id.in_(gas_limits), Transaction.state == State.BUILT)
+            .order_by(Transaction.id)
+        ).all()
+        now_ms = read_now_ms(session)
+        for row in still_built:
+            if row.batch_id in paused:
                 continue
-            current.nonce, current.gas_limit, current.error = nonce, gas, None
-            move(current, State.SIGNED)
-            context.add_attempt(session, current, 0, "call", fees)
+            row.nonce, row.gas_limit, row.error = nonce, gas_limits[row.id], None
+            move(row, State.SIGNED)
+            context.add_attempt(session, row, 0, "call", fees, now_ms=now_ms)
             nonce += 1
         context.set_next_nonce(session, lease, nonce)
         context.hook("signed:before-commit")
@@ -122,7 +128,7 @@ def _fitting(
     ahead = int(block_gas * context.options.blocks_ahead)
     fitting: list[Transaction] = []
     for row in rows:
-        room -= _known_gas(row) or USUAL_GAS
+        room -= _chunk_gas(row) if row.kind == Kind.EXECUTE_CHUNK else USUAL_GAS
         if room + ahead < 0 and (fitting or gas_in_flight):
             return fitting
         fitting.append(row)
@@ -139,34 +145,34 @@ def _simulate(
     Chunks that need no trial (:mod:`service.transactions.trials`) are not asked about.
     """
     with transaction(context.sessions) as session:
-        untried = sent_untried(session, context.contracts, rows)
+        trials = plan_trials(session, context.contracts, rows)
+    answers = _try(context, lease, trials.first)
+    passed = {row.batch_id for row in trials.first if isinstance(answers[row.id], int)}
+    answers |= _try(context, lease, [r for r in trials.like_first if r.batch_id not in passed])
+    return [(row, answers.get(row.id) or _chunk_gas(row)) for row in rows]
+
+
+def _try(
+    context: EngineContext, lease: Lease, rows: Sequence[Transaction]
+) -> dict[int, int | RpcError]:
+    """Return the gas limit of each row that would go through now, or why it would not."""
     requests: list[tuple[str, Sequence[Any]]] = []
     for row in rows:
-        if row.id in untried:
-            continue
         call = {"from": lease.sender, "to": row.target, "data": "0x" + row.calldata.hex()}
-        known = _known_gas(row)
-        if known is None:
+        if row.kind == Kind.EXECUTE_CHUNK:
+            requests.append(("eth_call", ({**call, "gas": hex(_chunk_gas(row))}, "latest")))
+        else:
             requests.append(("eth_estimateGas", (call,)))
-        else:
-            requests.append(("eth_call", ({**call, "gas": hex(known)}, "latest")))
-    answers = iter(context.rpc.batch(requests))
-    results: list[tuple[Transaction, int | RpcError]] = []
-    for row in rows:
-        known = _known_gas(row)
-        if row.id in untried and known is not None:
-            results.append((row, known))
-            continue
-        answer = next(answers)
+    answers: dict[int, int | RpcError] = {}
+    for row, answer in zip(rows, context.rpc.batch(requests), strict=True):
         if isinstance(answer, RpcError):
-            results.append((row, answer))
-        elif known is not None:
-            results.append((row, known))
+            answers[row.id] = answer
+        elif row.kind == Kind.EXECUTE_CHUNK:
+            answers[row.id] = _chunk_gas(row)
         else:
-            estimate = int(answer, 16)
-            gas = estimate * (100 + GAS_MARGIN_PER_CENT) // 100
-            results.append((row, min(gas, TRANSACTION_GAS_CAP)))
-    return results
+            gas = int(answer, 16) * (100 + GAS_MARGIN_PER_CENT) // 100
+            answers[row.id] = min(gas, TRANSACTION_GAS_CAP)
+    return answers
 
 
 def _record_refusal(context: EngineContext, session: Session, row_id: int, error: RpcError) -> None:
@@ -195,10 +201,8 @@ def _record_refusal(context: EngineContext, session: Session, row_id: int, error
     tell_owner(session, row, words)
 
 
-def _known_gas(row: Transaction) -> int | None:
-    """Gas limit of a chunk, from its length; other calls are estimated."""
-    if row.kind != Kind.EXECUTE_CHUNK:
-        return None
+def _chunk_gas(row: Transaction) -> int:
+    """Gas limit of a chunk, from its length."""
     gas = CHUNK_GAS_BASE + CHUNK_GAS_AN_ENTRY * (len(row.calldata) // ENTRY_BYTES)
     return min(gas, TRANSACTION_GAS_CAP)
 

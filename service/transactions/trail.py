@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, func, null, select
-from sqlalchemy import cast as sql_cast
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from service.approvals.models import QuorumAction
@@ -42,19 +41,16 @@ _MS_A_SECOND = 1000
 
 
 def asked_by(
-    batch_id: str | None, action_id: str | None, request_id: str | None
-) -> ColumnElement[Any]:
+    session: Session, batch_id: str | None, action_id: str | None, request_id: str | None
+) -> str | None:
     """Return, for a new transaction, the call or command that asked for what it does."""
     if batch_id is not None:
-        asked = select(Batch.asked_by_request).where(Batch.id == batch_id)
-    elif action_id is not None:
-        asked = select(QuorumAction.asked_by_request).where(QuorumAction.id == action_id)
-    elif request_id is not None:
-        of_request = sql_cast(ChainRequest.id, String) == request_id
-        asked = select(ChainRequest.asked_by_request).where(of_request)
-    else:
-        return null()
-    return asked.scalar_subquery()
+        return session.get_one(Batch, batch_id).asked_by_request
+    if action_id is not None:
+        return session.get_one(QuorumAction, action_id).asked_by_request
+    if request_id is not None:
+        return session.get_one(ChainRequest, int(request_id)).asked_by_request
+    return None
 
 
 def came_to(
@@ -103,19 +99,9 @@ def not_taken(session: Session, row: Transaction, tx_hash: str, words: str) -> N
     came_to(session, row, "not_taken", logging.WARNING, tx_hash=tx_hash, detail=words)
 
 
-def mined(
-    session: Session,
-    row: Transaction,
-    first_sent_unix_ms: int | None,
-    receipt: Mapping[str, Any],
-) -> None:
-    """Tell how it was mined, what that cost, and how long it took."""
-    kind, gas = row.kind, row.gas_used or 0
-    wei = gas * int(receipt.get("effectiveGasPrice") or "0x0", 16)
+def mined(session: Session, row: Transaction, took_s: float | None) -> None:
+    """Tell how it was mined, and how many seconds after it was first sent."""
     level = logging.WARNING if row.state == "reverted" else logging.INFO
-    took_s = None
-    if first_sent_unix_ms is not None:
-        took_s = max(0, read_now_ms(session) - first_sent_unix_ms) / _MS_A_SECOND
     came_to(
         session,
         row,
@@ -123,16 +109,22 @@ def mined(
         level,
         tx_hash=row.mined_tx_hash,
         block=row.block_number,
-        gas=gas,
         after_s=took_s,
         detail=row.error,
     )
+    if took_s is not None:
+        after_commit(session, partial(CONFIRMATION_SECONDS.labels("included").observe, took_s))
+
+
+def cost(session: Session, row: Transaction, receipt: Mapping[str, Any]) -> None:
+    """Tell what it cost, by its receipt."""
+    kind, gas = row.kind, row.gas_used or 0
+    wei = gas * int(receipt.get("effectiveGasPrice") or "0x0", 16)
+    note_after_commit(session, log, "cost", transaction=row.id, kind=kind, gas=gas, wei=wei)
 
     def count() -> None:
         GAS_USED.labels(kind).inc(gas)
         GAS_SPENT.labels(kind).inc(wei)
-        if took_s is not None:
-            CONFIRMATION_SECONDS.labels("included").observe(took_s)
 
     after_commit(session, count)
 

@@ -8,7 +8,8 @@ wrong; the others go as that one did.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -23,35 +24,69 @@ _WENT_THROUGH = (State.INCLUDED.value, State.FINAL.value)
 _WENT_WRONG = (State.REVERTED.value, State.SUPERSEDED.value)
 
 
-def sent_untried(session: Session, contracts: Contracts, rows: Sequence[Transaction]) -> set[int]:
-    """Ids of the rows that need no trial.
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """Which rows are to be tried.
+
+    Attributes
+    ----------
+    first
+        Those that are tried, at most one chunk a batch for others that would go like it.
+    like_first
+        Chunks that are tried only if the first one of their batch was refused.
+    """
+
+    first: list[Transaction]
+    like_first: list[Transaction]
+
+
+def plan_trials(session: Session, contracts: Contracts, rows: Sequence[Transaction]) -> Trials:
+    """Say which rows are tried; chunks that are in neither list need no trial.
 
     They are chunks that nobody refused yet, of a batch of which a chunk of ours went through and
     none failed, and their calldata leads to the root that the officers signed.
     """
     chunks = [r for r in rows if r.kind == Kind.EXECUTE_CHUNK and not r.failures and r.batch_id]
-    if not chunks:
-        return set()
+    batches = {row.batch_id for row in chunks}
+    went_through, went_wrong = _seen(session, batches) if batches else (set(), set())
+    found = session.execute(select(Batch.id, Batch.chunks_root).where(Batch.id.in_(batches)))
+    roots: dict[str | None, str] = {batch_id: root for batch_id, root in found}  # noqa: C416 - rows are no tuples
+    alike = {
+        row.id
+        for row in chunks
+        if row.batch_id not in went_wrong and _root_of(contracts, row) == roots[row.batch_id]
+    }
+    trials = Trials([], [])
+    tried: set[str | None] = set()
+    for row in rows:
+        if row.id not in alike:
+            trials.first.append(row)
+        elif row.batch_id in tried:
+            trials.like_first.append(row)
+        elif row.batch_id not in went_through:
+            tried.add(row.batch_id)
+            trials.first.append(row)
+    return trials
+
+
+def _seen(
+    session: Session, batches: Collection[str | None]
+) -> tuple[set[str | None], set[str | None]]:
+    """Batches of which a chunk of ours went through, and those of which one failed."""
+    states = (*_WENT_THROUGH, *_WENT_WRONG)
     seen = session.execute(
         select(Transaction.batch_id, Transaction.state)
         .where(
-            Transaction.batch_id.in_({row.batch_id for row in chunks}),
+            Transaction.batch_id.in_(batches),
             Transaction.kind == Kind.EXECUTE_CHUNK,
-            Transaction.state.in_((*_WENT_THROUGH, *_WENT_WRONG)),
+            Transaction.state.in_(states),
         )
         .distinct()
     ).all()
-    proven = {batch for batch, state in seen if state in _WENT_THROUGH}
-    proven -= {batch for batch, state in seen if state in _WENT_WRONG}
-    if not proven:
-        return set()
-    found = session.execute(select(Batch.id, Batch.chunks_root).where(Batch.id.in_(proven)))
-    roots: dict[str | None, str] = {batch_id: root for batch_id, root in found}  # noqa: C416 - rows are no tuples
-    return {
-        row.id
-        for row in chunks
-        if row.batch_id in proven and _root_of(contracts, row) == roots[row.batch_id]
-    }
+    return (
+        {batch for batch, state in seen if state in _WENT_THROUGH},
+        {batch for batch, state in seen if state in _WENT_WRONG},
+    )
 
 
 def _root_of(contracts: Contracts, row: Transaction) -> str | None:
