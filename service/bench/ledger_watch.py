@@ -93,12 +93,13 @@ class LedgerWatch:
             What the chain's own logs say that each wallet was minted, base units, by its address
             in small letters.
         """
-        wanted = select(Payout.payee, Payout.amount_base_units).where(
-            Payout.batch_id.in_(batch_ids)
-        )
+        found = 0
         with self._engine.connect() as connection:
-            rows = connection.execution_options(yield_per=10_000).execute(wanted)
-            return sum(mints.get(payee.lower()) == (amount,) for payee, amount in rows)
+            for batch_id in batch_ids:  # one after the other: a million rows are many
+                wanted = select(Payout.payee, Payout.amount_base_units)
+                rows = connection.execute(wanted.where(Payout.batch_id == batch_id))
+                found += sum(mints.get(payee.lower()) == (amount,) for payee, amount in rows)
+        return found
 
     def _count(self, model: type[Base], *where: object) -> int:
         statement = select(func.count()).select_from(model).where(*where)  # type: ignore[arg-type]

@@ -148,7 +148,7 @@ def test_an_action_done_while_it_is_marked_submitted_stays_done(world: World) ->
         assert engine.get_one(QuorumAction, action.id).state == "ready"
         with world.session() as events:
             events.get_one(QuorumAction, action.id).state = "done"
-        sending._mark_sent(engine, row)
+        sending._mark_sent(engine, [row])
 
     with world.session() as session:
         assert session.get_one(QuorumAction, action.id).state == "done"
