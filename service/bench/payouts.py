@@ -83,9 +83,7 @@ class PayoutsResult:
     cpu_seconds_per_payment
         Of the worker's process, within service_seconds.
     peak_rss_mib
-        Most memory that the worker's process held from the moment it had started.
-    start_peak_rss_mib
-        The same of its start: to decrypt a keystore takes 256 MiB by scrypt's own rule.
+        Most memory that the worker's process ever held.
     prepare_peak_rss_mib
         The same of the process that prepared.
     seconds_by_stage
@@ -104,7 +102,6 @@ class PayoutsResult:
     payments_per_second: float
     cpu_seconds_per_payment: float
     peak_rss_mib: float
-    start_peak_rss_mib: float
     prepare_peak_rss_mib: float
     prepare_seconds: float
     recovery_seconds: float | None
@@ -220,7 +217,6 @@ class _Bench:
             payments_per_second=round(count / service["seconds"], 1),
             cpu_seconds_per_payment=round(service["cpu_seconds"] / count, 7),
             peak_rss_mib=round(service["peak_rss_mib"], 1),
-            start_peak_rss_mib=round(service["start_peak_rss_mib"], 1),
             prepare_peak_rss_mib=round(prepared_mib, 1),
             prepare_seconds=round(times.total, 3),
             recovery_seconds=None if recovered is None else round(recovered, 3),
@@ -270,7 +266,6 @@ class _Bench:
         with WorkerProcess(self._settings, self._log) as worker:
             began = worker.wait_for("started")
             before = worker.cost()
-            worker.forget_peak()
             wait_while(worker, lambda: watch.batches_on_chain(batches) == len(batches), patience)
             on_chain = time.perf_counter()
             wait_while(worker, lambda: watch.executed_chunks(batches) == chunks, patience)
@@ -283,7 +278,6 @@ class _Bench:
             "seconds": posted - began,
             "cpu_seconds": after.cpu_seconds - before.cpu_seconds,
             "peak_rss_mib": after.peak_rss_mib,
-            "start_peak_rss_mib": before.peak_rss_mib,
             "seconds_by_stage": {
                 "chain_approval": round(on_chain - began, 3),
                 "chunks": round(executed - on_chain, 3),

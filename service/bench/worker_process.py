@@ -148,10 +148,6 @@ class WorkerProcess:
         (peak,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
         return Cost(ticks / os.sysconf("SC_CLK_TCK"), int(peak.split()[1]) / _KIB_A_MIB)
 
-    def forget_peak(self) -> None:
-        """Have the most memory it held counted from now (Linux only: proc(5), ``clear_refs``)."""
-        Path(f"/proc/{self._process.pid}/clear_refs").write_text("5")
-
     def _first(self, event: str) -> tuple[float, dict[str, Any]] | None:
         for at, line in list(self._lines):
             if line.get("event") == event:

@@ -1,7 +1,8 @@
 """Who signs: the ``Signer`` protocol, and the default kind, an encrypted keystore file.
 
 A key is never plain in a file or in the environment. Keystores are the V3 format every wallet
-reads; signing uses ``coincurve`` (ten times the speed of pure Python).
+reads (:mod:`service.chain.keystore_v3`); signing uses ``coincurve`` (ten times the speed of pure
+Python).
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from eth_account.signers.local import LocalAccount
 from eth_typing import Hash32
 from eth_utils.address import to_checksum_address
 
+from service.chain.keystore_v3 import VERSION, decrypt_key
 from service.errors import AlreadyExists, ConfigurationError, InvalidInput, NotFound
 
-KEYSTORE_VERSION = 3
 SCRYPT_COST = 2**18
 """Work factor of a new keystore's scrypt, as geth's standard keystores have it."""
 
@@ -87,7 +88,7 @@ class KeystoreSigner(LocalSigner):
     Raises
     ------
     ConfigurationError
-        If the file is missing, is not a keystore, or the passphrase is wrong.
+        If the file is missing, is not a keystore or damaged, or the passphrase is wrong.
     """
 
     def __init__(self, path: Path, passphrase: str) -> None:
@@ -95,9 +96,9 @@ class KeystoreSigner(LocalSigner):
         if keystore is None:
             raise ConfigurationError(f"{path} is missing or not a V3 keystore")
         try:
-            key = Account.decrypt(keystore, passphrase)
+            key = decrypt_key(keystore, passphrase)
         except ValueError as error:
-            raise ConfigurationError(f"{path}: wrong passphrase") from error
+            raise ConfigurationError(f"{path}: {error}") from None
         super().__init__(Account.from_key(key))
 
 
@@ -186,7 +187,7 @@ def read_keystore(path: Path) -> dict[str, Any]:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}") from None
     except ValueError:
         content = None
-    if not isinstance(content, dict) or content.get("version") != KEYSTORE_VERSION:
+    if not isinstance(content, dict) or content.get("version") != VERSION:
         raise InvalidInput(f"{path} is no V3 keystore")
     return content
 

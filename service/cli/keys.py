@@ -127,8 +127,7 @@ def _passphrase(run: Run, passphrase_file: Path | None) -> str:
 
 
 def _key_of_keystore(file: Path, passphrase_file: Path | None) -> bytes:
-    from eth_account import Account
-
+    from service.chain.keystore_v3 import decrypt_key
     from service.chain.signers import read_keystore, read_passphrase
 
     keystore = read_keystore(file)
@@ -137,9 +136,9 @@ def _key_of_keystore(file: Path, passphrase_file: Path | None) -> bytes:
     else:
         passphrase = typer.prompt("Passphrase of the given keystore", hide_input=True, err=True)
     try:
-        return bytes(Account.decrypt(keystore, passphrase))
-    except (ValueError, KeyError, TypeError):
-        raise InvalidInput(f"{file}: the passphrase is wrong, or it is damaged") from None
+        return decrypt_key(keystore, passphrase)
+    except ValueError as error:
+        raise InvalidInput(f"{file}: {error}") from None
 
 
 def _typed_key() -> bytes:

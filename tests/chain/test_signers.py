@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from eth_keys.backends import get_backend
 from eth_keys.backends.coincurve import CoinCurveECCBackend
 
 from service.chain.signers import (
+    SCRYPT_COST,
     KeystoreSigner,
     create_keystore,
     import_keystore,
@@ -53,6 +57,32 @@ def test_a_wrong_passphrase_is_refused(tmp_path: Path) -> None:
     create_keystore(tmp_path, "a", "secret", scrypt_cost=QUICK)
     with pytest.raises(ConfigurationError, match="passphrase"):
         load_keystore(tmp_path, "a", "other")
+
+
+def test_a_keystore_at_full_cost_is_opened_without_its_memory(tmp_path: Path) -> None:
+    made = create_keystore(tmp_path, "a", "secret", scrypt_cost=SCRYPT_COST)
+    program = (
+        "import pathlib, sys\n"
+        "from service.chain.signers import KeystoreSigner\n"
+        "print(KeystoreSigner(pathlib.Path(sys.argv[1]), 'secret').address)\n"
+        "print(pathlib.Path('/proc/self/status').read_text())\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program, made.path], capture_output=True, text=True, check=True
+    )
+    address, *status = ran.stdout.splitlines()
+    (peak_kib,) = (int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
+    assert address == made.address
+    assert peak_kib < 128 * 1024  # scrypt alone fills twice that
+
+
+def test_a_damaged_keystore_is_refused_with_what_is_wrong(tmp_path: Path) -> None:
+    made = create_keystore(tmp_path, "a", "secret", scrypt_cost=QUICK)
+    content = json.loads(made.path.read_bytes())
+    content["crypto"]["kdfparams"]["n"] = 15
+    made.path.write_text(json.dumps(content))
+    with pytest.raises(ConfigurationError, match=r"a\.json: .* N must be a power of 2"):
+        load_keystore(tmp_path, "a", "secret")
 
 
 def test_a_keystore_is_never_overwritten(tmp_path: Path) -> None:
