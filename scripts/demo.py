@@ -41,6 +41,7 @@ from scripts.demo_parts import (
 )
 from service.config import PROJECT_ROOT
 from service.errors import ReliefError
+from service.processes import wait_until
 from service.units import format_amount
 
 MONTH_S = 30 * 86_400
@@ -262,11 +263,7 @@ class Demo:
         self.console.print(f"  {batch_id[:10]}… {status['kind']}: {states}")
 
     def _wait_until(self, condition: Any, seconds: float = 120) -> None:
-        end = time.monotonic() + seconds
-        while not condition():
-            if time.monotonic() > end:
-                raise TimeoutError(f"not done within {seconds:.0f} s; see {self.folder}/worker.log")
-            time.sleep(0.3)
+        wait_until(condition, seconds, f"the worker: see {self.folder}/worker.log", poll_s=0.3)
 
     def _sum_up(self, batches: Sequence[dict[str, Any]]) -> None:
         states: dict[str, int] = {}

@@ -21,11 +21,11 @@ from rich.console import Console
 from service.application.context import Application
 from service.chain.devnode import DevNode, start_anvil
 from service.config import PROJECT_ROOT, Settings
+from service.processes import end_process, start_relief
 
 BLOCK_TIME_S = 1
 """Of the demo, which waits for what it did to become final."""
 FINALITY_DEPTH_BLOCKS = 2
-STOP_TIMEOUT_S = 20
 SUPERVISOR_PAUSE_S = 0.2
 SEED = "relief-demo"
 """Of the case files and of the wallets in them."""
@@ -219,7 +219,6 @@ class WorkerProcess:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._command = [str(Path(sys.executable).parent / "relief"), "worker", "run"]
         self._stopping = threading.Event()
 
     def __enter__(self) -> Self:
@@ -237,19 +236,12 @@ class WorkerProcess:
     ) -> None:
         self._stopping.set()
         self._supervisor.join()
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end_process(self._process)
         (self._folder / "worker.pid").unlink()
         self._log.close()
 
     def _start(self) -> None:
-        self._process = subprocess.Popen(
-            self._command, cwd=PROJECT_ROOT, stdout=self._log, stderr=self._log
-        )
+        self._process = start_relief("worker", "run", stdout=self._log, stderr=self._log)
         (self._folder / "worker.pid").write_text(str(self._process.pid))
 
     def _supervise(self) -> None:

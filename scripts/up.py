@@ -11,11 +11,11 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 from scripts.demo_parts import DemoChain, WorkerProcess, read_environment
 from service.config import PROJECT_ROOT
 from service.errors import ChainUnavailable
+from service.processes import end_process, start_relief
 
 FOLDER = PROJECT_ROOT / "var" / "demo"
 CHAIN_PORT = 8545
@@ -48,9 +48,8 @@ def _chain() -> DemoChain:
 
 
 def _serve() -> int:
-    relief = Path(sys.executable).parent / "relief"
     vault = json.loads((FOLDER / "deployment.json").read_text())["contracts"]["vault"]["address"]
-    api = subprocess.Popen([str(relief), "serve", "--port", str(API_PORT)])
+    api = start_relief("serve", "--port", str(API_PORT))
     print(
         f"""
 Serving the demo's data until you press Ctrl-C.
@@ -65,9 +64,7 @@ Serving the demo's data until you press Ctrl-C.
     try:
         return api.wait()
     finally:
-        if api.poll() is None:
-            api.terminate()
-            api.wait()
+        end_process(api)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from eth_account.signers.local import LocalAccount
 
@@ -17,6 +18,7 @@ from service.chain.fees import Fees
 from service.chain.rpc import Rpc, RpcError
 from service.chain.signers import LocalSigner
 from service.errors import ChainRefused
+from service.processes import wait_until
 
 CALLS_A_BATCH = 4
 """What fits a block of 60 million gas, of chunks to 500 new wallets."""
@@ -25,6 +27,7 @@ BATCHES_AHEAD = 2
 """So many wait in the pool while the node mines one."""
 
 TIMEOUT_S = 3_600.0
+RECEIPT_TIMEOUT_S = 10.0
 PAUSE_S = 0.002
 
 
@@ -96,6 +99,18 @@ def _wait_for_nonce(rpc: Rpc, address: str, nonce: int) -> None:
 
 def _refuse_reverted(rpc: Rpc, hashes: Sequence[str]) -> None:
     for tx_hash in hashes:
-        receipt = rpc.call("eth_getTransactionReceipt", tx_hash)
-        if receipt is None or receipt["status"] != "0x1":
+        if _receipt(rpc, tx_hash)["status"] != "0x1":
             raise ChainRefused("a call that the service had made reverted in the bare loop")
+
+
+def _receipt(rpc: Rpc, tx_hash: str) -> Any:
+    """Wait for a receipt: for a moment the node counts a nonce that it has no receipt of yet."""
+    found: list[Any] = []
+
+    def there() -> bool:
+        receipt = rpc.call("eth_getTransactionReceipt", tx_hash)
+        found.extend([receipt] if receipt else [])
+        return bool(found)
+
+    wait_until(there, RECEIPT_TIMEOUT_S, f"the receipt of {tx_hash}")
+    return found[0]

@@ -41,7 +41,6 @@ from service.bench.case_files import write_case_files
 from service.bench.chains import PROGRAMME_CODE, BenchChain, account, start_chain
 from service.bench.ledger_watch import LedgerWatch
 from service.bench.preparing import prepare
-from service.bench.waiting import wait_until
 from service.bench.worker_process import WorkerProcess, wait_while
 from service.chain.signers import LocalSigner, import_keystore
 from service.clock import StageTimes
@@ -50,6 +49,7 @@ from service.errors import Conflict, IntegrityError
 from service.ledger.reconcile import reconcile
 from service.ledger.worker import Worker
 from service.privacy.keyring import Keyring
+from service.processes import wait_until
 
 SECONDS_A_PAYOUT = 0.02
 """Patience: many times what a payout takes."""
@@ -301,17 +301,27 @@ class _Bench:
         if differences:
             raise IntegrityError(f"ledger and chain differ: {differences}")
 
-    def _recover(self, chain: BenchChain, watch: LedgerWatch, count: int) -> float:
-        """Kill a worker in the middle of a batch; return how long until the next one gets on."""
+    def _recover(self, chain: BenchChain, watch: LedgerWatch, count: int) -> float | None:
+        """Kill a worker in the middle of a batch; return how long until the next one gets on.
+
+        None when so few chunks are all done before the kill.
+        """
         batches = self._prepare(count, StageTimes())
         chunks = watch.chunks(batches)
         self._say("killing a worker")
         with WorkerProcess(self._settings, self._log) as worker:
             wait_while(worker, lambda: watch.executed_chunks(batches) >= chunks // 3, PATIENCE_S)
             killed = worker.kill()
-        left_at = watch.submitted()
+
+        def done() -> int:
+            return watch.submitted() + watch.posted_chunks(batches)
+
+        if watch.posted_chunks(batches) == chunks:
+            self._say("nothing was left to recover: take a higher count")
+            return None
+        left_at = done()
         with WorkerProcess(self._settings, self._log) as worker:
-            wait_while(worker, lambda: watch.submitted() > left_at, PATIENCE_S)
+            wait_while(worker, lambda: done() > left_at, PATIENCE_S)
             recovered = time.perf_counter()
             wait_while(worker, lambda: watch.posted_chunks(batches) == chunks, PATIENCE_S)
             worker.stop()

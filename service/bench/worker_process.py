@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,10 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from service.bench.waiting import wait_until
-from service.config import PREFIX, PROJECT_ROOT, Settings
+from service.config import Settings
+from service.processes import end_process, environment_of, start_relief, wait_until
 
-STOP_TIMEOUT_S = 60.0
 START_TIMEOUT_S = 60.0
 _KIB_A_MIB = 1024
 
@@ -57,11 +54,9 @@ class WorkerProcess:
 
     def __enter__(self) -> Self:
         self.spawned_at = time.perf_counter()
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", "from service.cli.entry import main; main()", "worker", "run"],
-            cwd=PROJECT_ROOT,
-            env=_environment(self._settings),
-            stdin=subprocess.DEVNULL,
+        self._process = start_relief(
+            *("worker", "run"),
+            environment=environment_of(self._settings),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
@@ -75,13 +70,7 @@ class WorkerProcess:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+        end_process(self._process)
         self._reader.join()
         if self._process.stderr is not None:
             self._process.stderr.close()
@@ -126,8 +115,7 @@ class WorkerProcess:
 
     def stop(self) -> dict[str, Any]:
         """Ask it to finish its round and end; returns what it said at the end."""
-        self._process.terminate()
-        self._process.wait(STOP_TIMEOUT_S)
+        end_process(self._process)
         self._reader.join()
         last = self._first("stopped")
         return {} if last is None else last[1]
@@ -135,7 +123,7 @@ class WorkerProcess:
     def kill(self) -> float:
         """Kill it as ``kill -9`` does; returns when, by ``perf_counter``."""
         at = time.perf_counter()
-        os.kill(self._process.pid, signal.SIGKILL)
+        self._process.kill()
         self._process.wait()
         return at
 
@@ -166,13 +154,3 @@ def wait_while(process: WorkerProcess, condition: Callable[[], bool], seconds: f
     wait_until(lambda: condition() or not process.running, seconds, "the worker")
     if not process.running:
         raise TimeoutError("the worker ended before its time")
-
-
-def _environment(settings: Settings) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    given = {
-        f"{PREFIX}{name.upper()}": str(value)
-        for name, value in settings.model_dump(exclude_defaults=True).items()
-        if value is not None
-    }
-    return kept | given

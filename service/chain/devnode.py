@@ -22,6 +22,7 @@ from typing import Any
 
 from service.config import PROJECT_ROOT
 from service.errors import ChainUnavailable, ConfigurationError
+from service.processes import end_process
 
 DEV_CHAIN_ID = 31337
 BLOCK_GAS_LIMIT = 60_000_000
@@ -29,6 +30,7 @@ STARTUP_TIMEOUT_S = 20.0
 STARTUP_TIMEOUT_S_PER_MB = 0.5
 """More patience for each megabyte of a chain that is loaded from its file."""
 SHUTDOWN_TIMEOUT_S = 20.0
+"""It saves its state."""
 KEPT_STATES = 128
 """Blocks behind the head at which a saved chain can still be read. Left to itself, the node keeps
 the whole state once a block for ever, in memory and in its file."""
@@ -201,7 +203,7 @@ def start_anvil(
                 _go_on_from_loaded_state(node)
             yield node
         finally:
-            _end(process)
+            end_process(process, SHUTDOWN_TIMEOUT_S)
 
 
 def _go_on_from_loaded_state(node: DevNode) -> None:
@@ -239,7 +241,7 @@ def _launch(
         try:
             _wait_until_it_answers(process, used_port, timeout_s)
         except ChainUnavailable as error:
-            _end(process)
+            end_process(process, SHUTDOWN_TIMEOUT_S)
             last_words.seek(0)
             words = last_words.read().decode(errors="replace").strip()[-500:]
             last_words.truncate(0)
@@ -247,7 +249,7 @@ def _launch(
                 continue
             raise ChainUnavailable(f"{error.detail}{told}: {words or 'it said nothing'}") from error
         except BaseException:
-            _end(process)
+            end_process(process, SHUTDOWN_TIMEOUT_S)
             raise
         return process, used_port
     raise AssertionError("unreachable: the last attempt returns or raises")
@@ -274,15 +276,3 @@ def _listens(port: int) -> bool:
             return True
     except OSError:
         return False
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the node politely, so that it saves its state; after the timeout, by force."""
-    if process.poll() is not None:
-        return
-    process.terminate()
-    try:
-        process.wait(SHUTDOWN_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.bench.waiting import wait_until
+from service.processes import wait_until
 from tests.api.conftest import Office
 from tests.support.lines import logged
 
@@ -54,12 +54,12 @@ def test_no_name_amount_or_wallet_is_in_the_log(office: Office) -> None:
 
 def test_a_refused_call_is_told_with_the_template_of_its_route(office: Office) -> None:
     batch_id = office.build()
+    refused = {"event": "request", "route": "/v1/batches/{batch_id}/release"}
     with logged() as lines:
         reply = office.api.post(f"/v1/batches/{batch_id}/release")
         # The line is written after the answer has gone.
-        wait_until(lambda: bool(lines.of(event="request")), 5, "the line of the call")
+        wait_until(lambda: bool(lines.of(**refused)), 5, "the line of the call")
     assert reply.status_code == 409
     assert lines.of(event="release_batch") == []
-    (request,) = lines.of(event="request")
+    (request,) = lines.of(**refused)
     assert request["status"] == 409
-    assert request["route"] == "/v1/batches/{batch_id}/release"

@@ -6,14 +6,14 @@ import json
 import os
 import socket
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
+
+from service.processes import end_process, start_relief, wait_until
 
 CALLS = 20
 
@@ -35,31 +35,24 @@ def served(folder: Path, database_url: str, *options: str) -> Iterator[tuple[str
         "RELIEF_RPC_URL": "http://127.0.0.1:1/v3/a-key-of-a-provider",
         "RELIEF_API_METRICS_PORT": str(metrics_port),
     }
-    command = [sys.executable, "-c", "from service.cli.main import app; app()"]
-    with log.open("w") as stream:
-        process = subprocess.Popen(
-            [*command, "serve", "--port", str(port), *options], env=environment, stderr=stream
-        )
+    arguments = ("serve", "--port", str(port), *options)
+    with log.open("wb") as stream:
+        process = start_relief(*arguments, environment=environment, stderr=stream)
         try:
             base = f"http://127.0.0.1:{port}"
-            wait_for(f"{base}/healthz", process)
+            wait_until(lambda: answers(f"{base}/healthz", process), 60, "the API")
             yield base, f"http://127.0.0.1:{metrics_port}/metrics", log
         finally:
-            process.terminate()
-            process.wait(30)
+            end_process(process)
 
 
-def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        try:
-            httpx.get(url, trust_env=False)
-        except httpx.HTTPError:
-            time.sleep(0.05)
-        else:
-            return
+def answers(url: str, process: subprocess.Popen[bytes]) -> bool:
+    assert process.poll() is None
+    try:
+        httpx.get(url, trust_env=False)
+    except httpx.HTTPError:
+        return False
+    return True
 
 
 def counted(url: str) -> dict[tuple[str, str], float]:

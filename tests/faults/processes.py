@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -22,15 +21,15 @@ import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from random import Random
 
 from sqlalchemy import select
 from sqlalchemy.engine import make_url
 
 from service.chain.signers import import_keystore
-from service.config import PROJECT_ROOT
+from service.config import Settings
 from service.payouts.models import Payout
+from service.processes import environment_of, start_relief
 from service.transactions.models import Transaction
 from service.transactions.states import IN_FLIGHT
 from tests.conftest import start_postgres
@@ -248,29 +247,22 @@ class ProcessRun:
             import_keystore(keys, f"relayer-{number}", key, PASSPHRASE, scrypt_cost=CHEAP_SCRYPT)
         # Without the campaign's own clock: these workers live by the real one.
         database = make_url(stage.url).difference_update_query(["options"])
-        ours = {name: v for name, v in os.environ.items() if not name.startswith("RELIEF_")}
-        return ours | {
-            "RELIEF_DATA_DIR": str(stage.folder),
-            "RELIEF_DATABASE_URL": database.render_as_string(hide_password=False),
-            "RELIEF_RPC_URL": url,
-            "RELIEF_DEPLOYMENT_FILE": str(stage.folder / "deployment.json"),
-            "RELIEF_KEYS_DIR": str(keys),
-            "RELIEF_KEY_PASSPHRASE_FILE": str(passphrase),
-            "RELIEF_FINALITY_DEPTH_BLOCKS": str(self.depth),
-            "RELIEF_LEASE_SECONDS": "2",
-        }
+        return environment_of(
+            Settings(
+                data_dir=stage.folder,
+                database_url=database.render_as_string(hide_password=False),
+                rpc_url=url,
+                deployment_file=stage.folder / "deployment.json",
+                keys_dir=keys,
+                key_passphrase_file=passphrase,
+                finality_depth_blocks=self.depth,
+                lease_seconds=2,
+            )
+        )
 
     def _worker(self, stage: Stage, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-        program = Path(sys.executable).with_name("relief")
         with (stage.folder / "said").open("ab") as said:
-            return subprocess.Popen(
-                [str(program), "worker", "run"],
-                cwd=PROJECT_ROOT,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=said,
-            )
+            return start_relief("worker", "run", environment=environment, stdout=said, stderr=said)
 
 
 def carry_out(

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +18,8 @@ import pytest
 from sqlalchemy import select
 
 from service.chain.signers import import_keystore
-from service.config import PROJECT_ROOT
+from service.config import Settings
+from service.processes import environment_of, start_relief, wait_until
 from service.transactions.models import Lane, Transaction, TransactionAttempt
 from tests.support.deployed import account
 from tests.support.rows import add_batch
@@ -98,7 +97,7 @@ def node(world: World) -> Iterator[SilentNode]:
     server.node.close()
 
 
-Start = Callable[..., subprocess.Popen[str]]
+Start = Callable[..., subprocess.Popen[bytes]]
 
 
 @pytest.fixture
@@ -110,31 +109,25 @@ def start(world: World, node: SilentNode, tmp_path: Path) -> Iterator[Start]:
     passphrase_file = tmp_path / "passphrase"
     passphrase_file.write_text(PASSPHRASE)
     passphrase_file.chmod(0o600)
-    settings = {
-        "RELIEF_DATA_DIR": str(tmp_path),
-        "RELIEF_DATABASE_URL": world.engine.url.render_as_string(hide_password=False),
-        "RELIEF_RPC_URL": node.url,
-        "RELIEF_DEPLOYMENT_FILE": str(world.settings.resolved_deployment_file),
-        "RELIEF_FINALITY_DEPTH_BLOCKS": "0",
-        "RELIEF_KEYS_DIR": str(keys),
-        "RELIEF_KEY_PASSPHRASE_FILE": str(passphrase_file),
-    }
-    running: list[subprocess.Popen[str]] = []
+    settings = Settings(
+        data_dir=tmp_path,
+        database_url=world.engine.url.render_as_string(hide_password=False),
+        rpc_url=node.url,
+        deployment_file=world.settings.resolved_deployment_file,
+        finality_depth_blocks=0,
+        keys_dir=keys,
+        key_passphrase_file=passphrase_file,
+    )
+    running: list[subprocess.Popen[bytes]] = []
 
     def begin(
         ready: Callable[[], bool] = lambda: lane_owner(world) is not None,
-    ) -> subprocess.Popen[str]:
-        command = "import sys; from service.cli.entry import main; sys.exit(main())"
-        with (tmp_path / "stderr").open("w") as stderr:
-            process = subprocess.Popen(
-                [sys.executable, "-c", command, "worker", "run", "--no-roles"],
-                cwd=PROJECT_ROOT,
-                env=os.environ | settings,
-                stderr=stderr,
-                text=True,
-            )
+    ) -> subprocess.Popen[bytes]:
+        arguments = ("worker", "run", "--no-roles")
+        with (tmp_path / "stderr").open("wb") as stderr:
+            process = start_relief(*arguments, environment=environment_of(settings), stderr=stderr)
         running.append(process)
-        until(lambda: process.poll() is not None or ready())
+        wait_until(lambda: process.poll() is not None or ready(), START_LIMIT_S, "the worker")
         assert process.poll() is None, (tmp_path / "stderr").read_text()
         return process
 
@@ -144,13 +137,6 @@ def start(world: World, node: SilentNode, tmp_path: Path) -> Iterator[Start]:
         process.wait()
 
 
-def until(condition: Callable[[], bool], seconds: float = START_LIMIT_S) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.02)
-
-
 def lane_owner(world: World) -> str | None:
     with world.session() as session:
         return session.scalars(
@@ -158,7 +144,7 @@ def lane_owner(world: World) -> str | None:
         ).one_or_none()
 
 
-def ended_in(process: subprocess.Popen[str], seconds: float) -> int:
+def ended_in(process: subprocess.Popen[bytes], seconds: float) -> int:
     return process.wait(seconds)
 
 
@@ -235,7 +221,11 @@ def test_a_worker_that_starts_before_its_node_works_when_the_node_is_there(
 
     node.fails.clear()
 
-    until(lambda: lane_owner(world) is not None or process.poll() is not None)
+    wait_until(
+        lambda: lane_owner(world) is not None or process.poll() is not None,
+        START_LIMIT_S,
+        "the worker to take its lane",
+    )
     assert process.poll() is None
 
 

@@ -19,8 +19,9 @@ from typing import Any
 
 from service import clock
 from service.chain.signers import LocalSigner
-from service.config import PROJECT_ROOT, Settings
+from service.config import Settings
 from service.ledger.worker import Worker, stop_on_signals
+from service.processes import end_process, start_python, wait_until
 from tests.support.deployed import account
 from tests.support.world import World
 
@@ -76,28 +77,24 @@ def start(
     path = world.folder / f"{name}.json"
     path.write_text(json.dumps(given))
     with (world.folder / f"{name}.log").open("wb") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "tests.support.worker_process", str(path)],
-            cwd=PROJECT_ROOT,
-            stdout=log,
-            stderr=log,
-        )
+        program = ("-m", "tests.support.worker_process", str(path))
+        return start_python(*program, stdout=log, stderr=log)
 
 
 def wait_until_stopped(process: subprocess.Popen[bytes], limit_s: float = 60) -> None:
     """Wait until the process has stopped itself."""
-    end = time.monotonic() + limit_s
-    while Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "T":
+
+    def stopped() -> bool:
         assert process.poll() is None, "the worker ended"
-        assert time.monotonic() < end, "the worker never came to the point"
-        time.sleep(0.02)
+        return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+    wait_until(stopped, limit_s, "the worker to come to the point")
 
 
 def end(process: subprocess.Popen[bytes]) -> int:
     """Let it go on and ask it to stop; returns its exit code."""
     process.send_signal(signal.SIGCONT)
-    process.terminate()
-    return process.wait(60)
+    return end_process(process)
 
 
 if __name__ == "__main__":

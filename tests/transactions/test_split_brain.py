@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from service.errors import Conflict
+from service.processes import wait_until
 from service.transactions.models import Lane, Transaction, TransactionAttempt
 from tests.support.deployed import account
 from tests.support.rows import SignedBatch, add_batch
@@ -20,6 +21,7 @@ from tests.support.world import World
 
 Make = Callable[[int], World]
 HOUR_S = 3_600
+PATIENCE_S = 90
 
 
 @pytest.fixture
@@ -43,13 +45,6 @@ def quick(make_world: Make) -> World:
 def some_batch(world: World, count: int) -> SignedBatch:
     with world.session() as session:
         return add_batch(session, world.deployed, list(range(1, count + 1)), chunk_size=1)
-
-
-def wait_for(what: Callable[[], bool], limit_s: float = 90) -> None:
-    deadline = time.monotonic() + limit_s
-    while not what():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 def assert_paid_once(world: World, batch: SignedBatch) -> None:
@@ -78,7 +73,7 @@ def test_a_worker_that_wakes_after_its_lease_went_to_another_writes_nothing(
             lane = session.get_one(Lane, (31337, account("relayer").address))
             return bool(lane.lease_expires_unix_ms < time.time() * 1000)
 
-    wait_for(expired)
+    wait_until(expired, PATIENCE_S, "the lease to end")
     with world.worker() as awake:
         awake.run_until_idle(60)
         assert_paid_once(world, batch)
@@ -90,7 +85,7 @@ def test_a_worker_that_wakes_after_its_lease_went_to_another_writes_nothing(
             ).all()
         os.kill(sleeper.pid, signal.SIGCONT)
         log = world.folder / "sleeper.log"
-        wait_for(lambda: "lane_lost" in log.read_text())
+        wait_until(lambda: "lane_lost" in log.read_text(), PATIENCE_S, "the sleeper to notice")
         awake.step()
         with world.session() as session:
             after = session.execute(
@@ -134,14 +129,14 @@ def test_workers_whose_clocks_lie_hours_apart_share_the_work(
     for name, offset in (("early", -5 * HOUR_S), ("late", 7 * HOUR_S)):
         keys = ("relayer", "second relayer")
         processes.append(start(world, name, clock_offset_s=offset, keys=keys))
-    wait_for(lambda: world.payout_states(batch.id) == ["paid"] * 12)
+    wait_until(lambda: world.payout_states(batch.id) == ["paid"] * 12, PATIENCE_S, "every payout")
 
     # One dies; its lanes go to the other by the database's clock, whatever either of them believes.
     processes[0].kill()
     processes[0].wait(30)
     with world.session() as session:
         other = add_batch(session, world.deployed, [5, 6], chunk_size=1, name="other")
-    wait_for(lambda: world.payout_states(other.id) == ["paid"] * 2)
+    wait_until(lambda: world.payout_states(other.id) == ["paid"] * 2, PATIENCE_S, "every payout")
     assert end(processes[1]) == 0
     world.run(60)
     assert world.differences() == []
