@@ -44,6 +44,7 @@ from service.approvals.service import (
 from service.approvals.typed_data import digest_of
 from service.chain.rpc import RpcError
 from service.chain.signers import Signer
+from service.clock import Clock
 from service.confirmations.holds import refuse_second_hold
 from service.errors import InvalidInput
 from service.payouts.directory import region_of
@@ -105,7 +106,7 @@ def waiting_total(session: Session, batch: Batch) -> int:
 
 
 def sign_batch(
-    app: Application, session: Session, batch: Batch, signer: Signer, *, actor: str
+    app: Application, session: Session, batch: Batch, signer: Signer, *, actor: str, clock: Clock
 ) -> ApprovalStatus:
     """Sign a batch with a keystore here and record the signature.
 
@@ -119,10 +120,10 @@ def sign_batch(
         batch.id,
         app.signing_domain,
         manifests_dir=app.settings.resolved_manifests_dir,
-        clock=app.chain_clock,
+        clock=clock,
     )
     signature = "0x" + signer.sign_digest(digest_of(document)).hex()
-    return record_batch_signature(app, session, batch, signature, actor=actor)
+    return record_batch_signature(app, session, batch, signature, actor=actor, clock=clock)
 
 
 def record_batch_signature(
@@ -132,6 +133,7 @@ def record_batch_signature(
     signature: str,
     *,
     actor: str,
+    clock: Clock,
     signed_with: SignedWith | None = None,
     officer_id: int | None = None,
 ) -> ApprovalStatus:
@@ -152,7 +154,7 @@ def record_batch_signature(
         officer_id=officer_id,
         actor=actor,
         manifests_dir=app.settings.resolved_manifests_dir,
-        clock=app.chain_clock,
+        clock=clock,
     )
 
 

@@ -185,10 +185,9 @@ def restore_batches(
     for path in paths:
         try:
             manifest = manifests.read(path)
+            clock = app.chain_clock
             with app.transaction() as session:
-                batch = restore_batch(
-                    session, manifest, actor=actor, reason=why, clock=app.chain_clock
-                )
+                batch = restore_batch(session, manifest, actor=actor, reason=why, clock=clock)
                 restored.append(batch_view(batch))
         except (NotFound, IntegrityError, Conflict) as error:
             problems.append(Problem(error.code, error.detail, value=path.name))

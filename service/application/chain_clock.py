@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from service.chain.rpc import Rpc
@@ -11,10 +11,12 @@ from service.errors import ChainUnavailable
 
 
 class ChainClock:
-    """The machine's clock, or the newest block's time where that is later.
+    """The machine's clock, put forward to the newest block's time where that is later.
 
     A chain whose clock was moved ahead (a development chain, a test network) is followed; one that
     mines no block for a while does not hold the time back. Without a node it is the machine's.
+
+    The node is asked once, when the clock is made: make it before a transaction begins.
 
     Parameters
     ----------
@@ -25,24 +27,20 @@ class ChainClock:
     """
 
     def __init__(self, rpc: Rpc, clock: Clock = SYSTEM_CLOCK) -> None:
-        self._rpc = rpc
         self._clock = clock
-        self._reachable = True
-
-    @property
-    def source(self) -> Literal["chain", "machine"]:
-        """Whose time the last :meth:`now` was: the machine's alone where no node answered."""
-        return "chain" if self._reachable else "machine"
+        newest = _newest_block_time(rpc)
+        self._ahead = max(newest - clock.now(), timedelta(0)) if newest else timedelta(0)
+        self.source: Literal["chain", "machine"] = "chain" if newest else "machine"
+        """Whose time it is: the machine's alone where no node answered."""
 
     def now(self) -> datetime:
         """Return about the time of the next block, aware, in UTC."""
-        now = self._clock.now()
-        if self._reachable:
-            try:
-                header = self._rpc.header("latest")
-            except ChainUnavailable:
-                self._reachable = False  # one command asks once
-            else:
-                if header is not None:
-                    now = max(now, datetime.fromtimestamp(int(header["timestamp"], 16), UTC))
-        return now
+        return self._clock.now() + self._ahead
+
+
+def _newest_block_time(rpc: Rpc) -> datetime | None:
+    try:
+        header = rpc.header("latest")
+    except ChainUnavailable:
+        return None
+    return datetime.fromtimestamp(int(header["timestamp"], 16), UTC) if header else None

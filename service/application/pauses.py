@@ -137,10 +137,11 @@ _PAUSED_WHOLE = ((TRANSFERS, "token", "pauseTransfers"), (GRANTS, "lane", "pause
 def _record(
     app: Application, call: SentCall, operations: Sequence[str], actor: str, reason: str
 ) -> None:
+    now = app.chain_clock.now()
     with app.transaction() as session:
         journal.record(
             session,
-            at=app.chain_clock.now(),
+            at=now,
             actor=actor,
             action="pause",
             object_type="contracts",

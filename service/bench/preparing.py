@@ -12,12 +12,12 @@ from service.application.batches import build
 from service.application.context import Application
 from service.bench.chains import PROGRAMME, account
 from service.cases import CaseFilter
-from service.cases.imports import import_file
+from service.cases.imports import import_file, read_file
 from service.cases.service import decide
 from service.cases.states import CaseState
 from service.chain.signers import LocalSigner
 from service.clock import StageTimes
-from service.payouts.directory import DatabaseProgrammes
+from service.payouts.directory import programme_list
 from service.payouts.entries import MAX_CHUNK_ENTRIES
 from service.payouts.models import Batch, Programme
 from service.payouts.service import release
@@ -42,19 +42,18 @@ def prepare(app: Application, files: Sequence[Path], times: StageTimes) -> list[
     """
     imports = []
     for file in files:
-        with times.stage("import"), app.transaction() as session:
-            report = import_file(
-                session,
-                file,
-                keyring=app.keyring,
-                programmes=DatabaseProgrammes(session),
-                actor=ACTOR,
-            )
+        with times.stage("import"):
+            with app.transaction() as session:
+                programmes = programme_list(session)
+            read = read_file(file, programmes=programmes)
+            with app.transaction() as session:
+                report = import_file(session, read, keyring=app.keyring, actor=ACTOR)
             imports.append(report.import_id)
     for import_id in imports:
+        clock = app.chain_clock
         with times.stage("decide"), app.transaction() as session:
             wanted = CaseFilter(import_id=import_id)
-            decide(session, wanted, CaseState.APPROVED, actor=ACTOR, clock=app.chain_clock)
+            decide(session, wanted, CaseState.APPROVED, actor=ACTOR, clock=clock)
     batches: list[str] = []
     for import_id in imports:
         with times.stage("build"), app.transaction() as session:
@@ -74,11 +73,12 @@ def prepare(app: Application, files: Sequence[Path], times: StageTimes) -> list[
             batches += [batch["id"] for batch in built["batches"]]
     for batch_id in batches:
         with times.stage("approve"):
+            clock = app.chain_clock
             for officer in (1, 2):
                 signer = LocalSigner(account(f"officer {officer}"))
                 with app.transaction() as session:
                     batch = session.scalars(select(Batch).where(Batch.id == batch_id)).one()
-                    sign_batch(app, session, batch, signer, actor=f"officer {officer}")
+                    sign_batch(app, session, batch, signer, actor=f"officer {officer}", clock=clock)
             with app.transaction() as session:
-                release(session, batch_id, actor=ACTOR, clock=app.chain_clock)
+                release(session, batch_id, actor=ACTOR, clock=clock)
     return batches

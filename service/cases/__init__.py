@@ -1,7 +1,7 @@
 """Cases: what each person is to receive and why, and who decided it."""
 
 from service.cases.filters import CaseFilter
-from service.cases.imports import check_file, get_import, import_file
+from service.cases.imports import ReadFile, check_file, get_import, import_file, read_file
 from service.cases.models import Beneficiary, Case, Wallet
 from service.cases.people import Person, erase_beneficiary, find_beneficiary, reveal_person
 from service.cases.service import CasePage, count_cases, decide, get_case, list_cases
@@ -14,6 +14,7 @@ __all__ = [
     "CasePage",
     "CaseState",
     "Person",
+    "ReadFile",
     "Wallet",
     "check_file",
     "count_cases",
@@ -24,5 +25,6 @@ __all__ = [
     "get_import",
     "import_file",
     "list_cases",
+    "read_file",
     "reveal_person",
 ]

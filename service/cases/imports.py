@@ -7,7 +7,7 @@ people, wallets and cases with one statement a chunk.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -30,30 +30,45 @@ from service.intake.models import Import, ImportProblem
 from service.intake.programmes import ProgrammeDirectory
 from service.intake.report import ImportReport, masked
 from service.intake.rows import CaseRow
-from service.intake.source import CaseFile, open_case_file
+from service.intake.source import open_case_file
 from service.privacy.keyring import Keyring
 
 _INSERT_CHUNK_ROWS = 5_000
 _MAX_STORED_VALUE = 500
 
 
-def check_file(
-    session: Session,
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """A case file that was read and checked against itself; the database is not asked for that.
+
+    Attributes
+    ----------
+    name
+        As it is reported.
+    sha256
+        Of its bytes, hexadecimal; empty when it could not even be opened.
+    checked
+        Its rows and their problems.
+    """
+
+    name: str
+    sha256: str
+    checked: FileCheck
+
+
+def read_file(
     source: Path | BinaryIO,
     *,
-    keyring: Keyring,
     programmes: ProgrammeDirectory,
     filename: str | None = None,
     progress: Progress | None = None,
-) -> ImportReport:
-    """Check a case file against itself and the database, writing nothing (a dry run).
+) -> ReadFile:
+    """Read a case file: half of an import's time, for which nobody need wait for the database.
 
     Parameters
     ----------
     source
         A path, or a seekable binary stream such as an upload.
-    keyring
-        Finds known people and cases by their keyed fingerprints.
     programmes
         Finds the programme of each row.
     filename
@@ -63,16 +78,27 @@ def check_file(
 
     Returns
     -------
-    ImportReport
-        With every problem; what cannot be read at all is a problem too, not an error.
+    ReadFile
+        What cannot be read at all is a problem of it too, not an error.
     """
     try:
         with open_case_file(source, filename) as file:
             checked = check_rows(file, programmes, progress=progress)
-            report, _ = _compare(session, file, keyring, checked)
+            return ReadFile(file.name, file.sha256, checked)
     except InvalidImport as error:  # could not even be opened
         name = filename or (source.name if isinstance(source, Path) else "upload")
-        return ImportReport(name, "", 0, 0, 0, 0, 0, 0, error.problems)
+        return ReadFile(name, "", FileCheck((), error.problems, stopped=True))
+
+
+def check_file(session: Session, file: ReadFile, *, keyring: Keyring) -> ImportReport:
+    """Compare a file with the database too, writing nothing (a dry run); reports every problem.
+
+    Parameters
+    ----------
+    keyring
+        Finds known people and cases by their keyed fingerprints.
+    """
+    report, _ = _compare(session, file, keyring)
     return report
 
 
@@ -92,27 +118,24 @@ def get_import(session: Session, import_id: str) -> Import:
 
 def import_file(
     session: Session,
-    source: Path | BinaryIO,
+    file: ReadFile,
     *,
     keyring: Keyring,
-    programmes: ProgrammeDirectory,
     actor: str,
-    filename: str | None = None,
     skip_bad_rows: bool = False,
-    progress: Progress | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> ImportReport:
     """Import a case file: all of it, or with ``skip_bad_rows`` its good rows.
 
     Parameters
     ----------
+    keyring
+        Seals personal data, and finds known people and cases by their keyed fingerprints.
     actor
         Who imports.
     skip_bad_rows
         Import the good rows and record the problems of the others, personal values masked. A
         file whose header or format is wrong is refused all the same.
-
-    Other parameters are those of :func:`check_file`.
 
     Raises
     ------
@@ -121,11 +144,9 @@ def import_file(
     Conflict
         When another import wrote the same case, person or wallet at the same moment.
     """
-    with open_case_file(source, filename) as file:
-        checked = check_rows(file, programmes, progress=progress)
-        # From here to the commit: what another import writes must be there to be compared with.
-        one_at_a_time(session, "import")
-        report, good = _compare(session, file, keyring, checked)
+    # From here to the commit: what another import writes must be there to be compared with.
+    one_at_a_time(session, "import")
+    report, good = _compare(session, file, keyring)
     refused = report.problems and not skip_bad_rows
     if refused or not good:
         count = len(report.problems)
@@ -146,12 +167,13 @@ def import_file(
 
 
 def _compare(
-    session: Session, file: CaseFile, keyring: Keyring, checked: FileCheck
+    session: Session, file: ReadFile, keyring: Keyring
 ) -> tuple[ImportReport, list[CaseRow]]:
     """Compare checked rows with what is stored.
 
     Returns the report and the good rows: none when the file could not be read to its end.
     """
+    checked = file.checked
     problems = _in_row_order(
         chain(checked.problems, database_problems(session, keyring, checked.rows))
     )

@@ -7,6 +7,7 @@ safe to send twice is the caller's knowledge.
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 import httpx
 import orjson
 
+from service.chain.patience import patience
 from service.errors import ChainUnavailable, ReliefError
 from service.telemetry.metrics import RPC_CALLS, RPC_ERRORS, RPC_SECONDS, timed
 
@@ -24,6 +26,8 @@ MAX_BATCH = 100
 """Calls in one HTTP request; many public nodes refuse more."""
 
 DEFAULT_TIMEOUT_S = 30.0
+
+_OTHERS_WAIT = "others wait for the database meanwhile, so nothing was done; try again"
 
 HURRIED_TIMEOUT_S = 2.0
 """Seconds to wait for an answer once the process is asked to end."""
@@ -184,13 +188,30 @@ class Rpc:
         # Signals are handled in the main thread: only its own wait can be broken off.
         self.waiting = threading.current_thread() is threading.main_thread()
         try:
-            response = self._http.post(self.url, content=orjson.dumps(body))
+            response = self._response(orjson.dumps(body))
             response.raise_for_status()
             return orjson.loads(response.content)
         except (httpx.HTTPError, ValueError) as error:
             raise ChainUnavailable(f"{self.shown_url} does not answer: {_why(error)}") from error
         finally:
             self.waiting = False
+
+    def _response(self, content: bytes) -> httpx.Response:
+        """Post, with less patience while others wait for the database."""
+        short = patience()
+        if short is None:
+            return self._http.post(self.url, content=content)
+        if not short.timeout_s:
+            raise ChainUnavailable(f"{self.shown_url} is not asked: {_OTHERS_WAIT}")
+        began = time.monotonic()
+        try:
+            return self._http.post(self.url, content=content, timeout=short.timeout_s)
+        except httpx.TimeoutException:
+            waited_s = time.monotonic() - began
+            short.waited_in_vain(waited_s)
+            raise ChainUnavailable(
+                f"{self.shown_url} did not answer in {waited_s:.1f} s: {_OTHERS_WAIT}"
+            ) from None
 
     # ---- one of several (service.chain.nodes); alone nothing is chosen ---------------------------
 

@@ -67,11 +67,11 @@ def list_(
     run = start(ctx, as_json)
     if state is not None and state not in set(ActionState):
         raise InvalidInput(f"{state!r} is not one of {', '.join(ActionState)}")
+    now = run.app.chain_clock.now()
     with run.app.transaction() as session:
         page = list_actions(
             session, state=ActionState(state) if state else None, limit=limit, cursor=cursor
         )
-        now = run.app.chain_clock.now()
         items = [action_view(session, action, now=now) for action in page.items]
     columns = {
         "id": "action",

@@ -187,9 +187,10 @@ def show(ctx: typer.Context, batch: BatchId, *, as_json: Json = False) -> None:
     from service.application.batches import batch_names, find_batch, status_view
 
     run = start(ctx, as_json)
+    clock = run.app.chain_clock
     with run.app.transaction() as session:
         found = find_batch(session, batch)
-        data = status_view(session, found, clock=run.app.chain_clock)
+        data = status_view(session, found, clock=clock)
         names = batch_names(session, found)
     if run.as_json:
         run.json(data)
@@ -222,13 +223,14 @@ def typed_data(ctx: typer.Context, batch: BatchId, *, as_json: Json = False) -> 
     from service.approvals.service import typed_data as batch_typed_data
 
     run = start(ctx, as_json)
+    clock = run.app.chain_clock
     with run.app.transaction() as session:
         document = batch_typed_data(
             session,
             find_batch(session, batch).id,
             run.app.signing_domain,
             manifests_dir=run.app.settings.resolved_manifests_dir,
-            clock=run.app.chain_clock,
+            clock=clock,
         )
     run.json(document)
 
@@ -279,11 +281,13 @@ def approve(
         raise InvalidInput("a signature is over one batch: name one")
     keystores = [run.app.signer(name, passphrase_file=passphrase_file) for name in keystore or ()]
     items, shown = [], []
+    clock = run.app.chain_clock
     with run.progress("signing", total=len(batch)) as step, run.app.transaction() as session:
         for done, text in enumerate(batch, start=1):
             found = find_batch(session, text)
             statuses = [
-                sign_batch(run.app, session, found, each, actor=run.actor) for each in keystores
+                sign_batch(run.app, session, found, each, actor=run.actor, clock=clock)
+                for each in keystores
             ] + [
                 record_batch_signature(
                     run.app,
@@ -291,6 +295,7 @@ def approve(
                     found,
                     given,
                     actor=run.actor,
+                    clock=clock,
                     signed_with=signed_with,
                     officer_id=officer,
                 )
@@ -325,9 +330,10 @@ def release(ctx: typer.Context, batch: BatchId, *, as_json: Json = False) -> Non
     from service.payouts.service import release as release_batch
 
     run = start(ctx, as_json)
+    clock = run.app.chain_clock
     with run.app.transaction() as session:
         found = find_batch(session, batch)
-        released = release_batch(session, found.id, actor=run.actor, clock=run.app.chain_clock)
+        released = release_batch(session, found.id, actor=run.actor, clock=clock)
         data = batch_view(released)
     _show_step(run, data)
 
@@ -344,11 +350,10 @@ def pause(ctx: typer.Context, batch: BatchId, *, reason: Reason, as_json: Json =
     from service.payouts.service import pause as pause_batch
 
     run = start(ctx, as_json)
+    clock = run.app.chain_clock
     with run.app.transaction() as session:
         found = find_batch(session, batch)
-        paused = pause_batch(
-            session, found.id, actor=run.actor, reason=reason, clock=run.app.chain_clock
-        )
+        paused = pause_batch(session, found.id, actor=run.actor, reason=reason, clock=clock)
         data = batch_step_view(session, paused)
     _show_step(run, data)
     note_in_flight(run, data)
@@ -361,11 +366,10 @@ def resume(ctx: typer.Context, batch: BatchId, *, reason: Reason, as_json: Json 
     from service.payouts.service import resume as resume_batch
 
     run = start(ctx, as_json)
+    clock = run.app.chain_clock
     with run.app.transaction() as session:
         found = find_batch(session, batch)
-        resumed = resume_batch(
-            session, found.id, actor=run.actor, reason=reason, clock=run.app.chain_clock
-        )
+        resumed = resume_batch(session, found.id, actor=run.actor, reason=reason, clock=clock)
         data = batch_view(resumed)
     _show_step(run, data)
 
@@ -392,6 +396,7 @@ def cancel(
     from service.payouts.service import cancel_draft, cancelled_by_quorum
 
     run = start(ctx, as_json)
+    clock = run.app.chain_clock
     with run.app.transaction() as session:
         found = find_batch(session, batch)
         if cancelled_by_quorum(session, found):
@@ -407,9 +412,7 @@ def cancel(
                 passphrase_file=passphrase_file,
             )
         else:
-            cancelled = cancel_draft(
-                session, found.id, actor=run.actor, reason=reason, clock=run.app.chain_clock
-            )
+            cancelled = cancel_draft(session, found.id, actor=run.actor, reason=reason, clock=clock)
             data = batch_view(cancelled)
             action = None
     if action is not None:

@@ -54,26 +54,21 @@ def import_(
     Each problem names its row, column, value and reason; of two rows that contradict each other
     both are named.
     """
-    from service.cases import check_file, import_file
-    from service.payouts.directory import DatabaseProgrammes
+    from service.cases import check_file, import_file, read_file
+    from service.payouts.directory import programme_list
 
     run = start(ctx, as_json)
     keyring = run.app.keyring
-    with run.progress(f"reading {file.name}") as step, run.app.transaction() as session:
-        programmes = DatabaseProgrammes(session)
+    with run.app.transaction() as session:
+        programmes = programme_list(session)
+    with run.progress(f"reading {file.name}") as step:
+        read = read_file(file, programmes=programmes, progress=step)
+    with run.app.transaction() as session:
         if dry_run:
-            report = check_file(
-                session, file, keyring=keyring, programmes=programmes, progress=step
-            )
+            report = check_file(session, read, keyring=keyring)
         else:
             report = import_file(
-                session,
-                file,
-                keyring=keyring,
-                programmes=programmes,
-                actor=run.actor,
-                skip_bad_rows=skip_bad_rows,
-                progress=step,
+                session, read, keyring=keyring, actor=run.actor, skip_bad_rows=skip_bad_rows
             )
     _show_report(run, report)
     if report.problems:

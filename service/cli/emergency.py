@@ -132,9 +132,10 @@ def _wait_for_grant(run: Run, data: dict[str, Any], wait_s: float) -> dict[str, 
     end = time.monotonic() + wait_s
     while data["state"] == "proposed" and time.monotonic() < end:
         time.sleep(POLL_S)
+        clock = run.app.chain_clock
         with run.app.transaction() as session:
             row = get_grant(session, data["id"])
-            data = grant_view(session, row, clock=run.app.chain_clock)
+            data = grant_view(session, row, clock=clock)
     return data
 
 
@@ -191,9 +192,10 @@ def show(ctx: typer.Context, grant: GrantId, *, as_json: Json = False) -> None:
     from service.application.emergency import find_grant, grant_view
 
     run = start(ctx, as_json)
+    clock = run.app.chain_clock
     with run.app.transaction() as session:
         row = find_grant(session, grant)
-        data = grant_view(session, row, clock=run.app.chain_clock)
+        data = grant_view(session, row, clock=clock)
     _show(run, data)
 
 

@@ -212,9 +212,10 @@ def resume(
 def _step(run: Run, programme: str, reason: str, step: Callable[..., object]) -> None:
     from service.application.programmes import find_programme, programme_step_view
 
+    clock = run.app.chain_clock
     with run.app.transaction() as session:
         row = find_programme(session, programme)
-        step(session, row, actor=run.actor, reason=reason, clock=run.app.chain_clock)
+        step(session, row, actor=run.actor, reason=reason, clock=clock)
         data = programme_step_view(session, row)
     names = ("number", "code", "name", "state", "paused", "pause_reason")
     run.record(data if run.as_json else {name: data[name] for name in names})

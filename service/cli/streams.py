@@ -89,9 +89,9 @@ def show(ctx: typer.Context, stream: Stream, *, as_json: Json = False) -> None:
     from service.payouts.service import get_stream
 
     run = start(ctx, as_json)
+    clock = run.app.chain_clock
     with run.app.transaction() as session:
         batch_id, index = parse_name(session, stream)
-        clock = run.app.chain_clock
         view = get_stream(session, batch_id, index, clock=clock)
         data = stream_view(view, clock.source)
         data["chain"] = None

@@ -7,7 +7,7 @@ from typing import cast
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.intake.programmes import ProgrammeRef
+from service.intake.programmes import ProgrammeList, ProgrammeRef
 from service.payouts.models import Programme
 from service.regions import Region
 from service.regions.region import RegionDigits
@@ -30,16 +30,6 @@ def reference_to(programme: Programme) -> ProgrammeRef:
     return ProgrammeRef(programme.id, programme.code, programme.name, region)
 
 
-class DatabaseProgrammes:
-    """A :class:`service.intake.programmes.ProgrammeDirectory` over the table, read once a code."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._found: dict[str, ProgrammeRef | None] = {}
-
-    def by_code(self, code: str) -> ProgrammeRef | None:
-        """Return the programme with exactly this code, or None."""
-        if code not in self._found:
-            row = self._session.scalar(select(Programme).where(Programme.code == code))
-            self._found[code] = None if row is None else reference_to(row)
-        return self._found[code]
+def programme_list(session: Session) -> ProgrammeList:
+    """Read the programmes, for a file that is checked without the database."""
+    return ProgrammeList(map(reference_to, session.scalars(select(Programme))))

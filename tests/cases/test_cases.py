@@ -27,6 +27,7 @@ from service.cases import (
     get_case,
     import_file,
     list_cases,
+    read_file,
     reveal_person,
 )
 from service.cases.ids import new_ids
@@ -56,9 +57,8 @@ def session(
     with sessions() as session, session.begin():
         import_file(
             session,
-            tmp_path / "cases.csv",
+            read_file(tmp_path / "cases.csv", programmes=programmes),
             keyring=keyring,
-            programmes=programmes,
             actor="officer-1",
             clock=ManualClock(NOW),
         )

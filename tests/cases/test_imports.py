@@ -17,12 +17,14 @@ from service.cases import (
     Beneficiary,
     Case,
     CaseState,
+    ReadFile,
     Wallet,
     check_file,
     decide,
     find_beneficiary,
     get_case,
     import_file,
+    read_file,
     reveal_person,
 )
 from service.clock import ManualClock
@@ -54,11 +56,12 @@ class Office:
     def __init__(self, sessions: Sessions, keyring: Keyring, programmes: ProgrammeList) -> None:
         self.sessions, self.keyring, self.programmes = sessions, keyring, programmes
 
+    def read(self, file: io.BytesIO) -> ReadFile:
+        return read_file(file, programmes=self.programmes, filename="cases.csv")
+
     def check(self, rows: Sequence[dict[str, str]]) -> ImportReport:
         with transaction(self.sessions) as session:
-            return check_file(
-                session, as_file(rows), keyring=self.keyring, programmes=self.programmes
-            )
+            return check_file(session, self.read(as_file(rows)), keyring=self.keyring)
 
     def import_(
         self, rows: Sequence[dict[str, str]], *, skip_bad_rows: bool = False
@@ -71,11 +74,9 @@ class Office:
     ) -> ImportReport:
         return import_file(
             session,
-            as_file(rows),
+            self.read(as_file(rows)),
             keyring=self.keyring,
-            programmes=self.programmes,
             actor="officer-1",
-            filename="cases.csv",
             skip_bad_rows=skip_bad_rows,
             clock=CLOCK,
         )
@@ -193,9 +194,7 @@ def test_a_file_without_a_good_row_or_header_is_always_refused(
 
 def test_a_dry_run_reports_a_file_that_cannot_be_read(office: Office) -> None:
     with transaction(office.sessions) as session:
-        report = check_file(
-            session, io.BytesIO(b""), keyring=office.keyring, programmes=office.programmes
-        )
+        report = check_file(session, office.read(io.BytesIO(b"")), keyring=office.keyring)
     assert [problem.code for problem in report.problems] == ["empty_file"]
     assert (report.rows, report.accepted) == (0, 0)
 
@@ -295,12 +294,5 @@ def test_a_person_is_found_by_identity_number(office: Office) -> None:
 def test_progress_is_told_every_thousand_rows(office: Office) -> None:
     seen: list[int] = []
     rows = demo_cases.good_cases("progress", 2000, START)
-    with transaction(office.sessions) as session:
-        check_file(
-            session,
-            as_file(rows),
-            keyring=office.keyring,
-            programmes=office.programmes,
-            progress=seen.append,
-        )
+    read_file(as_file(rows), programmes=office.programmes, progress=seen.append)
     assert seen == [1000, 2000]

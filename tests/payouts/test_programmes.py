@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.errors import AlreadyExists, Conflict, InvalidInput, NotFound
-from service.payouts.directory import DatabaseProgrammes
+from service.payouts.directory import programme_list
 from service.payouts.journal import history
 from service.payouts.models import ChainRequest, Programme
 from service.payouts.programmes import (
@@ -124,7 +124,7 @@ def test_a_programme_is_found_by_number_and_by_code(session: Session, programme:
 
 def test_an_import_finds_programmes_by_code(session: Session, programme: Programme) -> None:
     create_programme(session, **{**GOOD, "region_code": 0, "region_digits": 0})
-    directory = DatabaseProgrammes(session)
+    directory = programme_list(session)
 
     flood, whole = directory.by_code("flood-2026"), directory.by_code("drought")
 

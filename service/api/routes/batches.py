@@ -149,14 +149,14 @@ def batch_typed_data(call: CallDep, batch_id: BatchIdPath) -> TypedDataShown:
     cancelled holds its cases until no signature can be used any more.
     """
     app = call.application
-    domain = app.signing_domain
+    domain, clock = app.signing_domain, app.chain_clock
     with app.transaction() as session:
         document = typed_data(
             session,
             batch_id,
             domain,
             manifests_dir=app.settings.resolved_manifests_dir,
-            clock=app.chain_clock,
+            clock=clock,
         )
     return TypedDataShown.model_validate(document)
 
@@ -172,6 +172,7 @@ def sign_batch(batch_id: BatchIdPath, given: SignatureGiven, command: CommandDep
 
     The contract checks all of them again.
     """
+    clock = command.application.chain_clock
 
     def work(session: Session) -> Reply:
         status = record_batch_signature(
@@ -180,6 +181,7 @@ def sign_batch(batch_id: BatchIdPath, given: SignatureGiven, command: CommandDep
             service.get_batch(session, batch_id),
             given.signature,
             actor=command.actor,
+            clock=clock,
             signed_with=read_signed_with(command.application, given),
             officer_id=given.officer_id,
         )
@@ -268,6 +270,7 @@ def cancel_batch(
     On chain only a quorum of reviewers cancels: sign the `action`. A batch of which nothing is left
     to run is refused.
     """
+    clock = command.application.chain_clock
 
     def work(session: Session) -> Reply:
         batch = service.get_batch(session, batch_id)
@@ -277,7 +280,7 @@ def cancel_batch(
                 batch_id,
                 actor=command.actor,
                 reason=given.reason,
-                clock=command.application.chain_clock,
+                clock=clock,
             )
             shown = {"batch": batch_view(batch), "action": None}
             return Reply(CancellationShown.model_validate(shown))

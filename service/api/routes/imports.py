@@ -12,9 +12,9 @@ from service.api.calls import CallDep
 from service.api.idempotency import CommandDep, Reply
 from service.api.schemas.cases import ImportReportShown, ImportShown
 from service.application.cases import import_view, report_view
-from service.cases import check_file, import_file
+from service.cases import check_file, import_file, read_file
 from service.errors import Conflict, InvalidImport, InvalidInput, NotFound
-from service.payouts.directory import DatabaseProgrammes
+from service.payouts.directory import programme_list
 
 router = APIRouter(tags=["imports"])
 
@@ -49,25 +49,20 @@ def import_cases(
     if dry_run and skip_bad_rows:
         raise InvalidInput("a dry run skips nothing: ask for one of the two")
     keyring = command.keyring
+    with command.read() as reading:
+        programmes = programme_list(reading)
+    read = read_file(file.file, programmes=programmes, filename=file.filename)
 
     def check(session: Session) -> ImportReportShown:
-        report = check_file(
-            session,
-            file.file,
-            keyring=keyring,
-            programmes=DatabaseProgrammes(session),
-            filename=file.filename,
-        )
+        report = check_file(session, read, keyring=keyring)
         return ImportReportShown.model_validate(report_view(report))
 
     def work(session: Session) -> Reply:
         report = import_file(
             session,
-            file.file,
+            read,
             keyring=keyring,
-            programmes=DatabaseProgrammes(session),
             actor=command.actor,
-            filename=file.filename,
             skip_bad_rows=skip_bad_rows,
         )
         shown = ImportReportShown.model_validate(report_view(report))
