@@ -16,19 +16,22 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import (
+    BigInteger,
     DateTime,
     Engine,
     MetaData,
     String,
+    cast,
     create_engine,
     event,
     func,
     make_url,
     select,
+    type_coerce,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
-from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session, sessionmaker
 from sqlalchemy.types import Numeric, TypeDecorator, TypeEngine
 
 from service.errors import ConfigurationError
@@ -47,6 +50,9 @@ NAMING_CONVENTION = {
 }
 
 
+_SUMMED_DIGITS = 9
+
+
 class Base(DeclarativeBase):
     """Declarative base of every model."""
 
@@ -57,8 +63,8 @@ class Amount(TypeDecorator[int]):
     """An integer amount in base units, exact on both databases.
 
     ``NUMERIC(78,0)`` on PostgreSQL. On SQLite, where NUMERIC turns 2**63 into a REAL, a
-    zero-padded 78-digit TEXT, so that comparisons and ORDER BY agree with the numbers. Sums are
-    therefore made in Python, never by SQL ``SUM``. Negative values are refused.
+    zero-padded 78-digit TEXT, so that comparisons and ORDER BY agree with the numbers. ``SUM`` is
+    not exact on it: :func:`sums` is. Negative values are refused.
     """
 
     impl = Numeric(78, 0)
@@ -231,6 +237,31 @@ def insert_many(
         raise DBAPIError.instance(target, None, error, kind, dialect=dialect) from error
     finally:
         cursor.close()
+
+
+def sums(
+    session: Session, amount: InstrumentedAttribute[int], *by: InstrumentedAttribute[str]
+) -> dict[tuple[str, ...], int]:
+    """Add up an :class:`Amount` column in SQL, exactly, for each combination of other columns.
+
+    SQLite adds 64-bit integers. There the digits are added nine at a time, a sum each, which holds
+    for nine thousand million rows; leading zeros of all are left out.
+    """
+    if session.get_bind().dialect.name != "sqlite":
+        rows = session.execute(select(*by, func.sum(amount)).group_by(*by)).all()
+        return {tuple(row[:-1]): int(row[-1]) for row in rows}
+    largest = session.scalar(select(func.max(amount))) or 0
+    digits = type_coerce(amount, String)
+    parts = [
+        func.sum(cast(func.substr(digits, -end, _SUMMED_DIGITS), BigInteger))
+        for end in range(_SUMMED_DIGITS, len(str(largest)) + _SUMMED_DIGITS, _SUMMED_DIGITS)
+    ]
+    return {
+        tuple(row[: len(by)]): sum(
+            part * 10 ** (_SUMMED_DIGITS * place) for place, part in enumerate(row[len(by) :])
+        )
+        for row in session.execute(select(*by, *parts).group_by(*by))
+    }
 
 
 def one_at_a_time(session: Session, work: str) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from service.chain.contracts import Contracts
 from service.chain.rpc import Rpc
 from service.confirmations.models import Cursor
+from service.db import sums
 from service.ledger.models import LedgerAccount, LedgerEntry
 from service.ledger.posting import (
     CIRCULATING,
@@ -43,10 +44,9 @@ class Difference:
 def balances(session: Session) -> dict[str, int]:
     """Return every account's balance: debits less credits, base units."""
     totals: dict[str, int] = defaultdict(int)
-    for account, side, amount in session.execute(
-        select(LedgerEntry.account, LedgerEntry.side, LedgerEntry.amount)
-    ):
-        totals[account] += amount if side == "debit" else -amount
+    by = (LedgerEntry.account, LedgerEntry.side)
+    for (account, side), total in sums(session, LedgerEntry.amount, *by).items():
+        totals[account] += total if side == "debit" else -total
     return dict(totals)
 
 
