@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from sqlalchemy import select
+
+from service.payouts.models import JournalEntry
 from tests.api.conftest import Office
 from tests.support.deployed import account
 
@@ -45,13 +48,21 @@ def test_a_frozen_wallet_is_skipped_and_paid_when_it_is_retried(office: Office) 
     assert states(office, batch_id) == {"paid": 1, "skipped": 1}
     office.deployed.unfreeze(frozen)
 
-    asked = office.api.post(f"/v1/payouts/{batch_id}/0/retry")
+    path = f"/v1/payouts/{batch_id}/0/retry"
+    assert office.api.post(path, json={"reason": ""}).status_code == 400
+    asked = office.api.post(path, json={"reason": "the bank has unfrozen it"})
     office.work()
 
     assert asked.status_code == 202
+    assert asked.json()["reason"] == "the bank has unfrozen it"
     assert office.api.ok("GET", asked.headers["Location"])["state"] == "done"
     assert states(office, batch_id) == {"paid": 2}
-    again = office.api.post(f"/v1/payouts/{batch_id}/0/retry")
+    with office.world.session() as session:
+        told = session.scalars(
+            select(JournalEntry.reason).where(JournalEntry.action == "request_retry_payout")
+        )
+        assert told.all() == ["the bank has unfrozen it"]
+    again = office.api.post(path)
     assert (again.status_code, again.json()["code"]) == (409, "conflict")
 
 

@@ -16,7 +16,7 @@ from service.api.routes.officers import proposed
 from service.api.schemas.actions import ActionStatusShown, HoldGiven, WalletChangeGiven
 from service.api.schemas.base import BATCH_ID
 from service.api.schemas.money import PayoutPage, PayoutShown, PayoutStatusShown
-from service.api.schemas.requests import ChainRequestShown
+from service.api.schemas.requests import ChainRequestShown, RetryGiven
 from service.api.values import programme_number
 from service.application.corrections import payout_status_view, wallet_change
 from service.application.payouts import payout_view
@@ -85,12 +85,22 @@ def show_payout(call: CallDep, batch_id: BatchIdPath, index: IndexPath) -> Payou
     response_model=ChainRequestShown,
     responses=writes(NotFound, Conflict, *CHAIN),
 )
-def retry_payout(batch_id: BatchIdPath, index: IndexPath, command: CommandDep) -> Response:
-    """Ask that a skipped payout be tried again; it stays skipped until the chain paid it."""
+def retry_payout(
+    batch_id: BatchIdPath,
+    index: IndexPath,
+    command: CommandDep,
+    given: RetryGiven = RetryGiven(reason=None),
+) -> Response:
+    """Ask that a skipped payout be tried again; it stays skipped until the chain paid it.
+
+    The body may be left out, and so may the reason.
+    """
     clock = command.application.chain_clock
     return command.run(
         lambda session: accepted(
-            request_retry(session, batch_id, index, actor=command.actor, clock=clock)
+            request_retry(
+                session, batch_id, index, actor=command.actor, reason=given.reason, clock=clock
+            )
         )
     )
 

@@ -11,9 +11,12 @@ from service.api.schemas.base import (
     BATCH_ID,
     CONTRACT_ERROR,
     TIME,
+    Given,
     Page,
+    Reason,
     Shown,
     example,
+    given_example,
     page_example,
 )
 
@@ -28,6 +31,14 @@ REQUEST: dict[str, Any] = {
     "contract_error": None,
     "created_at": TIME,
 }
+
+
+class RetryGiven(Given):
+    """Why a skipped payout is tried again, where somebody wants it in the journal."""
+
+    model_config = given_example({"reason": "the bank has unfrozen the wallet"})
+
+    reason: Reason | None = None
 
 
 class ChainRequestShown(Shown):
