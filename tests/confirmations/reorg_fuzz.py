@@ -58,7 +58,8 @@ def main() -> int:
         deployed.rpc.close()
     seconds = time.monotonic() - began
     say(f"{given.runs} histories in {seconds:.0f} s, {len(failed)} failed: {failed}")
-    say(f"{sum(depths.values())} re-orgs, to depth {max(depths, default=0)}")
+    deepest = max(depths, default=0)
+    say(f"{sum(depths.values())} re-orgs, to depth {deepest}, {depths[deepest]} of that depth")
     say(f"undone: {dict(sorted(undone.items()))}")
     say(f"never undone: {sorted({name for _, name in _UNDOERS} - set(undone))}")
     return 1 if failed else 0

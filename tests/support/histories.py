@@ -37,6 +37,11 @@ from tests.support.world import World
 DEPTH = 64
 """Blocks below which nothing is taken back."""
 
+MOST_BLOCKS_AT_ONCE = 12
+"""That one happening makes."""
+
+HAPPENINGS_AFTERWARDS = 10
+
 ZERO = "0x" + "00" * 20
 ACTION = [("actionId", "bytes32"), ("deadline", "uint40")]
 BATCH, INDEX = ("batchId", "bytes32"), ("index", "uint256")
@@ -168,6 +173,25 @@ class History:
                 self.live.follow()
             elif draw < 0.42:
                 self._remember()
+            self._something_happens()
+        self.live.follow()
+
+    def go_back_to_the_final_block(self) -> None:
+        """Have a re-org take back all that one may: exactly `DEPTH` blocks; life goes on."""
+        self._remember()
+        _, final = self._moments[-1]
+        node, rpc = self._deployed.node, self._deployed.rpc
+        while (left := final + DEPTH - rpc.block_number()) > MOST_BLOCKS_AT_ONCE:
+            self._something_happens()
+            if self._draw.random() < 0.1:
+                self.live.follow()
+        node.rpc("anvil_mine", hex(left))
+        self.live.follow()
+        assert self.live.final_block() == final
+        self._go_back(len(self._moments) - 1)
+        self.live.follow()
+        assert self.live.rewound[-1] == DEPTH
+        for _ in range(HAPPENINGS_AFTERWARDS):
             self._something_happens()
         self.live.follow()
 
@@ -375,7 +399,7 @@ class History:
         self._deployed.advance(self._draw.choices(long, [8, 8, 4, 1, 0.7, 0.7])[0])
 
     def _blocks_pass(self) -> None:
-        self._deployed.node.rpc("anvil_mine", hex(self._draw.randint(1, 12)))
+        self._deployed.node.rpc("anvil_mine", hex(self._draw.randint(1, MOST_BLOCKS_AT_ONCE)))
 
     def _attest(self) -> None:
         self._deployed.attest(10**13)
