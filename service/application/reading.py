@@ -6,6 +6,8 @@ page of cases would wait for an import. These begin deferred and refuse to write
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import create_engine, event
@@ -42,3 +44,15 @@ def read_sessions(
         connection.exec_driver_sql("BEGIN")
 
     return session_factory(reader)
+
+
+@contextmanager
+def reading(application: Application) -> Iterator[Session]:
+    """Look at the database and hold up no writer, however long the node is asked meanwhile."""
+    factory = read_sessions(application)
+    try:
+        with factory() as session:
+            yield session
+    finally:
+        if application.engine.dialect.name == "sqlite":  # elsewhere it has the application's pool
+            factory.kw["bind"].dispose()

@@ -36,6 +36,7 @@ from typing import Any
 
 from service.application.context import Application
 from service.application.database import current_revision, migrate_to_head
+from service.application.reading import reading
 from service.bench.bare import BareCall, send_all
 from service.bench.case_files import write_case_files
 from service.bench.chains import PROGRAMME_CODE, BenchChain, account, start_chain
@@ -296,7 +297,7 @@ class _Bench:
             raise IntegrityError(f"{paid} of {count} payouts were paid once, with their amount")
         with Worker(self._settings, [LocalSigner(self._relayer)]) as worker:
             worker.run_until_idle()
-        with self.app.transaction() as session:
+        with reading(self.app) as session:
             differences = reconcile(session, self.app.rpc, self.app.contracts)
         if differences:
             raise IntegrityError(f"ledger and chain differ: {differences}")

@@ -61,6 +61,8 @@ class Nodes(Rpc):
     def __init__(self, nodes: Sequence[Rpc], check: Callable[[Rpc], None]) -> None:
         super().__init__(nodes[0].url)
         self._nodes = [_Node(rpc) for rpc in nodes]
+        for rpc in nodes:
+            rpc.nodes = len(nodes)
         self._check = check
         self._pinned: _Node | None = None
         self._refused: list[str] = []

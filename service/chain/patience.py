@@ -11,9 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-ANSWER_WITHIN_S = 0.45
-"""For one answer: half of it all, so that of two nodes the second is asked too."""
-
 WAITED_IN_VAIN_S = 0.9
 """For all answers of a transaction that did not come."""
 
@@ -30,10 +27,9 @@ class Patience:
     def __init__(self) -> None:
         self.left_s = WAITED_IN_VAIN_S
 
-    @property
-    def timeout_s(self) -> float:
-        """Seconds to wait for the next answer; 0 when the patience is at its end."""
-        return min(self.left_s, ANSWER_WITHIN_S)
+    def timeout_s(self, nodes: int) -> float:
+        """Seconds to wait for an answer of one of so many nodes; 0 when none is left."""
+        return min(self.left_s, WAITED_IN_VAIN_S / nodes)
 
     def waited_in_vain(self, seconds: float) -> None:
         """Take off what was waited for an answer that did not come."""

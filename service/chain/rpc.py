@@ -71,6 +71,8 @@ class Rpc:
         Host and port, for people: an address may hold a key of a provider.
     several
         Whether it stands for more than one node.
+    nodes
+        How many nodes it is one of.
     waiting
         Whether the main thread waits for an answer at this moment.
     """
@@ -88,6 +90,7 @@ class Rpc:
         self.name = urlsplit(url).netloc.rpartition("@")[2]
         # Providers' addresses hold keys, in the user's part, the path or the query.
         self.shown_url = f"{urlsplit(url).scheme}://{self.name}"
+        self.nodes = 1
         self.waiting = False
         # trust_env: no proxy of the environment between us and our node.
         self._http = httpx.Client(
@@ -201,11 +204,12 @@ class Rpc:
         short = patience()
         if short is None:
             return self._http.post(self.url, content=content)
-        if not short.timeout_s:
+        timeout_s = short.timeout_s(self.nodes)
+        if not timeout_s:
             raise ChainUnavailable(f"{self.shown_url} is not asked: {_OTHERS_WAIT}")
         began = time.monotonic()
         try:
-            return self._http.post(self.url, content=content, timeout=short.timeout_s)
+            return self._http.post(self.url, content=content, timeout=timeout_s)
         except httpx.TimeoutException:
             waited_s = time.monotonic() - began
             short.waited_in_vain(waited_s)

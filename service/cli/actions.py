@@ -87,9 +87,10 @@ def list_(
 def show(ctx: typer.Context, action: ActionId, *, as_json: Json = False) -> None:
     """Show an action: what it does and who signed."""
     from service.application.approvals import action_status_view
+    from service.application.reading import reading
 
     run = start(ctx, as_json)
-    with run.app.transaction() as session:
+    with reading(run.app) as session:
         data = action_status_view(run.app, session, find_action(session, action))
     show_action(run, data)
 
@@ -174,13 +175,14 @@ def wait_for_actions(
 ) -> list[dict[str, Any]]:
     """Return the actions as they are once all signed ones are done, or the time is over."""
     from service.application.approvals import action_status_view
+    from service.application.reading import reading
     from service.approvals.actions import get_action
 
     end = time.monotonic() + wait_s
     shown = list(actions)
     while any(item["state"] in _UNDER_WAY for item in shown) and time.monotonic() < end:
         time.sleep(POLL_S)
-        with run.app.transaction() as session:
+        with reading(run.app) as session:
             shown = [
                 action_status_view(run.app, session, get_action(session, item["id"]))
                 for item in shown

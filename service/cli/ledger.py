@@ -53,9 +53,10 @@ def show(
 def reconcile(ctx: typer.Context, *, as_json: Json = False) -> None:
     """Compare the ledger with the contracts' own views; exit code 1 on any difference."""
     from service.application.ledger import reconciliation
+    from service.application.reading import reading
 
     run = start(ctx, as_json)
-    with run.app.transaction() as session:
+    with reading(run.app) as session:
         data = reconciliation(run.app, session)
     columns = {"what": "what", "ledger": "ledger", "chain": "chain"}
     run.rows(data["differences"], columns, data=data)

@@ -85,12 +85,13 @@ def list_(
 def show(ctx: typer.Context, stream: Stream, *, as_json: Json = False) -> None:
     """Show one stream: by its events, and beside that by the vault's own view."""
     from service.application.payouts import parse_name, stream_view
+    from service.application.reading import reading
     from service.application.wallet import stream_on_chain
     from service.payouts.service import get_stream
 
     run = start(ctx, as_json)
     clock = run.app.chain_clock
-    with run.app.transaction() as session:
+    with reading(run.app) as session:
         batch_id, index = parse_name(session, stream)
         view = get_stream(session, batch_id, index, clock=clock)
         data = stream_view(view, clock.source)

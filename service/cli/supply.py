@@ -99,10 +99,11 @@ def lower(
 @minter_app.command("list")
 def list_(ctx: typer.Context, *, as_json: Json = False) -> None:
     """List the minters, those planned or removed too, with what each has committed and minted."""
+    from service.application.reading import reading
     from service.application.supply import minters_view
 
     run = start(ctx, as_json)
-    with run.app.transaction() as session:
+    with reading(run.app) as session:
         items = minters_view(run.app, session)
     columns = {
         "address": "minter",

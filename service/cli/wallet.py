@@ -42,10 +42,11 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show a wallet: balance and streams by the chain, payouts and transfers by the database."""
+    from service.application.reading import reading
     from service.application.wallet import wallet_view
 
     run = start(ctx, as_json)
-    with run.app.transaction() as session:
+    with reading(run.app) as session:
         data = wallet_view(run.app, session, read_address(address), limit=limit)
     if run.as_json:
         run.json(data)
