@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -92,28 +92,48 @@ def _watch(run: Run, every_s: float) -> None:
     from service.application.survey.tally import PayoutTally
 
     tally = PayoutTally()
-    with Live(console=run.stdout, screen=run.stdout.is_terminal, auto_refresh=False) as live:
+    with _place(run.stdout) as show:
         while True:
             begun = time.monotonic()
             view = _look(run, tally)
-            live.update(screen(view, run.stdout.width), refresh=True)
+            show(screen(view, run.stdout.width, fits_the_window=run.stdout.is_terminal))
             time.sleep(max(every_s, SHARE_OF_TIME * (time.monotonic() - begun)))
+
+
+@contextmanager
+def _place(console: Console) -> Iterator[Callable[[RenderableType], None]]:
+    """Show one look in the place of the last on a terminal, one after the other elsewhere."""
+    if not console.is_terminal:
+        yield lambda look: console.print(look, Text())
+        return
+    with Live(console=console, screen=True, auto_refresh=False) as live:
+        yield lambda look: live.update(look, refresh=True)
 
 
 # ---- The screen ----------------------------------------------------------------------------------
 
 
-def screen(view: Mapping[str, Any], width: int) -> RenderableType:
-    """Return the whole, for a terminal of so many columns."""
+def screen(view: Mapping[str, Any], width: int, *, fits_the_window: bool = False) -> RenderableType:
+    """Return the whole, for a terminal of so many columns.
+
+    Parameters
+    ----------
+    fits_the_window
+        Whether the window's lines are all there is: what a person must look at stands further up
+        then, since it is the end that is left out.
+    """
     parts: list[RenderableType] = [_title(view), Text(), _money(view)]
+    attention = [Text(), _attention(view["attention"])]
+    if fits_the_window:
+        parts += attention
     for heading, body in (
         ("Batches", _batches(view, width)),
         ("Lanes", _lanes(view, width)),
     ):
         if body is not None:
             parts += [Text(), Text(heading, style="bold"), body]
-    parts += [Text(), _facts(view), Text(), _attention(view["attention"])]
-    return Group(*parts)
+    parts += [Text(), _facts(view)]
+    return Group(*parts, *(() if fits_the_window else attention))
 
 
 def _title(view: Mapping[str, Any]) -> Text:

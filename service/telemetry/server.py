@@ -23,6 +23,9 @@ from service.errors import ConfigurationError
 from service.telemetry.metrics import REGISTRY
 
 HOST = "127.0.0.1"
+SILENT_CALLER_S = 10.0
+"""A caller that says nothing for so long is hung up on."""
+
 MULTIPROCESS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 """The library's variable: where processes that answer one port keep their counts together."""
 
@@ -65,6 +68,12 @@ class TelemetryServer:
         looks = {"/healthz": ("alive", alive), "/readyz": ("ready", ready)}
 
         class Handler(BaseHTTPRequestHandler):
+            server_version, sys_version = "relief", ""
+            timeout = SILENT_CALLER_S
+
+            def do_HEAD(self) -> None:  # the base class's name
+                self.do_GET()
+
             def do_GET(self) -> None:  # the base class's name
                 path = self.path.partition("?")[0]
                 if path == "/metrics":
@@ -86,7 +95,8 @@ class TelemetryServer:
                 self.send_header("Content-Type", content_type)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                if self.command != "HEAD":
+                    self.wfile.write(body)
 
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class's
                 """Say nothing: who scrapes does so every few seconds."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import signal
+import subprocess
 from typing import Any
 
 import pytest
 from rich.console import Console
 
 from service.cli.status import screen
+from service.processes import environment_of, start_relief
 from tests.cli.conftest import Cli, pay, work
 from tests.support.deployed import Deployed
 
@@ -119,3 +122,36 @@ def test_a_programme_that_stands_still_is_said_with_the_command_that_lets_it_go_
     (paused,) = [each for each in view["attention"] if each["code"] == "batch_programme_paused"]
     ready.ok(*paused["do"].split()[1:], "--reason", "looked")
     assert "batch_programme_paused" not in codes(ready("status", "--json").json)
+
+
+def test_a_window_that_is_too_low_loses_its_end_and_not_what_a_person_must_do(ready: Cli) -> None:
+    built = ready.ok("batch", "build", "flood", "--kind", "one_off", "--maker", "1")
+    batch_id = built["batches"][0]["id"]
+    ready.ok("batch", "approve", batch_id, "-k", "officer-1", "-k", "officer-2")
+    ready.ok("batch", "release", batch_id)
+    ready.ok("batch", "pause", batch_id, "--reason", "a second look")
+    view = ready("status", "--json").json
+    out = io.StringIO()
+    Console(file=out, width=80).print(screen(view, 80, fits_the_window=True))
+    text = out.getvalue()
+    assert text.index("To look at") < text.index("Batches") < text.index("Reserve")
+    assert text.count("To look at") == 1
+
+
+def test_watching_without_a_terminal_shows_each_look_at_once(chain_cli: Cli) -> None:
+    settings = chain_cli.app.settings
+    watching = start_relief(
+        *("status", "--watch", "--every", "1"),
+        environment=environment_of(settings),
+        stdout=subprocess.PIPE,
+    )
+    assert watching.stdout is not None
+    looks = 0
+    for line in watching.stdout:
+        looks += line.startswith(b"Relief  chain 31337")
+        if looks == 3:
+            break
+    watching.send_signal(signal.SIGINT)
+    watching.stdout.read()
+    watching.stdout.close()
+    assert watching.wait(30) == 0
