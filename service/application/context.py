@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Self
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from service.chain.patience import others_wait
+from service.chain.patience import short_of_patience
 from service.config import Settings, get_settings
 from service.db import create_database_engine, session_factory, transaction
 from service.errors import ConfigurationError
@@ -84,7 +84,7 @@ class Application:
         held = self.engine.dialect.name == "sqlite"
         with (
             transaction(self.sessions) as session,
-            others_wait() if held else nullcontext(),
+            short_of_patience() if held else nullcontext(),
         ):
             yield session
 

@@ -86,6 +86,24 @@ def newer_revision(engine: Engine) -> str | None:
     return None if current in known else current
 
 
+def require_present_version(engine: Engine) -> None:
+    """Refuse to begin long work on a database that another version of Relief made.
+
+    One that no version made is told by its first statement.
+
+    Raises
+    ------
+    ConfigurationError
+        When it is older, or newer.
+    """
+    current, head = current_revision(engine), head_revision("")
+    if current in (None, head):
+        return
+    if (newer := newer_revision(engine)) is not None:
+        raise _made_by_a_newer_one(newer)
+    raise ConfigurationError(f"the database is at version {current}, not {head}: run `relief init`")
+
+
 # ---- What the database refused -----------------------------------------------------------------
 
 SCHEMA_DIFFERS_WORDS = ("no such table", "no such column", "ON CONFLICT clause does not match")

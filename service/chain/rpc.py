@@ -27,8 +27,6 @@ MAX_BATCH = 100
 
 DEFAULT_TIMEOUT_S = 30.0
 
-_OTHERS_WAIT = "others wait for the database meanwhile, so nothing was done; try again"
-
 HURRIED_TIMEOUT_S = 2.0
 """Seconds to wait for an answer once the process is asked to end."""
 
@@ -200,13 +198,13 @@ class Rpc:
             self.waiting = False
 
     def _response(self, content: bytes) -> httpx.Response:
-        """Post, with less patience while others wait for the database."""
+        """Post, with less patience where it is short."""
         short = patience()
         if short is None:
             return self._http.post(self.url, content=content)
         timeout_s = short.timeout_s(self.nodes)
         if not timeout_s:
-            raise ChainUnavailable(f"{self.shown_url} is not asked: {_OTHERS_WAIT}")
+            raise ChainUnavailable(f"{self.shown_url} is not asked: {short.because}")
         began = time.monotonic()
         try:
             return self._http.post(self.url, content=content, timeout=timeout_s)
@@ -214,7 +212,7 @@ class Rpc:
             waited_s = time.monotonic() - began
             short.waited_in_vain(waited_s)
             raise ChainUnavailable(
-                f"{self.shown_url} did not answer in {waited_s:.1f} s: {_OTHERS_WAIT}"
+                f"{self.shown_url} did not answer in {waited_s:.1f} s: {short.because}"
             ) from None
 
     # ---- one of several (service.chain.nodes); alone nothing is chosen ---------------------------

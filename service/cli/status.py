@@ -26,6 +26,9 @@ if TYPE_CHECKING:  # the command line starts without what it may not need
     from service.application.survey.tally import PayoutTally
 
 LEAST_EVERY_S = 1.0
+NODE_ANSWERS_WITHIN_S = 5.0
+"""Then what the database says is shown without it."""
+
 SHARE_OF_TIME = 5
 """A view that takes long to make is made again after so many times that."""
 
@@ -77,11 +80,12 @@ def status(
 def _look(run: Run, tally: PayoutTally | None = None) -> dict[str, Any]:
     from service.application.reading import read_sessions
     from service.application.status import status_view
+    from service.chain.patience import short_of_patience
 
     sessions = read_sessions(run.app, at_one_moment=True)
     midnight = SYSTEM_CLOCK.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
     try:
-        with sessions() as session:
+        with sessions() as session, short_of_patience(NODE_ANSWERS_WITHIN_S, "somebody looks on"):
             return status_view(run.app, session, midnight=midnight, tally=tally)
     finally:
         if sessions.kw["bind"] is not run.app.engine:

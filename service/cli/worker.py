@@ -49,12 +49,14 @@ def run_worker(
     (SIGTERM, Ctrl-C), it finishes its round, gives its lanes back and ends with code 0 within
     seconds, even if the node is silent; asked twice, it ends at once.
     """
+    from service.application.database import require_present_version
     from service.application.survey.exporter import exporting
     from service.application.worker import worker_signers
     from service.ledger.worker import Worker, stop_on_signals
 
     run = start(ctx, as_json)
     settings = run.app.settings
+    require_present_version(run.app.engine)
     signers = worker_signers(run.app, relayer or (), with_roles=roles)
     if verbose or not until_idle:
         log_to_stderr(settings)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -101,3 +102,13 @@ def test_the_worker_opens_no_officers_keystore(cli: Cli) -> None:
     ran = cli("worker", "run", "--until-idle")
     assert ran.code == 3
     assert "relayer" in ran.err
+
+
+def test_a_worker_does_not_begin_on_a_database_of_another_version(cli: Cli) -> None:
+    with sqlite3.connect(cli.app.settings.data_dir / "relief.db") as database:
+        database.execute("CREATE TABLE alembic_version AS SELECT '0001' AS version_num")
+    database.close()
+    ran = cli("worker", "run", "--until-idle")
+    assert ran.code == 3
+    assert "the database is at version 0001, not " in ran.err
+    assert "run `relief init`" in ran.err

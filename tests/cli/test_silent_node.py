@@ -83,3 +83,13 @@ def test_a_batch_is_released_by_the_machine_s_clock_and_waited_for_by_nobody(
 
     assert ran.code == 0, ran.err
     assert max(waits_s) < 0.3
+
+
+def test_the_status_is_there_within_seconds_without_the_node(ready: Cli, silent_url: str) -> None:
+    ready.app.rpc.close()
+    ready.app.__dict__["rpc"] = Rpc(silent_url, timeout_s=60)
+    began = time.monotonic()
+    view = ready("status", "--json").json
+    assert time.monotonic() - began < 10
+    (node,) = [each for each in view["attention"] if each["code"] == "node"]
+    assert "did not answer in 5.0 s" in node["message"]
