@@ -57,10 +57,9 @@ def finalise(session: Session, chain_id: int, depth_blocks: int) -> FinalityResu
         return None
     _advance(session, chain_id, block)
     settling = (Event.final.is_(False), Event.block_number <= block.number)
-    expired = [
-        (event.batch_id, event.args["index"])
-        for event in session.scalars(select(Event).where(Event.name == "PayoutExpired", *settling))
-    ]
+    ended = session.scalars(
+        select(Event).where(Event.name.in_(["PayoutExpired", "UnexecutedExpired"]), *settling)
+    ).all()
     rows = _count(
         session.execute(
             update(Event)
@@ -87,25 +86,7 @@ def finalise(session: Session, chain_id: int, depth_blocks: int) -> FinalityResu
         ),
         own_updated_at=SYSTEM_CLOCK.now(),
     )
-    rows += move_all(
-        session,
-        Payout,
-        PayoutState.EXPIRED,
-        in_state(PayoutState.HELD),
-        Payout.batch_id.in_(
-            select(Event.batch_id).where(Event.name == "UnexecutedExpired", Event.final.is_(True))
-        ),
-        own_updated_at=SYSTEM_CLOCK.now(),
-    )
-    for batch_id, index in expired:
-        rows += move_all(
-            session,
-            Payout,
-            PayoutState.EXPIRED,
-            Payout.batch_id == batch_id,
-            Payout.index == index,
-            own_updated_at=SYSTEM_CLOCK.now(),
-        )
+    rows += sum(_expire(session, event) for event in ended)
     rows += move_all(
         session,
         Chunk,
@@ -116,6 +97,23 @@ def finalise(session: Session, chain_id: int, depth_blocks: int) -> FinalityResu
     rows += _transactions(session, chain_id, block.number)
     rows += _requests(session, block.number)
     return FinalityResult(block.number, block.timestamp_unix_s, rows)
+
+
+def _expire(session: Session, event: Event) -> int:
+    """End what an event returned to the budget."""
+    if event.name == "PayoutExpired":
+        which = Payout.index == event.args["index"]
+    else:
+        # The event held them all; who resumed the batch since then has queued them again.
+        which = Payout.own_state.in_([PayoutState.HELD.value, PayoutState.QUEUED.value])
+    return move_all(
+        session,
+        Payout,
+        PayoutState.EXPIRED,
+        Payout.batch_id == event.batch_id,
+        which,
+        own_updated_at=SYSTEM_CLOCK.now(),
+    )
 
 
 def settle_batch(session: Session, chain_id: int, batch_id: str) -> None:

@@ -14,8 +14,8 @@ from service.payouts.programmes import pause_programme, resume_programme
 from service.payouts.service import batch_status, pause, release, resume
 from service.transactions.in_flight import in_flight
 from service.transactions.models import Transaction, TransactionAttempt
-from tests.support.rows import SignedBatch, add_batch, add_programme
-from tests.support.world import World
+from tests.support.rows import DAY_S, SignedBatch, add_batch, add_programme
+from tests.support.world import World, run_as_stranger
 
 POINTS = ["planned", "signed:after-commit", "send:after", "receipts:after-commit"]
 WHY = "the bank asked to wait"
@@ -117,6 +117,26 @@ def test_a_batch_paused_by_itself_stays_so_when_its_programme_goes_on(world: Wor
     assert (world.batch_state(one.id), world.batch_state(other.id)) == ("released", "done")
 
 
+def test_a_batch_that_is_resumed_after_its_time_expires_all_the_same(
+    make_world: Callable[[int], World],
+) -> None:
+    """Seed 7, run 54: what the resume queued between the event and its finality stayed queued."""
+    world = make_world(2)
+    with world.session() as session:
+        batch = add_batch(session, world.deployed, [5, 6], chunk_size=1)
+    stop_batch(world, batch)
+    run_as_stranger(world, batch, approve=True, chunks=[])
+    world.deployed.advance(8 * DAY_S)
+    world.run()
+    assert world.payout_states(batch.id) == ["held", "held"]
+
+    go_on_with_batch(world, batch)
+    world.deployed.mine(2)
+    world.run()
+    assert world.payout_states(batch.id) == ["expired", "expired"]
+    assert world.differences() == []
+
+
 def test_a_batch_of_a_paused_programme_is_not_released_and_one_of_another_is_paid(
     world: World,
 ) -> None:
@@ -152,8 +172,6 @@ def test_stopping_a_programme_has_an_actor_a_reason_and_an_order(world: World) -
 
 
 def test_a_paused_batch_that_strangers_run_is_paid_and_says_so(world: World) -> None:
-    from tests.support.world import run_as_stranger
-
     with world.session() as session:
         batch = add_batch(session, world.deployed, [5, 6], chunk_size=1)
     stop_programme(world, batch)
