@@ -11,6 +11,7 @@ Every run is the seed's and its number's alone: what one found, ``--only`` finds
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import sys
 import tempfile
@@ -133,6 +134,9 @@ def carry_out(
         End at the first violation.
     """
     quiet()
+    # What the collector looks at are all the statements and models, which live for ever.
+    gc.collect()
+    gc.freeze()
     summary = Summary(seed)
     began = time.monotonic()
     with ExitStack() as stack:

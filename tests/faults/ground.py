@@ -1,8 +1,9 @@
 """Where runs begin: contracts on a chain and a database that has read them, both put back in ms.
 
-The chain goes back by ``evm_revert``, SQLite by copying a file, PostgreSQL by copying a template
-database. The database's clock is a number that the run sets: on SQLite ``julianday`` is a function
-of ours, on PostgreSQL ``clock_timestamp`` is one of a schema that is looked through first.
+The chain goes back by ``evm_revert``, SQLite by copying a file, PostgreSQL by emptying the tables
+that a run wrote and filling them from a schema beside them. The database's clock is a number that
+the run sets: on SQLite ``julianday`` is a function of ours, on PostgreSQL ``clock_timestamp`` is
+one of a schema that is looked through first.
 """
 
 from __future__ import annotations
@@ -14,15 +15,19 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
+from uuid import UUID
 
 import psycopg
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import make_url
 
 from service.chain import nodes
+from service.chain.contracts import Contracts
+from service.chain.deployment import Deployment
 from service.chain.devnode import start_anvil
 from service.chain.signers import LocalSigner, Signer
 from service.confirmations import agreement, ingest
@@ -53,6 +58,40 @@ CREATE TABLE fault_clock (ms bigint NOT NULL);
 INSERT INTO fault_clock VALUES (%d);
 CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
     AS 'SELECT to_timestamp(ms / 1000.0) FROM public.fault_clock';
+"""
+
+# Emptied, not deleted from: rows come back in the order in which they are written, so that a
+# statement that asks for none gets the same each time.
+_PG_PUT_BACK = """
+CREATE SCHEMA saved;
+DO $$
+DECLARE t text;
+BEGIN
+    FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+        EXECUTE format('CREATE TABLE saved.%I AS TABLE public.%I', t, t);
+        EXECUTE format('ALTER TABLE public.%I SET (autovacuum_enabled = false)', t);
+    END LOOP;
+END $$;
+CREATE TABLE saved._sequences AS
+    SELECT format('public.%I', sequencename)::regclass AS name, last_value FROM pg_sequences;
+CREATE FUNCTION saved.put_back() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE t text; is_used boolean; used text[] = '{}';
+BEGIN
+    PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid();
+    FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+        EXECUTE format('SELECT EXISTS (TABLE public.%I)', t) INTO is_used;
+        IF is_used THEN used = used || t; END IF;
+    END LOOP;
+    SET LOCAL session_replication_role = replica;
+    EXECUTE 'TRUNCATE ' || (SELECT string_agg(format('public.%I', u), ', ') FROM unnest(used) u)
+        || ' CASCADE';
+    FOREACH t IN ARRAY used LOOP
+        EXECUTE format('INSERT INTO public.%I OVERRIDING SYSTEM VALUE TABLE saved.%I', t, t);
+    END LOOP;
+    PERFORM setval(name, coalesce(last_value, 1), last_value IS NOT NULL)
+        FROM saved._sequences;
+END $$;
 """
 PG_OPTIONS = "-c search_path=public,pg_catalog -c lock_timeout=8000"
 
@@ -111,16 +150,11 @@ class Stage(World):
         self.clock = ground.clock
         self.clock.ms, self.clock.postgres, self.clock.passed_ms = FIRST_MS, None, 0
         self.url = url
+        self.hired = 0
         self.engine = ground.engine(url, 0).engine
         self.sessions = session_factory(self.engine)
         if self.engine.dialect.name == "postgresql":
-            address = make_url(url)
-            self.clock.postgres = psycopg.connect(
-                host=str(address.query["host"]),
-                user="postgres",
-                dbname=address.database,
-                autocommit=True,
-            )
+            self.clock.postgres = _administer(url)
         self.signers: list[Signer] = [
             *(LocalSigner(account(name)) for name in RELAYERS),
             LocalSigner(deployed.roles["programme_manager"]),
@@ -130,6 +164,8 @@ class Stage(World):
     def watched_worker(self, points: Points, slot: int = 1, **options: Any) -> Worker:
         """A worker whose every commit and request is a point.
 
+        Its name is drawn from its number in the run, since names decide whose a lane is.
+
         Parameters
         ----------
         slot
@@ -137,7 +173,13 @@ class Stage(World):
         """
         watched = self.ground.engine(self.url, slot)
         watched.points = points
-        with patch("service.ledger.worker.create_database_engine", return_value=watched.engine):
+        self.hired += 1
+        name = Random(self.hired).getrandbits(128)
+        with (
+            patch("service.ledger.worker.create_database_engine", return_value=watched.engine),
+            patch("service.ledger.worker.Contracts", self.ground.contracts),
+            patch("service.ledger.worker.uuid4", lambda: UUID(int=name)),
+        ):
             worker = Worker(
                 self.settings,
                 self.signers,
@@ -147,6 +189,13 @@ class Stage(World):
             )
         watched.listen(worker._sessions)
         return worker
+
+    def wait_until_gone(self, worker: Worker) -> None:
+        """Wait until PostgreSQL has noticed that a worker's connection ended, as others ask it."""
+        if self.clock.postgres is not None:
+            lock = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 1))"
+            while not self.clock.postgres.execute(lock, (f"worker {worker.owner}",)).fetchone()[0]:
+                pass
 
     def close(self) -> None:
         """Close the connections."""
@@ -164,13 +213,18 @@ class Ground:
     folder: Path
     snapshot: str
     sqlite: Path
-    postgres: PostgresServer | None
-    template: str | None
-    nonces: dict[str, int]
+    postgresql: str | None
     clock: DatabaseClock
     first_block: int
-    fresh: int = 0
     engines: dict[tuple[str, int], Watched] = field(default_factory=dict)
+    _contracts: dict[int, Contracts] = field(default_factory=dict)
+
+    def contracts(self, deployment: Deployment, artifacts_dir: Path) -> Contracts:
+        """The contracts as a worker reads them: runs differ in nothing but the finality depth."""
+        depth = deployment.finality_depth_blocks
+        if depth not in self._contracts:
+            self._contracts[depth] = Contracts(deployment, artifacts_dir)
+        return self._contracts[depth]
 
     def engine(self, url: str, slot: int) -> Watched:
         """A kept database engine; every run's database has the same URL."""
@@ -192,18 +246,16 @@ class Ground:
             Blocks until a block is final.
         """
         self.snapshot = self.node.reset(self.snapshot)
-        self.fresh += 1
         folder = self.folder / "run"
         folder.mkdir()
-        name = None
         if database == "sqlite":
             shutil.copyfile(self.sqlite, folder / "relief.db")
             url = f"sqlite:///{folder / 'relief.db'}"
         else:
-            assert self.postgres is not None
-            assert self.template is not None
-            name = f"run_{self.template}"
-            url = _with_options(self.postgres.create_database(name, template=self.template))
+            assert self.postgresql is not None
+            url = self.postgresql
+            with _administer(url) as admin:
+                admin.execute("SELECT saved.put_back()")
         stage = Stage(self, self.deployed, url, folder, depth)
         ours = SimpleNamespace(monotonic=self.clock.monotonic)
         try:
@@ -218,8 +270,14 @@ class Ground:
                 watched.points = Points()
                 watched.engine.dispose()
             shutil.rmtree(folder, ignore_errors=True)
-            if name is not None and self.postgres is not None:
-                self.postgres.drop_database(name)
+
+
+def _administer(url: str) -> psycopg.Connection[Any]:
+    """A connection by which nothing of the engine's own passes."""
+    address = make_url(url)
+    return psycopg.connect(
+        host=str(address.query["host"]), user="postgres", dbname=address.database, autocommit=True
+    )
 
 
 def _with_options(url: str) -> str:
@@ -232,14 +290,14 @@ def _with_options(url: str) -> str:
 
 @contextmanager
 def open_ground(folder: Path, postgres: PostgresServer | None = None) -> Iterator[Ground]:
-    """Start a chain, deploy the contracts, and let a worker read them into both templates.
+    """Start a chain, deploy the contracts, and let a worker read them into both databases.
 
     Parameters
     ----------
     folder
         Where the runs' files go.
     postgres
-        A server for the runs that want PostgreSQL.
+        A server for the runs that want PostgreSQL; it gets a database of the ground's own.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with start_anvil(extra_arguments=("--order", "fifo")) as anvil:
@@ -254,19 +312,15 @@ def open_ground(folder: Path, postgres: PostgresServer | None = None) -> Iterato
         deployed = dataclasses.replace(deployed, rpc=clean_rpc(node))
         sqlite = folder / "template.db"
         create_all_tables(f"sqlite:///{sqlite}")
-        template = None
-        if postgres is not None:
-            template = f"ground_{anvil.pid}"
-            create_all_tables(postgres.create_database(template))
+        name = f"ground_{anvil.pid}"
+        postgresql = None if postgres is None else _with_options(postgres.create_database(name))
         ground = Ground(
             node,
             deployed,
             folder,
             str(anvil.rpc("evm_snapshot")),
             sqlite,
-            postgres,
-            template,
-            {},
+            postgresql,
             DatabaseClock(),
             node.head,
         )
@@ -274,20 +328,19 @@ def open_ground(folder: Path, postgres: PostgresServer | None = None) -> Iterato
         with sqlite3.connect(sqlite) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.close()
-        if postgres is not None and template is not None:
-            with psycopg.connect(
-                host=str(postgres.socket_folder), user="postgres", dbname=template, autocommit=True
-            ) as admin:
+        if postgresql is not None:
+            with _administer(postgresql) as admin:
+                create_all_tables(postgresql)
                 admin.execute((_PG_CLOCK % FIRST_MS).encode())
-            _read_first_blocks(ground, _with_options(postgres.url(template)))
-        ground.nonces = {name: node.nonce(account(name).address) for name in RELAYERS}
+                _read_first_blocks(ground, postgresql)
+                admin.execute(_PG_PUT_BACK.encode())
         try:
             yield ground
         finally:
             deployed.rpc.close()
             node.close()
-            if postgres is not None and template is not None:
-                postgres.drop_database(template)
+            if postgres is not None:
+                postgres.drop_database(name)
 
 
 def _read_first_blocks(ground: Ground, url: str) -> None:

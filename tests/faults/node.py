@@ -158,6 +158,15 @@ class Upstream:
             raise RuntimeError(f"anvil refused {method}{params!r:.200}: {answer['error']}")
         return answer["result"]
 
+    def each(self, method: str, accounts: Sequence[str]) -> dict[str, int]:
+        """A number of each account at the newest block, in one request."""
+        calls = [
+            {"jsonrpc": "2.0", "id": n, "method": method, "params": [account, "latest"]}
+            for n, account in enumerate(accounts)
+        ]
+        answers = self.post(orjson.dumps(calls)) if calls else []
+        return {accounts[answer["id"]]: int(answer["result"], 16) for answer in answers}
+
 
 @dataclass
 class Mined:
@@ -259,8 +268,9 @@ class FaultyNode:
         snapshot = self.upstream.rpc("evm_snapshot")
         chosen: list[Pooled] = []
         if limit != 0 and len(self.pool):
-            nonces = {sender: self.nonce(sender) for sender in self.pool.senders()}
+            nonces = self.upstream.each("eth_getTransactionCount", self.pool.senders())
             self.pool.drop_used(nonces)
+            self.pool.drop_unpayable(self.upstream.each("eth_getBalance", self.pool.senders()))
             chosen = self.pool.executable(nonces, base_fee=self.base_fee, gas_limit=self.gas_limit)[
                 :limit
             ]

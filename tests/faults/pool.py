@@ -53,6 +53,11 @@ class Pooled:
     data: bytes
     chain_id: int
 
+    @property
+    def cost(self) -> int:
+        """The most that its sender may have to pay, wei."""
+        return self.value + self.gas * self.max_fee
+
 
 def decode(raw: bytes) -> Pooled:
     """Read signed bytes.
@@ -155,8 +160,8 @@ class GethPool:
         if tx.nonce < state_nonce:
             raise Refused(f"nonce too low: next nonce {state_nonce}, tx nonce {tx.nonce}")
         held = self._by_sender.get(tx.sender, {})
-        cost = tx.value + tx.gas * tx.max_fee
-        spent = sum(t.value + t.gas * t.max_fee for n, t in held.items() if n != tx.nonce)
+        cost = tx.cost
+        spent = sum(t.cost for n, t in held.items() if n != tx.nonce)
         if balance < cost + spent:
             raise Refused(
                 f"insufficient funds for gas * price + value: balance {balance}, "
@@ -208,6 +213,13 @@ class GethPool:
         for sender, used in nonces.items():
             txs = self._by_sender.get(sender, {})
             for nonce in [n for n in txs if n < used]:
+                del txs[nonce]
+
+    def drop_unpayable(self, balances: Mapping[str, int]) -> None:
+        """Forget what costs more than its sender has now (``list.Filter`` at each new block)."""
+        for sender, balance in balances.items():
+            txs = self._by_sender.get(sender, {})
+            for nonce in [n for n, tx in txs.items() if tx.cost > balance]:
                 del txs[nonce]
 
     def senders(self) -> list[str]:

@@ -101,6 +101,17 @@ def test_a_replacement_raises_both_fees_by_ten_per_cent(
     assert [tx.tx_hash for tx in node.pool.all()] == [first]
 
 
+def test_what_its_sender_cannot_pay_any_more_leaves_the_pool_at_the_next_block(
+    node: FaultyNode, sender: LocalAccount
+) -> None:
+    """Seed 2077194464, run 13: the node was asked to mine it, and refused."""
+    rpc = hold(node)
+    rpc.call("eth_sendRawTransaction", signed(sender, node, 0))
+    node.upstream.rpc("anvil_setBalance", sender.address, hex(0))
+    node.mine()
+    assert (node.pool.all(), node.nonce(sender.address)) == ([], 0)
+
+
 def test_geths_words_for_what_it_does_not_take(node: FaultyNode, sender: LocalAccount) -> None:
     rpc = hold(node)
     first = signed(sender, node, 0)
