@@ -23,7 +23,7 @@ from service.ledger.posting import LEDGER_CURSOR
 from service.payouts.models import Batch, Chunk, Payout, Stream
 from service.transactions.lanes import Lease
 from service.transactions.models import Lane, Transaction, TransactionAttempt
-from service.transactions.states import IN_FLIGHT, LIVE, Kind
+from service.transactions.states import IN_FLIGHT, LIVE, Kind, State
 from tests.faults.ground import Stage
 from tests.faults.pool import Pooled
 
@@ -178,6 +178,34 @@ def unfinal_postings(stage: Stage) -> list[Violation]:
             f"the ledger is posted to block {posted}, the chain is at {stage.node.head}, "
             f"{stage.settings.finality_depth_blocks} blocks are needed",
         )
+    ]
+
+
+def given_up_too_early(stage: Stage) -> list[Violation]:
+    """A nonce is a stranger's only once it is final who used it: a receipt may be late."""
+    node = stage.node
+    open_from = node.highest - stage.settings.finality_depth_blocks + 1
+    ours = {
+        (tx.sender, tx.nonce): block.number
+        for block in node.blocks
+        if block.number >= open_from
+        for tx in block.transactions
+    }
+    if not ours:
+        return []
+    given_up = select(Transaction.sender, Transaction.nonce).where(
+        Transaction.state == State.CLOSED, Transaction.nonce.is_not(None)
+    )
+    with stage.session() as session:
+        places = [(sender, nonce) for sender, nonce in session.execute(given_up)]
+    return [
+        Violation(
+            "given_up_when_final",
+            f"nonce {nonce} of {sender} counts as a stranger's, and is ours in block "
+            f"{ours[sender, nonce]} of {node.head}, final at {open_from - 1}",
+        )
+        for sender, nonce in places
+        if (sender, nonce) in ours
     ]
 
 

@@ -561,6 +561,7 @@ class Run:
 
     def _check_on_the_way(self) -> None:
         self.outcome.violations += checks.unfinal_postings(self.stage)
+        self.outcome.violations += checks.given_up_too_early(self.stage)
 
     # ---- healing -------------------------------------------------------------------------------
 
