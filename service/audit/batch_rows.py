@@ -168,13 +168,14 @@ class BatchRows:
                 self.comparison.missing(f"{name} is not in the database", place)
             else:
                 facts = self._payout_facts(payout, size)
+                chunk = chunks.get(row["chunk_index"])
                 if payout.status is PayoutStatus.APPROVED:
-                    states = {"held"} if kept["paused"] else {"queued", "sent"}
-                    facts["state"] = OneOf(states)
+                    facts["state"] = OneOf(_waiting_states(kept, chunk))
                 if payout.payee is None and index in signed:
                     payee, amount = signed[index]
                     facts |= {"payee": hex_text(payee), "amount_base_units": amount}
-                self.comparison.compare(name, place, _as_shown(row, chunks), facts)
+                shown = _as_shown(row, chunk, by_chunk=_is_paid_by_chunk(payout, size))
+                self.comparison.compare(name, place, shown, facts)
 
     def _payout_facts(self, payout: Payout, size: int) -> dict[str, Any]:
         batch = payout.batch
@@ -242,20 +243,38 @@ class BatchRows:
 _BY_CHUNK = {"waiting": "queued", "sent": "sent", "included": "included", "final": "paid"}
 
 
-def _as_shown(payout: Row, chunks: Mapping[int, Row]) -> Row:
+def _waiting_states(batch: Row, chunk: Row | None) -> set[str]:
+    """States of a payout whose chunk was not run, which only the service's own rows tell."""
+    sent = {"sent"} if chunk is not None and chunk["state"] == "sent" else set()
+    return ({"held"} if batch["paused"] else {"queued"}) | sent
+
+
+def _is_paid_by_chunk(payout: Payout, size: int) -> bool:
+    """Whether its chunk paid or opened it, not a retry."""
+    chunk_index, position = divmod(payout.index, size)
+    chunk = payout.batch.chunks.get(chunk_index)
+    return chunk is not None and position not in chunk.skipped
+
+
+def _as_shown(payout: Row, chunk: Row | None, *, by_chunk: bool) -> Row:
     """Return a payout's row with what the service takes from its chunk's.
 
     That is for a queued one, which has no place of its own; where one stands there, or should, it
     is left.
+
+    Parameters
+    ----------
+    by_chunk
+        Whether its chunk paid it: then no word of its own may say so, for its mint is the chunk's.
     """
-    own = [payout[name] for name in ("included_block_number", "included_block_hash", "tx_hash")]
-    chunk = chunks.get(payout["chunk_index"])
-    on_its_own = payout["state"] in ("included", "paid") or any(each is not None for each in own)
-    if chunk is None or on_its_own:
+    own = payout["state"]
+    if own == "sent" or (by_chunk and own in ("included", "paid")):
+        return payout | {"state": f"{own}, by itself"}
+    placed = (payout[name] for name in ("included_block_number", "included_block_hash", "tx_hash"))
+    if chunk is None or own in ("included", "paid") or any(each is not None for each in placed):
         return payout
-    queued = payout["state"] == "queued"
     return payout | {
-        "state": _BY_CHUNK.get(chunk["state"], "queued") if queued else payout["state"],
+        "state": _BY_CHUNK.get(chunk["state"], "queued") if own == "queued" else own,
         "included_block_number": chunk["executed_block_number"],
         "included_block_hash": chunk["executed_block_hash"],
         "tx_hash": chunk["tx_hash"],

@@ -24,6 +24,9 @@ NOT_KEPT = frozenset({"Approval", "AuthorityUpdated", "EIP712DomainChanged"})
 EVENTS, TRANSFERS = "events", "transfers"
 PLACE = ("block_number", "log_index")
 _WORD_BITS = 256
+_WORD_DIGITS = 78
+_MOST_CHUNKS = 2**31
+"""What a database's column can hold; a batch has 256 at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +149,7 @@ def _mints(snapshot: Snapshot) -> Iterator[Row]:
     for event in snapshot.rows(EVENTS, PLACE, name="ChunkPaid"):
         args = _args(event)
         index = args.get("chunkIndex")
-        if not isinstance(index, int):
+        if not isinstance(index, int) or not 0 <= index < _MOST_CHUNKS:
             continue
         which = {"batch_id": event["batch_id"], "chunk_index": index}
         for chunk in snapshot.rows("chunks", ("chunk_index",), **which):
@@ -176,7 +179,7 @@ def _minted_rows(chunk: Row, args: Row) -> Iterator[Row]:
 def _mask(value: Any) -> int:
     """Read half of a mask; what somebody wrote there that is none is compared elsewhere."""
     text = str(value)
-    return int(text) if text.isdecimal() else 0
+    return int(text) if text.isdecimal() and len(text) <= _WORD_DIGITS else 0
 
 
 def _place_of(item: tuple[str, Row]) -> tuple[int, int, str]:
@@ -218,8 +221,8 @@ def _of_row(row: Row) -> dict[str, str]:
 
 def _args(row: Row) -> Row:
     args = row["args"]
-    decoded: Row = json.loads(args) if isinstance(args, str) else args
-    return decoded
+    decoded = json.loads(args) if isinstance(args, str) else args
+    return decoded if isinstance(decoded, dict) else {"": decoded}
 
 
 def _flat(facts: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

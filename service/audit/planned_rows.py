@@ -78,6 +78,7 @@ class PlannedRows:
                 "executed_block_number": None,
                 "executed_block_hash": None,
                 "tx_hash": None,
+                "mints_log_index": None,
             }
             self.comparison.compare(f"chunk {index} of {_name(row)}", place, chunk, facts, PLANNED)
         root = {"chunks_root": hex_text(chunks_root(leaves))}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import ColumnElement, CursorResult, select, update
 from sqlalchemy.orm import Session
 
 from service.clock import SYSTEM_CLOCK
@@ -22,6 +22,9 @@ from service.transactions.states import State
 
 EVENTS_CURSOR = "events"
 FINAL_CURSOR = "final"
+
+ENDING = ("PayoutRetried", "PayoutExpired", "UnexecutedExpired", "BatchCancelled")
+"""Events that bring payouts to their last state once they are final; of chunks the rows say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +60,7 @@ def finalise(session: Session, chain_id: int, depth_blocks: int) -> FinalityResu
         return None
     _advance(session, chain_id, block)
     settling = (Event.final.is_(False), Event.block_number <= block.number)
-    ended = session.scalars(
-        select(Event).where(Event.name.in_(["PayoutExpired", "UnexecutedExpired"]), *settling)
-    ).all()
+    ending = session.scalars(select(Event).where(Event.name.in_(ENDING), *settling)).all()
     rows = _count(
         session.execute(
             update(Event)
@@ -68,52 +69,11 @@ def finalise(session: Session, chain_id: int, depth_blocks: int) -> FinalityResu
             .execution_options(synchronize_session=False)
         )
     )
-    rows += move_all(
-        session,
-        Payout,
-        PayoutState.PAID,
-        Payout.own_state == PayoutState.INCLUDED,
-        Payout.own_block_number <= block.number,
-        own_updated_at=SYSTEM_CLOCK.now(),
-    )
-    rows += move_all(
-        session,
-        Payout,
-        PayoutState.CANCELLED,
-        in_state(PayoutState.HELD),
-        Payout.batch_id.in_(
-            select(Event.batch_id).where(Event.name == "BatchCancelled", Event.final.is_(True))
-        ),
-        own_updated_at=SYSTEM_CLOCK.now(),
-    )
-    rows += sum(_expire(session, event) for event in ended)
-    rows += move_all(
-        session,
-        Chunk,
-        ChunkState.FINAL,
-        Chunk.executed_block_number <= block.number,
-        updated_at=SYSTEM_CLOCK.now(),
-    )
+    rows += sum(_end(session, event) for event in ending)
+    rows += _chunks(session, block.number)
     rows += _transactions(session, chain_id, block.number)
     rows += _requests(session, block.number)
     return FinalityResult(block.number, block.timestamp_unix_s, rows)
-
-
-def _expire(session: Session, event: Event) -> int:
-    """End what an event returned to the budget."""
-    if event.name == "PayoutExpired":
-        which = Payout.index == event.args["index"]
-    else:
-        # The event held them all; who resumed the batch since then has queued them again.
-        which = Payout.own_state.in_([PayoutState.HELD.value, PayoutState.QUEUED.value])
-    return move_all(
-        session,
-        Payout,
-        PayoutState.EXPIRED,
-        Payout.batch_id == event.batch_id,
-        which,
-        own_updated_at=SYSTEM_CLOCK.now(),
-    )
 
 
 def settle_batch(session: Session, chain_id: int, batch_id: str) -> None:
@@ -125,44 +85,35 @@ def settle_batch(session: Session, chain_id: int, batch_id: str) -> None:
     final = session.get(Cursor, (chain_id, FINAL_CURSOR))
     if final is None:
         return
-    for event in session.scalars(
-        select(Event).where(
-            Event.name == "PayoutExpired", Event.batch_id == batch_id, Event.final.is_(True)
-        )
-    ).all():
-        move_all(
-            session,
-            Payout,
-            PayoutState.EXPIRED,
-            Payout.batch_id == batch_id,
-            Payout.index == event.args["index"],
-            own_updated_at=SYSTEM_CLOCK.now(),
-        )
-    ours = Payout.batch_id == batch_id
-    final_events = select(Event.name).where(Event.batch_id == batch_id, Event.final.is_(True))
-    names = set(session.scalars(final_events))
-    for name, to in (
-        ("BatchCancelled", PayoutState.CANCELLED),
-        ("UnexecutedExpired", PayoutState.EXPIRED),
-    ):
-        if name in names:
-            held = in_state(PayoutState.HELD)
-            move_all(session, Payout, to, ours, held, own_updated_at=SYSTEM_CLOCK.now())
-    move_all(
-        session,
-        Payout,
-        PayoutState.PAID,
-        ours,
-        Payout.own_state == PayoutState.INCLUDED,
-        Payout.own_block_number <= final.block_number,
-        own_updated_at=SYSTEM_CLOCK.now(),
-    )
-    move_all(
+    ours = (Event.name.in_(ENDING), Event.batch_id == batch_id, Event.final.is_(True))
+    for event in session.scalars(select(Event).where(*ours).order_by(Event.id)).all():
+        _end(session, event)
+    _chunks(session, final.block_number, Chunk.batch_id == batch_id)
+
+
+def _end(session: Session, event: Event) -> int:
+    """Bring the payouts that an event paid by themselves, or returned, to where they stay."""
+    to, which = PayoutState.EXPIRED, Payout.index == event.args.get("index")
+    if event.name == "PayoutRetried":
+        to = PayoutState.PAID
+        which &= Payout.own_state == PayoutState.INCLUDED
+    elif event.name == "UnexecutedExpired":
+        # The event held them all; who resumed the batch since then has queued them again.
+        which = Payout.own_state.in_([PayoutState.HELD.value, PayoutState.QUEUED.value])
+    elif event.name == "BatchCancelled":
+        to, which = PayoutState.CANCELLED, in_state(PayoutState.HELD)
+    of_batch = Payout.batch_id == event.batch_id
+    return move_all(session, Payout, to, of_batch, which, own_updated_at=SYSTEM_CLOCK.now())
+
+
+def _chunks(session: Session, final_block: int, *which: ColumnElement[bool]) -> int:
+    """Settle chunks, and with them the payouts that go their way."""
+    return move_all(
         session,
         Chunk,
         ChunkState.FINAL,
-        Chunk.batch_id == batch_id,
-        Chunk.executed_block_number <= final.block_number,
+        Chunk.executed_block_number <= final_block,
+        *which,
         updated_at=SYSTEM_CLOCK.now(),
     )
 

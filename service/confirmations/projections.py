@@ -260,7 +260,9 @@ def _batch_uncancelled(session: Session, event: Event) -> None:
     if batch.state != BatchState.CANCELLED:
         return
     move_all(session, Batch, BatchState.ONCHAIN, Batch.id == batch.id)
-    if not batch.paused:
+    expired = select(Event.id).where(Event.name == "UnexecutedExpired", Event.batch_id == batch.id)
+    # What no chunk paid in its time stays held for that.
+    if not batch.paused and session.scalars(expired.limit(1)).first() is None:
         # What is cancelled by now was let go for another reason, and its case is free.
         _move_payouts(session, PayoutState.QUEUED, batch.id, in_state(PayoutState.HELD))
 
@@ -404,8 +406,14 @@ def _queue_left(session: Session, batch: Batch, run: Sequence[Event]) -> None:
         *(PayoutState.DRAFT, PayoutState.APPROVED, PayoutState.HELD),
         *(PayoutState.CANCELLED, PayoutState.EXPIRED),
     ]
-    chunks = Payout.chunk_index.in_([int(event.args["chunkIndex"]) for event in run])
-    _move_payouts(session, PayoutState.QUEUED, batch.id, Payout.own_state.in_(left) & chunks)
+    indexes = [int(event.args["chunkIndex"]) for event in run]
+    if not indexes:
+        return
+    size = batch.chunk_size
+    # The range as well, so that the rows are found by their key whatever the database guesses.
+    these = Payout.chunk_index.in_(indexes) & Payout.own_state.in_(left)
+    these &= (Payout.index >= min(indexes) * size) & (Payout.index < (max(indexes) + 1) * size)
+    _move_payouts(session, PayoutState.QUEUED, batch.id, these)
 
 
 def _include_chunks(session: Session, batch: Batch, run: Sequence[Event]) -> None:

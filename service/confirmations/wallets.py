@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from service.confirmations.models import Block, Transfer
 from service.payouts.models import Batch, Chunk, Payout
-from service.payouts.states import PayoutState
+from service.payouts.states import ChunkState, PayoutState
 
 ZERO_ADDRESS = "0x" + "0" * 40
 
@@ -123,6 +123,9 @@ def _mints(wallet: str) -> Select[int | None, int | None, str | None, str, str, 
             (Chunk.batch_id == Payout.batch_id) & (Chunk.chunk_index == Payout.chunk_index),
         )
         .where(
-            Payout.payee == wallet, Payout.own_state == queued, Chunk.mints_log_index.is_not(None)
+            Payout.payee == wallet,
+            Payout.own_state == queued,
+            Chunk.mints_log_index.is_not(None),
+            Chunk.state.in_([ChunkState.INCLUDED.value, ChunkState.FINAL.value]),
         )
     )

@@ -347,7 +347,7 @@ class Worker:
         planned = self._plan(known, tidy=tidy) if known.caught_up else 0
         final_block = self._final_block(known.head)
         with self._stage("submit"):
-            moved = self._engine.step(known.head, final_block)
+            moved = self._engine.step(max(known.head, final_block), final_block)
         if read is None:  # the node works on what was sent while we write down what it did before
             read = self._store(fetched)
         self._last, self._ahead = read, read.caught_up and moved > 0

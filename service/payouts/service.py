@@ -290,7 +290,12 @@ def free_overdue(session: Session, final_block_unix_s: int, *, clock: Clock = SY
         session,
         Payout,
         PayoutState.CANCELLED,
-        Payout.batch_id.in_(select(Batch.id).where(Batch.state == BatchState.CANCELLED, over)),
+        # One that is on chain is let go when its cancellation is final: that may be taken back.
+        Payout.batch_id.in_(
+            select(Batch.id).where(
+                Batch.state == BatchState.CANCELLED, over, Batch.approved_block_number.is_(None)
+            )
+        ),
         Payout.own_state.in_(waiting),
         own_updated_at=now,
     )

@@ -37,6 +37,9 @@ from service.transactions.signing import sign_built
 
 log = logging.getLogger(__name__)
 
+COSTS_AGAIN_S = 5.0
+"""Once the node had no receipt that says one, so long none is asked for."""
+
 
 class SubmissionEngine:
     """Submits the ``built`` transactions of the lanes it can get.
@@ -77,6 +80,7 @@ class SubmissionEngine:
         self._leases: dict[str, Lease] = {}
         self._mine: set[str] = set()
         self._share_again_s = 0.0
+        self._costs_again_s = 0.0
         self._presence = sharing.Presence(sessions.kw["bind"], owner)
 
     @property
@@ -186,8 +190,11 @@ class SubmissionEngine:
                 done += sign_built(self._context, lease)
                 done += replace_stuck(self._context, lease)
                 done += send(self._context, lease)
-                if not done:
-                    done = read_costs(self._context, lease)
+                if not done and time.monotonic() >= self._costs_again_s:
+                    costs = read_costs(self._context, lease)
+                    done = costs.told
+                    if costs.asked and not costs.told:
+                        self._costs_again_s = time.monotonic() + COSTS_AGAIN_S
                 moved += done
             except lanes.LeaseLost:
                 note(log, "lane_lost", logging.WARNING, lane=sender)

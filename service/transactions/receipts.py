@@ -68,12 +68,14 @@ def look_for_receipts(
     """
     attempts, mined = _told_by_events(context, lease)
     silent = [attempt for attempt in attempts if attempt.transaction_id not in mined]
-    used_finally = 0
+    taken: set[int] = set()
     if silent:
         used, used_finally = _nonces_used(context, lease.sender, read_block, final_block)
-        asked = [attempt for attempt in silent if _below(attempt, used)]
-        mined |= _told_by_receipts(context, asked)
-    taken = {a.transaction_id for a in silent if _below(a, used_finally)} - mined.keys()
+        asked = [attempt for attempt in silent if _below(attempt, max(used, used_finally))]
+        found, answered = _told_by_receipts(context, asked)
+        mined |= found
+        for_good = {a.transaction_id for a in asked if _below(a, used_finally)}
+        taken = (for_good & answered) - found.keys()
     if not mined and not taken:
         return 0
     reasons = _revert_reasons(context, mined)
@@ -101,8 +103,16 @@ def look_for_receipts(
     return moved
 
 
-def read_costs(context: EngineContext, lease: Lease) -> int:
-    """Read what some transactions cost of which events said the rest; returns how many were read.
+@dataclass(frozen=True, slots=True)
+class CostsRead:
+    """Of how many transactions the cost was asked for, and told."""
+
+    asked: int
+    told: int
+
+
+def read_costs(context: EngineContext, lease: Lease) -> CostsRead:
+    """Read what some transactions cost of which events said the rest, the newest first.
 
     A receipt that the node does not have is asked for again by a later call.
     """
@@ -115,7 +125,7 @@ def read_costs(context: EngineContext, lease: Lease) -> int:
                 Transaction.gas_used.is_(None),
                 Transaction.mined_tx_hash.is_not(None),
             )
-            .order_by(Transaction.id)
+            .order_by(Transaction.id.desc())  # so that old ones without one hold up no others
             .limit(RECEIPTS_AT_ONCE)
         ).all()
     receipts = context.rpc.batch([("eth_getTransactionReceipt", (tx_hash,)) for _, tx_hash in rows])
@@ -125,7 +135,7 @@ def read_costs(context: EngineContext, lease: Lease) -> int:
         if isinstance(receipt, dict)
     }
     if not found:
-        return 0
+        return CostsRead(len(rows), 0)
     with context.write(lease) as session:
         for row in session.scalars(
             select(Transaction)
@@ -137,7 +147,7 @@ def read_costs(context: EngineContext, lease: Lease) -> int:
             if row.mined_tx_hash == receipt["transactionHash"] and row.gas_used is None:
                 row.gas_used = int(receipt["gasUsed"], 16)
                 trail.cost(session, row, receipt)
-    return len(found)
+    return CostsRead(len(rows), len(found))
 
 
 # ---- what was mined ------------------------------------------------------------------------------
@@ -173,17 +183,23 @@ def _told_by_events(
     }
 
 
-def _told_by_receipts(context: EngineContext, attempts: Sequence[_Attempt]) -> dict[int, _Mined]:
+def _told_by_receipts(
+    context: EngineContext, attempts: Sequence[_Attempt]
+) -> tuple[dict[int, _Mined], set[int]]:
+    """Return what receipts tell, and of which transactions the node answered for each attempt."""
     receipts = context.rpc.batch(
         [("eth_getTransactionReceipt", (attempt.tx_hash,)) for attempt in attempts]
     )
-    return {
-        attempt.transaction_id: _Mined(
-            attempt, int(receipt["blockNumber"], 16), receipt["blockHash"], receipt
-        )
-        for attempt, receipt in zip(attempts, receipts, strict=True)
-        if isinstance(receipt, dict)
-    }
+    mined: dict[int, _Mined] = {}
+    unknown: set[int] = set()
+    for attempt, receipt in zip(attempts, receipts, strict=True):
+        if isinstance(receipt, dict):
+            mined[attempt.transaction_id] = _Mined(
+                attempt, int(receipt["blockNumber"], 16), receipt["blockHash"], receipt
+            )
+        elif receipt is not None:  # a refusal to answer
+            unknown.add(attempt.transaction_id)
+    return mined, {attempt.transaction_id for attempt in attempts} - unknown
 
 
 def _nonces_used(

@@ -75,7 +75,8 @@ def _stuck(context: EngineContext, lease: Lease) -> list[tuple[int, str]]:
         found: list[tuple[int, str]] = []
         oldest = True
         for row, attempt in newest.values():
-            if attempt.purpose == "call" and (row.batch_id, row.chunk_index) in run:
+            unsent = attempt.purpose == "call" and row.state == State.SIGNED
+            if unsent and (row.batch_id, row.chunk_index) in run:
                 found.append((row.id, "fill"))
                 oldest = False
                 continue

@@ -147,7 +147,7 @@ def _simulate(
     with transaction(context.sessions) as session:
         trials = plan_trials(session, context.contracts, rows)
     answers = _try(context, lease, trials.first)
-    passed = {row.batch_id for row in trials.first if isinstance(answers[row.id], int)}
+    passed = {batch for batch, row in trials.stands_for.items() if isinstance(answers[row], int)}
     answers |= _try(context, lease, [r for r in trials.like_first if r.batch_id not in passed])
     return [(row, answers.get(row.id) or _chunk_gas(row)) for row in rows]
 

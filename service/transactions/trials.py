@@ -31,13 +31,16 @@ class Trials:
     Attributes
     ----------
     first
-        Those that are tried, at most one chunk a batch for others that would go like it.
+        Those that are tried.
     like_first
-        Chunks that are tried only if the first one of their batch was refused.
+        Chunks that are tried only if the one that stands for them was refused.
+    stands_for
+        The row that stands for its batch's others, by the batch's id.
     """
 
     first: list[Transaction]
     like_first: list[Transaction]
+    stands_for: dict[str | None, int]
 
 
 def plan_trials(session: Session, contracts: Contracts, rows: Sequence[Transaction]) -> Trials:
@@ -56,15 +59,14 @@ def plan_trials(session: Session, contracts: Contracts, rows: Sequence[Transacti
         for row in chunks
         if row.batch_id not in went_wrong and _root_of(contracts, row) == roots[row.batch_id]
     }
-    trials = Trials([], [])
-    tried: set[str | None] = set()
+    trials = Trials([], [], {})
     for row in rows:
         if row.id not in alike:
             trials.first.append(row)
-        elif row.batch_id in tried:
+        elif row.batch_id in trials.stands_for:
             trials.like_first.append(row)
         elif row.batch_id not in went_through:
-            tried.add(row.batch_id)
+            trials.stands_for[row.batch_id] = row.id
             trials.first.append(row)
     return trials
 

@@ -221,6 +221,39 @@ def test_a_payout_in_any_other_state_is_named(
         assert named(check()) == {(batch, index)}, other
 
 
+def test_a_payout_that_says_of_itself_what_its_chunk_says_is_named(
+    copy: Path, check: Check
+) -> None:
+    """Equal to the chain in every column, and still its mint is missing from the wallet."""
+    with by_hand(copy) as connection:
+        batch, index = connection.execute(
+            f'SELECT batch_id, "index" FROM payouts WHERE {ROWS["payouts"]}'
+        ).fetchone()
+        of_chunk = (
+            "FROM chunks WHERE chunks.batch_id = payouts.batch_id "
+            "AND chunks.chunk_index = payouts.chunk_index"
+        )
+        connection.execute(
+            "UPDATE payouts SET state = 'paid', "
+            f"included_block_number = (SELECT executed_block_number {of_chunk}), "
+            f"included_block_hash = (SELECT executed_block_hash {of_chunk}), "
+            f"tx_hash = (SELECT tx_hash {of_chunk}) WHERE {ROWS['payouts']}"
+        )
+    assert named(check()) == {(batch, index)}
+
+
+@pytest.mark.parametrize("args", ["[1]", "null", "7", "HUGE", "MASK"])
+def test_an_event_that_makes_no_sense_is_a_finding(copy: Path, check: Check, args: str) -> None:
+    with by_hand(copy) as connection:
+        rowid, stored = connection.execute(
+            "SELECT rowid, args FROM events WHERE name = 'ChunkPaid' LIMIT 1"
+        ).fetchone()
+        edits = {"HUGE": {"chunkIndex": 10**30}, "MASK": {"skippedLow": "1" * 5_000}}
+        text = json.dumps(json.loads(stored) | edits[args]) if args in edits else args
+        connection.execute("UPDATE events SET args = ? WHERE rowid = ?", (text, rowid))
+    assert errors(check())
+
+
 @pytest.mark.parametrize(
     ("name", "state"),
     [("plain", "done"), ("waiting", "onchain"), ("cancelled", "cancelled"), ("draft", "draft")],

@@ -41,9 +41,11 @@ def test_six_hundred_payouts_are_paid_and_measured(tmp_path: Path) -> None:
     assert named == pytest.approx(written["prepare_seconds"], abs=0.01)
     engine = create_engine(url)
     with engine.connect() as connection:
-        rows = connection.execute(text("SELECT state, count(*) FROM payouts GROUP BY state")).all()
+        payouts = connection.execute(text("SELECT state, count(*) FROM payouts GROUP BY state"))
+        assert [tuple(row) for row in payouts] == [("queued", 1200)]  # half by a killed worker
+        chunks = connection.execute(text("SELECT state, sum(count) FROM chunks GROUP BY state"))
+        assert [tuple(row) for row in chunks] == [("final", 1200)]  # and paid by their chunks
     engine.dispose()
-    assert [tuple(row) for row in rows] == [("paid", 1200)]  # half of them by a killed worker
     with pytest.raises(Conflict, match="must be empty"):
         bench_payouts(1, database_url=url)
 

@@ -145,8 +145,10 @@ def replacement_not_persisted(stack: ExitStack) -> None:
     """A higher offer is sent and never written down."""
     right = EngineContext.add_attempt
 
-    def add_attempt(self: EngineContext, session: Any, row: Any, n: int, *args: Any) -> None:
-        right(self, session, row, n, *args)
+    def add_attempt(
+        self: EngineContext, session: Any, row: Any, n: int, *args: Any, **more: Any
+    ) -> None:
+        right(self, session, row, n, *args, **more)
         if n > 0:
             attempt = next(a for a in session.new if isinstance(a, TransactionAttempt))
             session.expunge(attempt)
@@ -158,10 +160,10 @@ def replacement_not_persisted(stack: ExitStack) -> None:
 @breaks()
 def receipts_trusted_events_ignored(stack: ExitStack) -> None:
     """A payout is paid when our own transaction has a receipt."""
-    right = receipts._record_receipt
+    right, told = receipts._record, receipts._told_by_events
 
-    def record(session: Any, row: Any, receipt: Any, reason: Any) -> None:
-        right(session, row, receipt, reason)
+    def record(session: Any, row: Any, *how: Any) -> None:
+        right(session, row, *how)
         if row.state == State.INCLUDED and row.chunk_index is not None:
             at = {"batch_id": row.batch_id, "chunk_index": row.chunk_index}
             chunk = session.get_one(Chunk, tuple(at.values()))
@@ -169,7 +171,12 @@ def receipts_trusted_events_ignored(stack: ExitStack) -> None:
             chunk.executed_block_number = row.block_number
             chunk.executed_block_hash = row.block_hash
 
-    stack.enter_context(patch.object(receipts, "_record_receipt", record))
+    def not_told(context: EngineContext, lease: Lease) -> Any:
+        attempts, _ = told(context, lease)
+        return attempts, {}
+
+    stack.enter_context(patch.object(receipts, "_record", record))
+    stack.enter_context(patch.object(receipts, "_told_by_events", not_told))
     project = projections.project
 
     def without(session: Any, events: Any) -> None:

@@ -31,7 +31,7 @@ def test_a_worker_that_dies_anywhere_leaves_everything_paid_once(
         "sending.send",
         "receipts.look_for_receipts",
         "replacing.replace_stuck",
-        "worker._step",
+        "worker._settle",
     } <= points
     for death in random.Random(SEED).sample(deaths(way.passed, every), CELLS):
         _, found = walk(ground, database, death, faults=faults)
