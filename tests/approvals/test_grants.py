@@ -239,7 +239,7 @@ def test_a_case_is_granted_once_and_never_while_it_stands_in_a_batch(
     (batch,) = build()
     with pytest.raises(Conflict, match=f"stands in batch {batch.id}"):
         grants.terms_of_case(session, "a")
-    session.get_one(Payout, (batch.id, 0)).state = "cancelled"
+    session.get_one(Payout, (batch.id, 0)).own_state = "cancelled"
     propose(grants.terms_of_case(session, "a"))
     with pytest.raises(AlreadyExists, match="has the emergency grant"):
         grants.terms_of_case(session, "a")
