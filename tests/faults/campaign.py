@@ -27,8 +27,8 @@ from tests.conftest import PostgresServer, start_postgres
 from tests.faults.ground import RUNS_AN_ANVIL, Ground, open_ground
 from tests.faults.run import Outcome, Run, quiet
 
-POSTGRES_EVERY = 4
-"""One run in so many is on PostgreSQL, with up to three workers."""
+POSTGRES_EVERY = 6
+"""One run in so many is on PostgreSQL, with up to three workers; it costs three of the others."""
 
 REPORT = Path("var/campaign")
 MEMORY = Path("/dev/shm")

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import psycopg
 from sqlalchemy import select
 from sqlalchemy.engine import make_url
 
@@ -131,22 +130,21 @@ class Watcher:
 
 
 def watch(stage: Stage) -> tuple[Watcher, Callable[[], None]]:
-    """Watch a stage's node; returns the watcher and what closes its connection."""
+    """Watch a stage's node; returns the watcher and what ends its looking."""
     url = make_url(stage.url)
     statement = (
         "SELECT a.transaction_id, a.raw, t.nonce FROM transaction_attempts a "
         "JOIN transactions t ON t.id = a.transaction_id WHERE a.tx_hash = "
     )
     leases = "SELECT sender, lease_owner, lease_expires_unix_ms, fence FROM lanes"
-    connection: Any
-    if url.get_backend_name() == "sqlite":
-        connection = sqlite3.connect(str(url.database), check_same_thread=False)
-        mark = "?"
-    else:
-        connection = psycopg.connect(
-            host=str(url.query["host"]), user="postgres", dbname=url.database, autocommit=True
-        )
-        mark = "%s"
+    connection, mark = stage.clock.postgres, "%s"
+    file = url.database if url.get_backend_name() == "sqlite" else None
+    if file is not None:
+        connection, mark = sqlite3.connect(file, check_same_thread=False), "?"
+
+    def close() -> None:
+        if file is not None:
+            connection.close()
 
     def committed(tx_hash: str) -> tuple[int, bytes, int] | None:
         row = connection.execute(statement + mark, (tx_hash,)).fetchone()
@@ -160,7 +158,7 @@ def watch(stage: Stage) -> tuple[Watcher, Callable[[], None]]:
     )
     stage.node.observers.append(watcher.sent)
     stage.node.on_mined.append(watcher.mined)
-    return watcher, connection.close
+    return watcher, close
 
 
 def unfinal_postings(stage: Stage) -> list[Violation]:

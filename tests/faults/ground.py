@@ -254,11 +254,11 @@ class Ground:
         else:
             assert self.postgresql is not None
             url = self.postgresql
-            with _administer(url) as admin:
-                admin.execute("SELECT saved.put_back()")
         stage = Stage(self, self.deployed, url, folder, depth)
         ours = SimpleNamespace(monotonic=self.clock.monotonic)
         try:
+            if stage.clock.postgres is not None:
+                stage.clock.postgres.execute("SELECT saved.put_back()")
             stage.clock.step(0)
             with ExitStack() as patches:
                 for module in TELL_THE_TIME:

@@ -124,7 +124,7 @@ class Run:
             crews = [_Crew(slot) for slot in range(1, self.workers + 1)]
             try:
                 self._set_up()
-                for _ in range(self.random.randint(4, 14)):
+                for _ in range(self.random.randint(4, 14 if self.workers == 1 else 9)):
                     self._something_happens()
                     self._work(crews)
                     self._check_on_the_way()
