@@ -81,8 +81,8 @@ def sent_before_committed(stack: ExitStack) -> None:
     """Bytes leave while they are signed; the commit comes after, or never."""
     right = EngineContext.add_attempt
 
-    def add_attempt(self: EngineContext, session: Any, row: Any, *args: Any) -> None:
-        right(self, session, row, *args)
+    def add_attempt(self: EngineContext, session: Any, *args: Any, **named: Any) -> None:
+        right(self, session, *args, **named)
         attempt = next(a for a in session.new if isinstance(a, TransactionAttempt))
         self.rpc.batch([("eth_sendRawTransaction", ("0x" + attempt.raw.hex(),))])
 
@@ -224,10 +224,9 @@ def retried_under_another_nonce(stack: ExitStack) -> None:
 @breaks()
 def hidden_receipt_believed(stack: ExitStack) -> None:
     """A used nonce without a receipt was a stranger's, final or not."""
-    right = receipts._nonces_used
 
-    def used(*args: Any) -> tuple[int, int]:
-        latest, _final = right(*args)
+    def used(context: EngineContext, sender: str, *_blocks: int) -> tuple[int, int]:
+        latest = int(context.rpc.call("eth_getTransactionCount", sender, "latest"), 16)
         return latest, latest
 
     stack.enter_context(patch.object(receipts, "_nonces_used", used))
@@ -298,12 +297,14 @@ def catch(name: str, grounds_: Any, *, seed: int, seconds: float) -> Caught | No
         with broken(name):
             outcome = Run(next(grounds_), seed, number, where).go()
         if outcome.violations:
+            first = outcome.violations[0]
+            if first.detail.startswith(("AttributeError", "TypeError")):
+                raise TypeError(f"{name} does not fit the engine: {first.detail}")
             whole = Run(next(grounds_), seed, number, where).go()
             if whole.violations:
                 # Not the break's doing: the engine as it is fails here too.
                 print(f"    run {number} fails unbroken: {whole.violations[0]}", flush=True)
                 continue
-            first = outcome.violations[0]
             took = time.monotonic() - began
             return Caught(name, first.check, number + 1, took, first.detail.split("\n")[0])
     return None
