@@ -37,6 +37,7 @@ LOCAL_CHAIN_ID = "31337"
 # `enable-tx-gas-limit` enforces the 2^24 gas cap a transaction (EIP-7825), as real chains do.
 NODES = {
     "anvil": "anvil --slots-in-an-epoch 1 --enable-tx-gas-limit",
+    "anvil-any-size": "anvil --slots-in-an-epoch 1 --enable-tx-gas-limit --disable-code-size-limit",
     "hardhat": "anvil-hardhat.mjs",
     "ethereumjs": "anvil-ethereumjs.mjs",
     "py-evm": "anvil-py-evm",

@@ -7,7 +7,7 @@ import re
 import socket
 import subprocess
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -16,13 +16,26 @@ from typing import Any, Self
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 SERVER = Path(__file__).with_name("compile.cjs")
 
+ANYWHERE = "*"
+"""Among the names through which something runs: what others than the project's sources name."""
+
 Bytecode = dict[str, tuple[str, str]]
 """Of each contract its creation and its runtime code, hexadecimal, without the metadata that tells
 the hash of the source."""
 
 
 class NotCompiled(Exception):
-    """The compiler refused a source; its first error says why."""
+    """The compiler refused a source; its first error says why.
+
+    Attributes
+    ----------
+    places
+        Path and offset in bytes of each error that has a place.
+    """
+
+    def __init__(self, message: str, places: Sequence[tuple[str, int]] = ()) -> None:
+        super().__init__(message)
+        self.places = places
 
 
 class Compiler:
@@ -119,10 +132,13 @@ class Compiler:
         """The names of the functions through which each function runs, or each constant counts.
 
         By contract and name, as in `scripts.mutation.mutants.Mutant.place`; its own name included.
+        Who calls a function by an interface or a contract that it inherits from calls it too;
+        where that is not the project's own, `ANYWHERE` is among the names.
         """
         names: dict[int, str] = {}
         places: dict[int, str] = {}
         users: dict[int, set[int]] = {}
+        bases: dict[int, list[int]] = {}
         for tree in self.trees.values():
             for contract in tree["nodes"]:
                 for member in contract.get("nodes", []):
@@ -130,9 +146,10 @@ class Compiler:
                         continue
                     names[member["id"]] = member["name"] or member["kind"]
                     places[member["id"]] = f"{contract['name']}.{names[member['id']]}"
+                    bases[member["id"]] = member.get("baseFunctions", [])
                     for used in _referenced(member):
                         users.setdefault(used, set()).add(member["id"])
-        found = {}
+        found: dict[str, frozenset[str]] = {}
         for declared, place in places.items():
             reached: set[int] = set()
             ahead = [declared]
@@ -140,9 +157,25 @@ class Compiler:
                 current = ahead.pop()
                 if current not in reached:
                     reached.add(current)
-                    ahead += users.get(current, set())
-            found[place] = frozenset(names[one] for one in reached)
+                    ahead += users.get(current, set()) | set(bases.get(current, []))
+            through = frozenset(names.get(one, ANYWHERE) for one in reached)
+            found[place] = found.get(place, frozenset()) | through  # of every overload
         return found
+
+    @cached_property
+    def selectors(self) -> dict[str, frozenset[str]]:
+        """The selectors, 8 hexadecimal digits each, of the functions that have a name.
+
+        Of all deployed contracts, so of a name that several have all of them.
+        """
+        kinds = {path: {name: ["evm.methodIdentifiers"]} for name, path in self.deployed.items()}
+        output = self._compile(self.sources, kinds, via_ir=False)
+        found: dict[str, set[str]] = {}
+        for name, path in self.deployed.items():
+            methods = output["contracts"][path][name]["evm"]["methodIdentifiers"]
+            for signature, selector in methods.items():
+                found.setdefault(signature.partition("(")[0], set()).add(selector)
+        return {name: frozenset(own) for name, own in found.items()}
 
     def original(self, names: Collection[str]) -> Bytecode:
         """Return the bytecode of deployed contracts as they stand, compiled once."""
@@ -211,9 +244,11 @@ class Compiler:
             compiler.sendall(json.dumps(given).encode())
             compiler.shutdown(socket.SHUT_WR)
             output: dict[str, Any] = json.loads(compiler.makefile("rb").read())
-        for error in output.get("errors", []):
-            if error["severity"] == "error":
-                raise NotCompiled(error["formattedMessage"])
+        errors = [one for one in output.get("errors", []) if one["severity"] == "error"]
+        if errors:
+            at = [error["sourceLocation"] for error in errors if error.get("sourceLocation")]
+            places = [(place["file"], place["start"]) for place in at]
+            raise NotCompiled(errors[0]["formattedMessage"], places)
         return output
 
 
@@ -223,8 +258,9 @@ def _referenced(node: Any) -> Iterator[int]:
         for one in node:
             yield from _referenced(one)
     elif isinstance(node, dict):
-        if node.get("referencedDeclaration") is not None:
-            yield node["referencedDeclaration"]
+        for reference in ("referencedDeclaration", "declaration"):  # the latter from assembly
+            if isinstance(node.get(reference), int):
+                yield node[reference]
         for child in node.values():
             yield from _referenced(child)
 

@@ -10,14 +10,17 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from scripts.mutation.compiler import PROJECT_ROOT, Bytecode, Compiler, NotCompiled
 
 SOLC = Path(__file__).with_name("solc.py")
+
+CHAIN = "anvil-any-size:osaka"
+"""The node, which deploys templates though they pass EIP-170's 24,576 bytes."""
 
 LONGEST_S = 1800
 TIME = f"not done after {LONGEST_S} s"
@@ -49,7 +52,11 @@ class BrownieJudge:
                     *("-q", "--tb=line", "--disable-warnings", "-p", "scripts.mutation.session"),
                 ],
                 cwd=PROJECT_ROOT,
-                env=os.environ | {"RELIEF_MUTANTS": f"{mutants_out},{answers_in}"},
+                env=os.environ
+                | {
+                    "RELIEF_MUTANTS": f"{mutants_out},{answers_in}",
+                    "RELIEF_TEST_CHAIN": CHAIN,
+                },
                 pass_fds=(mutants_out, answers_in),
                 start_new_session=True,  # a group of its own, so that its node ends with it
                 stdin=subprocess.DEVNULL,
@@ -82,7 +89,14 @@ class BrownieJudge:
             self._process.wait()
         self._answers.close()
 
-    def killer(self, code: Bytecode, tests: Sequence[str], first: Sequence[str]) -> str | None:
+    def killer(
+        self,
+        code: Bytecode,
+        tests: Sequence[str],
+        first: Sequence[str],
+        without: Collection[str] = (),
+        number: str | None = None,
+    ) -> str | None:
         """Return the test that fails with this bytecode, None when none does.
 
         Parameters
@@ -93,25 +107,59 @@ class BrownieJudge:
             Paths of the tests that run, in this order, relative to the project.
         first
             The tests most likely to fail, which run before the others.
+        without
+            Names of tests that do not run.
+        number
+            What is written into the code once it is deployed, 40 hexadecimal digits, in place
+            of `scripts.mutation.templates.MARK`; the contracts then stay for the next number.
 
         Raises
         ------
         RuntimeError
             When the session broke off.
         """
-        asked = {"bytecode": code, "tests": list(tests), "first": list(first)}
-        self._mutants.write(json.dumps(asked) + "\n")
+        asked = {"bytecode": code, "tests": tests, "first": first, "without": without}
+        answer = self._answer(asked | {"selectors": [], "number": number})
+        return TIME if answer is None else answer["killed_by"]
+
+    def calls(
+        self, code: Bytecode, tests: Sequence[str], selectors: Collection[str]
+    ) -> tuple[str | None, dict[str, list[str]]]:
+        """Return the test that fails, and what each test asked of the contracts.
+
+        Parameters
+        ----------
+        code, tests
+            As for `killer`.
+        selectors
+            The functions that are looked for, 8 hexadecimal digits each.
+
+        Returns
+        -------
+        str or None
+            The test that fails, with which it ends.
+        dict of str to list of str
+            The selectors that each test sent to the node, wherever in what it sent; of what the
+            tests share, such as the deployment, under the empty name.
+        """
+        asked = {"bytecode": code, "tests": tests, "first": [], "without": []}
+        answer = self._answer(asked | {"selectors": selectors, "number": None})
+        return (TIME, {}) if answer is None else (answer["killed_by"], answer["calls"])
+
+    def _answer(self, asked: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Ask the session, None when it takes too long: another one is started."""
+        self._mutants.write(json.dumps(asked, default=sorted) + "\n")
         self._mutants.flush()
         ready, _, _ = select.select([self._answers], [], [], LONGEST_S)
         if not ready:
             self._end()
             self._start()
-            return TIME
-        answer = self._answers.readline()
-        if not answer:
+            return None
+        line = self._answers.readline()
+        if not line:
             raise RuntimeError(f"Brownie's tests broke off, see {self._log}")
-        killed_by: str | None = json.loads(answer)["killed_by"]
-        return killed_by
+        answer: dict[str, Any] = json.loads(line)
+        return answer
 
 
 class ForgeJudge:

@@ -20,19 +20,31 @@ import sys
 import time
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from scripts.mutation.compiler import PROJECT_ROOT, Bytecode, Compiler, NotCompiled
+from scripts.mutation.compiler import (
+    ANYWHERE,
+    PROJECT_ROOT,
+    Bytecode,
+    Compiler,
+    NotCompiled,
+)
 from scripts.mutation.judges import TIME, BrownieJudge, ForgeJudge
 from scripts.mutation.mutants import Mutant, mutants_of
+from scripts.mutation.templates import MARK, Template, address_of, templates
 
 ACCEPTED = PROJECT_ROOT / "mutation.toml"
 FOLDER = PROJECT_ROOT / "var" / "mutation"
 TESTS = "tests/contracts"
 PARTS_OF = {"VaultAdministration": "AllowanceVault", "VaultCorrections": "AllowanceVault"}
 """Contracts that are tested through another one."""
+NOT_CALLED = ("constructor", "fallback", "receive")
+"""Functions without a selector, which any test may run."""
+MOST_LIKELY = 8
+MOST_NEAR = 6
 VERIFIERS_OF = {"P256Verifier": "OfficerRegistry", "PasskeyVerifier": "OfficerRegistry"}
 
 
@@ -56,6 +68,14 @@ class Run:
             json.loads(report.read_text()) if report.exists() else {}
         )
         self._tests = _digest(PROJECT_ROOT / "tests" / part for part in ("contracts", "forge"))
+        self._names_of_selectors = {
+            selector: name for name, own in compiler.selectors.items() for selector in own
+        }
+        self._calls_file = report.with_name("calls.json")
+        self._calls_of = [self._tests, _digest([PROJECT_ROOT / "contracts"])]
+        self._calls = self._known_calls()
+        self._digests: dict[str, str] = {}
+        self._passed: dict[tuple[Template, str], bool] = {}
 
     def mutants(self) -> list[Mutant]:
         """Return every mutant of every source."""
@@ -65,15 +85,58 @@ class Run:
             for mutant in mutants_of(path, source, self._compiler.trees[path])
         ]
 
-    def judge(self, mutant: Mutant) -> dict[str, Any]:
-        """Return what became of a mutant, found now or before, and keep it."""
-        sources = self._digest_of(mutant.path)
+    def judge(
+        self, mutants: Sequence[Mutant], *, skip_unchanged: bool = False
+    ) -> Iterator[tuple[Mutant, dict[str, Any]]]:
+        """Yield what became of each mutant, found now or before, and keep it.
+
+        First those that a test near them notices, then, more slowly, the others.
+
+        Parameters
+        ----------
+        skip_unchanged
+            Whether to trust that the tests pass without a change; else see `check_unchanged`.
+        """
+        left = []
+        for mutant in mutants:
+            if known := self._known(mutant):
+                yield mutant, known
+            else:
+                left.append(mutant)
+        noticed = set()
+        for mutant, result in self._noticed_near(left):
+            noticed.add(mutant.key)
+            yield mutant, result
+        left = [mutant for mutant in left if mutant.key not in noticed]
+        if left and not skip_unchanged:
+            self.check_unchanged(left)
+        for mutant in left:
+            started = time.monotonic()
+            outcome, killer = self._outcome(mutant)
+            yield mutant, self._keep(mutant, outcome, killer, started)
+
+    def _noticed_near(self, mutants: Sequence[Mutant]) -> Iterator[tuple[Mutant, dict[str, Any]]]:
+        """Yield those that a test near them notices, in a template of their source."""
+        for path in dict.fromkeys(mutant.path for mutant in mutants):
+            if self._forge.tests(path):
+                continue
+            own = {mutant.key: mutant for mutant in mutants if mutant.path == path}
+            for template in templates(self._compiler, list(own.values())):
+                for key, number in template.numbers.items():
+                    started = time.monotonic()
+                    killer = self._accused(own[key], template, number)
+                    if killer:
+                        yield own[key], self._keep(own[key], "killed", killer, started)
+
+    def _known(self, mutant: Mutant) -> dict[str, Any] | None:
+        """Return what was found before and still stands."""
         known = self.results.get(mutant.key)
         stands = known and (known["outcome"] != "survived" or known["tests"] == self._tests)
-        if known and stands and known["sources"] == sources:
-            return known
-        started = time.monotonic()
-        outcome, killer = self._outcome(mutant)
+        return known if known and stands and known["sources"] == self._digest_of(mutant) else None
+
+    def _keep(
+        self, mutant: Mutant, outcome: str, killer: str | None, started: float
+    ) -> dict[str, Any]:
         self.results[mutant.key] = {
             "path": mutant.path,
             "line": mutant.line,
@@ -84,7 +147,7 @@ class Run:
             "outcome": outcome,
             "killer": killer,
             "seconds": round(time.monotonic() - started, 1),
-            "sources": sources,
+            "sources": self._digest_of(mutant),
             "tests": self._tests,
         }
         draft = self._report.with_suffix(".draft")
@@ -102,10 +165,24 @@ class Run:
         """
         paths = {mutant.path for mutant in mutants}
         contracts = {name for path in paths for name in self._compiler.users(path)}
-        code = self._compiler.original(contracts)
-        killer = self._brownie.killer(code, self._tests_of(contracts), [])
+        code, tests = self._compiler.original(contracts), self._tests_of(contracts)
+        killer, calls = self._brownie.calls(code, tests, frozenset(self._names_of_selectors))
         if killer:
             raise SystemExit(f"without any change this test fails: {killer}")
+        self._calls |= {
+            test: {self._names_of_selectors[selector] for selector in selectors}
+            for test, selectors in calls.items()
+        }
+        kept = {"of": self._calls_of, "calls": self._calls}
+        self._calls_file.write_text(json.dumps(kept, default=sorted, indent=1))
+
+    def _known_calls(self) -> dict[str, set[str]]:
+        """Return what each test was seen to call, where contracts and tests are those of then."""
+        if not self._calls_file.exists():
+            return {}
+        kept = json.loads(self._calls_file.read_text())
+        calls: dict[str, list[str]] = kept["calls"] if kept["of"] == self._calls_of else {}
+        return {test: set(called) for test, called in calls.items()}
 
     def _outcome(self, mutant: Mutant) -> tuple[str, str | None]:
         mutated = mutant.apply(self._compiler.sources[mutant.path])
@@ -125,22 +202,68 @@ class Run:
         changed = {name: new for name, new in code.items() if new != original[name]}
         if not changed:
             return "equivalent", None
-        entries = self._compiler.entries.get(mutant.place, frozenset())
-        tests = self._tests_of(changed, entries)
-        killer = self._noticed(changed, tests, self._likely(mutant))
+        killer = self._noticed(changed, mutant)
         return ("killed", killer) if killer else ("survived", None)
 
-    def _noticed(self, code: Bytecode, tests: list[str], likely: list[str]) -> str | None:
+    def _accused(self, mutant: Mutant, template: Template, number: int) -> str | None:
+        """Return the test near a mutant that fails with it and passes with none, in a template."""
+        entries, likely, chosen = self._entries(mutant), self._likely(mutant), address_of(number)
+        near = self._near(self._compiler.users(mutant.path), entries)
+        at_once = bool(entries & self._of_deployment)
+        code, later = template.code(chosen if at_once else MARK), None if at_once else chosen
+        killer = self._brownie.killer(code, near, likely, number=later)
+        if killer is None or killer == TIME:
+            return None
+        sure = killer in likely or self._brownie.killer(code, [killer], [], number=later)
+        return killer if sure and self._passes(template, killer) else None
+
+    @cached_property
+    def _of_deployment(self) -> set[str]:
+        """The names of the functions that the deployment for the tests calls, or may call."""
+        names, code = self._names_of_selectors, self._compiler.original(["RoleManager"])
+        _, calls = self._brownie.calls(code, self._tests_of(["RoleManager"])[:1], frozenset(names))
+        return {names[selector] for selector in calls[""]} | {ANYWHERE, *NOT_CALLED}
+
+    def _passes(self, template: Template, test: str) -> bool:
+        """Whether a test passes with a template and none of its mutants; tried once."""
+        asked = (template, test)
+        if asked not in self._passed:
+            code, none = template.code(MARK), address_of(0)
+            self._passed[asked] = self._brownie.killer(code, [test], [], number=none) is None
+        return self._passed[asked]
+
+    def _noticed(self, code: Bytecode, mutant: Mutant) -> str | None:
         """Return the test that fails, and fails again where it was not a likely one.
 
         On a busy machine a test may fail by chance.
         """
+        entries, likely = self._entries(mutant), self._likely(mutant)
+        tests, without = self._tests_of(code, entries), self._not_reaching(entries)
         while True:
-            killer = self._brownie.killer(code, tests, likely)
+            killer = self._brownie.killer(code, tests, likely, without)
             if killer is None or killer == TIME or killer in likely:
                 return killer
             if self._brownie.killer(code, [killer], []):
                 return killer
+
+    def _entries(self, mutant: Mutant) -> frozenset[str]:
+        """Return the names of the functions through which a mutant runs."""
+        return self._compiler.entries.get(mutant.place, frozenset({ANYWHERE}))
+
+    def _not_reaching(self, entries: frozenset[str]) -> set[str]:
+        """Return the tests that call none of these functions, nor does what all tests share."""
+        shared = self._calls.get("", set())
+        if entries & (shared | {ANYWHERE, *NOT_CALLED}):
+            return set()
+        return {test for test, called in self._calls.items() if test and not called & entries}
+
+    def _near(self, contracts: Iterable[str], functions: frozenset[str]) -> list[str]:
+        """Return a few tests of contracts, named after a function or else naming one."""
+        tests = self._tests_of(contracts, functions)
+        near = [test for test in tests if any(name in Path(test).name for name in functions)]
+        text = {test: (PROJECT_ROOT / test).read_text() for test in tests}
+        named = [test for test in tests if any(name in text[test] for name in functions)]
+        return (near or named)[:MOST_NEAR]
 
     def _tests_of(
         self, contracts: Iterable[str], functions: frozenset[str] = frozenset()
@@ -155,17 +278,21 @@ class Run:
         return [str(path.relative_to(PROJECT_ROOT)) for path in files]
 
     def _likely(self, mutant: Mutant) -> list[str]:
-        """Return the tests that noticed other changes of this function, the most frequent first."""
-        killers = Counter(
-            result["killer"]
+        """Return the tests that noticed other changes of this function, the nearest first."""
+        noticed = [
+            result
             for result in self.results.values()
-            if result["place"] == mutant.place and result["killer"]
-        )
-        return [killer for killer, _ in killers.most_common(5)]
+            if result["place"] == mutant.place and result["killer"] not in (None, TIME)
+        ]
+        noticed.sort(key=lambda result: abs(result["line"] - mutant.line))
+        return list(dict.fromkeys(result["killer"] for result in noticed))[:MOST_LIKELY]
 
-    def _digest_of(self, path: str) -> str:
-        parts = (PROJECT_ROOT / part for part in self._compiler.imported(path))
-        return _digest(parts)
+    def _digest_of(self, mutant: Mutant) -> str:
+        """Return what stands for all that the mutant's source is compiled from."""
+        if mutant.path not in self._digests:
+            parts = self._compiler.imported(mutant.path)
+            self._digests[mutant.path] = _digest(PROJECT_ROOT / part for part in parts)
+        return self._digests[mutant.path]
 
 
 def _digest(parts: Iterable[Path]) -> str:
@@ -260,11 +387,10 @@ def main() -> None:
             and (not arguments.only or mutant.place.startswith(tuple(arguments.only)))
         ]
         print(f"{len(mutants)} of {len(everything)} mutants")
-        if not arguments.skip_unchanged:
-            run.check_unchanged(mutants)
         results = {}
-        for place, mutant in enumerate(mutants, 1):
-            results[mutant.key] = result = run.judge(mutant)
+        judged = run.judge(mutants, skip_unchanged=arguments.skip_unchanged)
+        for place, (mutant, result) in enumerate(judged, 1):
+            results[mutant.key] = result
             print(f"{place:5} {result['outcome']:10} {result['seconds']:6} s  {mutant.key}")
     print(dict(Counter(result["outcome"] for result in results.values())))
     lines = complaints(results, accepted, (mutant.key for mutant in everything))
@@ -300,7 +426,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--skip-unchanged",
         action="store_true",
-        help="trust that the tests pass without a change, which is otherwise tried first",
+        help="trust that the tests pass without a change, which is otherwise tried",
     )
     return parser.parse_args()
 
