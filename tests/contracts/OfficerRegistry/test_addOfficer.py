@@ -1,7 +1,7 @@
 """addOfficer and removeOfficer: people come slowly and go at once, numbers never come back."""
 
 import pytest
-from approvals import GOVERNOR, MAKER, REVIEWER, Officer
+from approvals import EMERGENCY, GOVERNOR, MAKER, REVIEWER, Officer
 from clock import DAY, advance
 from outcomes import emitted, refused
 
@@ -62,6 +62,12 @@ def test_officer_number_zero_is_refused(add_officer):
 def test_roles_that_are_none_are_refused(add_officer, roles):
     with refused("InvalidRoles", roles):
         add_officer(Officer(20, roles, 0, 0).as_new_officer())
+
+
+def test_one_officer_may_have_every_role(registry, add_officer):
+    everything = MAKER | REVIEWER | EMERGENCY | GOVERNOR
+    add_officer(Officer(20, everything, 0, 0).as_new_officer())
+    assert registry.officer(20)[0] == everything
 
 
 def test_a_region_that_is_none_is_refused(add_officer):

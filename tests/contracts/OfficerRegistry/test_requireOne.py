@@ -6,7 +6,7 @@ from eth_account import Account
 from outcomes import refused
 
 DIGEST = bytes(range(32))
-REVIEWER, EMERGENCY = 2, 4
+MAKER, REVIEWER, EMERGENCY = 1, 2, 4
 
 
 @pytest.fixture
@@ -30,6 +30,7 @@ def check(relief, registry):
 @pytest.mark.parametrize(
     ("officer", "role", "region"),
     [
+        (1, MAKER, (51, 2)),  # the lowest number there is
         (9, EMERGENCY, (51, 2)),
         (10, EMERGENCY, (510722, 6)),
         (11, EMERGENCY, (44, 2)),
