@@ -177,6 +177,12 @@ def test_terms_that_no_stream_can_have_are_refused(relief, pair, terms):
         relief.approve(relief.stream_batch(pair, **terms))
 
 
+def test_a_cliff_may_be_the_end(relief, vault, pair):
+    batch = relief.stream_batch(pair, duration=90 * DAY, cliff=90 * DAY)
+    relief.approve(batch)
+    assert vault.batch(batch.id)[8:10] == (90 * DAY, 90 * DAY)
+
+
 @pytest.mark.parametrize("kind", ["batch", "stream_batch"])
 def test_a_batch_that_pays_nothing_is_refused(relief, kind):
     with refused("InvalidTerms"):
@@ -206,6 +212,16 @@ def test_less_than_90_days_to_claim_after_a_streams_end_is_refused(relief, pair)
     start = now()
     deadline, least = start + DAY, start + 60 * DAY + 90 * DAY
     terms = {"start": start, "duration": 60 * DAY, "executeBefore": deadline}
+    with refused("InvalidTimes", deadline, least - 1, least):
+        relief.approve(relief.stream_batch(pair, **terms, expiresAt=least - 1))
+    relief.approve(relief.stream_batch(pair, **terms, expiresAt=least))
+
+
+def test_streams_that_end_while_chunks_may_run_have_90_days_after_the_chunks(relief, pair):
+    start = now() - 10 * DAY
+    deadline = start + 20 * DAY
+    least = deadline + 90 * DAY
+    terms = {"start": start, "duration": 5 * DAY, "executeBefore": deadline}
     with refused("InvalidTimes", deadline, least - 1, least):
         relief.approve(relief.stream_batch(pair, **terms, expiresAt=least - 1))
     relief.approve(relief.stream_batch(pair, **terms, expiresAt=least))

@@ -40,10 +40,14 @@ def test_a_batch_whose_delay_ends_when_no_chunk_may_run_any_more_is_refused(reli
     next_transaction_at(at)
     with refused("NeverOpen", opens, opens):
         relief.approve(batch, officers=(1, 2, 3))
-    batch = _batch(relief, ONE_REVIEWER + TOKENS, executeBefore=opens + 2)
+    sooner = _batch(relief, ONE_REVIEWER + TOKENS, executeBefore=opens - 5)
     next_transaction_at(at + 1)
+    with refused("NeverOpen", opens + 1, opens - 5):
+        relief.approve(sooner, officers=(1, 2, 3))
+    batch = _batch(relief, ONE_REVIEWER + TOKENS, executeBefore=opens + 3)
+    next_transaction_at(at + 2)
     relief.approve(batch, officers=(1, 2, 3))
-    next_transaction_at(opens + 1)
+    next_transaction_at(opens + 2)
     relief.execute(batch)
 
 
@@ -75,11 +79,18 @@ def test_a_wider_region_counts_what_was_approved_inside_it(relief, vault):
         relief.approve(_batch(relief, TOKENS, regionCode=51, regionDigits=2))
 
 
+def test_only_regions_have_a_sum(relief, vault):
+    relief.approve(_batch(relief, ONE_REVIEWER))
+    for code, digits in ((51072, 5), (510, 3), (5, 1), (0, 0)):
+        assert vault.rollingSum(TIERED, code, digits) == 0
+
+
 def test_a_county_does_not_count_what_its_neighbour_was_given(relief, vault):
     relief.approve(_batch(relief, ONE_REVIEWER))
     relief.approve(_batch(relief, ONE_REVIEWER, regionCode=510703))
+    relief.approve(_batch(relief, ONE_REVIEWER, regionCode=510723))
     assert vault.rollingSum(TIERED, *COUNTY) == ONE_REVIEWER
-    assert vault.rollingSum(TIERED, 5107, 4) == 2 * ONE_REVIEWER
+    assert vault.rollingSum(TIERED, 5107, 4) == 3 * ONE_REVIEWER
 
 
 def test_another_programme_has_a_sum_of_its_own(relief, vault):

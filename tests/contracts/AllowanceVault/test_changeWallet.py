@@ -2,6 +2,7 @@
 
 import pytest
 from clock import DAY, next_transaction_at
+from eth_utils import to_checksum_address
 from outcomes import ZERO_ADDRESS, emitted, refused
 
 
@@ -59,6 +60,18 @@ def test_a_stream_goes_on_to_the_new_wallet_from_where_it_was_paid(
     vault.withdrawChunk(streams.id, 0, anyone)
     assert [token.balanceOf(wallet) for wallet in wallets] == [10, 20, 60]
     assert token.balanceOf(relief.payees(1)[0]) == 90
+
+
+@pytest.mark.parametrize("bits", [0xFF << 152 | 0xFF, 0x81 << 152 | 0x81], ids=hex)
+def test_nothing_of_the_former_address_or_of_the_neighbours_is_mixed_in(relief, vault, token, bits):
+    before, after = relief.payees(2)
+    former, new = (to_checksum_address(f"0x{wallet:040x}") for wallet in (bits, 1 << 80))
+    streams = relief.open_streams([(before, 91), (former, 93), (after, 95)])
+    relief.change_wallet(streams, 1, former, new)
+    relief.move_to_end_of(streams)
+    vault.withdrawChunk(streams.id, 0, {"from": relief.anyone})
+    wallets = (before, former, new, after)
+    assert [token.balanceOf(wallet) for wallet in wallets] == [91, 0, 93, 95]
 
 
 def test_what_a_frozen_wallet_missed_goes_to_the_new_one(relief, vault, token, wallets, streams):

@@ -85,10 +85,11 @@ def test_the_last_of_256_chunks_runs(relief, vault, token):
 # ---- once, and only what was signed --------------------------------------------------------------
 
 
-def test_a_chunk_runs_once(relief, batch):
-    relief.execute(batch, 0)
-    with refused("ChunkAlreadyExecuted", batch.id, 0):
-        relief.execute(batch, 0)
+@pytest.mark.parametrize("chunk_index", [0, 1, 2])
+def test_a_chunk_runs_once(relief, batch, chunk_index):
+    relief.execute(batch, chunk_index)
+    with refused("ChunkAlreadyExecuted", batch.id, chunk_index):
+        relief.execute(batch, chunk_index)
 
 
 def test_a_chunk_does_not_run_under_another_index(relief, batch):
@@ -150,8 +151,9 @@ def test_a_chunk_of_another_length_is_refused(relief, batch):
 
 
 def test_an_index_behind_the_last_chunk_is_refused(relief, batch):
-    with refused("ChunkOutOfRange", 3, 3):
-        _send(relief, batch, 0, at=3)
+    for behind in (3, 5):
+        with refused("ChunkOutOfRange", behind, 3):
+            _send(relief, batch, 0, at=behind)
 
 
 def test_an_unknown_batch_is_refused(relief, batch):
@@ -176,6 +178,16 @@ def test_a_last_chunk_that_leaves_some_of_the_signed_total_is_refused(relief):
     relief.execute(batch, 0)
     with refused("TotalMismatch", batch.id):
         relief.execute(batch, 1)
+
+
+def test_the_whole_total_may_be_paid_before_the_last_chunk(relief, vault, token):
+    first, second = relief.payees(2)
+    batch = relief.batch([(first, 10), (second, 0)], chunk_size=1)
+    relief.approve(batch)
+    relief.execute(batch, 0)
+    relief.execute(batch, 1)
+    assert (token.balanceOf(first), token.balanceOf(second)) == (10, 0)
+    assert vault.executedChunks(batch.id) == 0b11
 
 
 @pytest.mark.parametrize("kind", [0, 1], ids=["one-off", "stream"])

@@ -64,6 +64,28 @@ def test_a_held_stream_is_passed_by_and_loses_nothing(relief, vault, token, stre
     assert token.balanceOf(held) == 30
 
 
+def test_a_range_pays_from_the_second_in_which_a_hold_ends(relief, vault, token, streams):
+    held = relief.payees(1)[0]
+    next_transaction_at(streams.approval["start"] + 10 * DAY)
+    until = relief.hold_entry(streams, 0).timestamp + HOLD
+    next_transaction_at(until - 1)
+    vault.withdrawChunk(streams.id, 0, {"from": relief.anyone})
+    assert token.balanceOf(held) == 0
+    next_transaction_at(until)
+    vault.withdrawChunk(streams.id, 0, {"from": relief.anyone})
+    assert token.balanceOf(held) == 13
+
+
+def test_a_held_stream_to_which_nothing_is_due_is_not_told_as_skipped(relief, vault, streams):
+    anyone, start = {"from": relief.anyone}, streams.approval["start"]
+    next_transaction_at(start + 10 * DAY)
+    vault.withdraw(streams.id, 0, anyone)
+    relief.hold_entry(streams, 0)
+    next_transaction_at(start + 10 * DAY + 60)
+    (event,) = emitted(vault.withdrawChunk(streams.id, 0, anyone), "StreamsWithdrawn")
+    assert (event["paid"], event["skippedLow"]) == (20, 0)
+
+
 @pytest.mark.parametrize(("held", "frozen"), [(0, 1), (1, 0), (256, 257), (257, 256), (0, 257)])
 def test_a_held_stream_and_a_frozen_one_are_both_passed_by_and_lose_nothing(
     relief, vault, token, held, frozen

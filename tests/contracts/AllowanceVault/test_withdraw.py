@@ -57,6 +57,14 @@ def test_a_withdrawal_moves_in_whole_steps(withdraw, batch):
     assert (event["amount"], event["paidThrough"]) == (A_DAY, 2 * DAY)
 
 
+def test_a_single_unit_is_withdrawn(relief, vault, token):
+    payee = relief.payees(1)[0]
+    batch = relief.open_streams([(payee, 90)])
+    next_transaction_at(batch.approval["start"] + DAY)
+    vault.withdraw(batch.id, 0, {"from": relief.anyone})
+    assert token.balanceOf(payee) == 1
+
+
 def test_nothing_is_withdrawn_before_the_cliff_and_all_that_accrued_after_it(relief, vault, token):
     payee = relief.payees(1)[0]
     batch = relief.open_streams([(payee, TOTAL)], cliff=30 * DAY)

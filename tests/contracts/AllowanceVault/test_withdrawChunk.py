@@ -112,6 +112,22 @@ def test_chunks_have_watermarks_of_their_own(relief, vault, token):
     assert [token.balanceOf(payee) // A_DAY for payee, _ in entries] == [5] * 5 + [4] * 5
 
 
+def test_a_range_of_a_later_chunk_leaves_the_marks_of_an_earlier_one(relief, vault, token):
+    entries = [(payee, TOTAL) for payee in relief.payees(2 * COUNT)]
+    batch = relief.open_streams(entries, chunk_size=COUNT)
+    start, anyone = batch.approval["start"], {"from": relief.anyone}
+    for index in (2, 12):
+        relief.freeze(entries[index][0])
+    for day, chunk_index in ((2, 0), (3, 1)):
+        next_transaction_at(start + day * DAY)
+        vault.withdrawChunk(batch.id, chunk_index, anyone)
+    relief.unfreeze(entries[2][0])
+    next_transaction_at(start + 4 * DAY)
+    vault.withdrawChunk(batch.id, 0, anyone)
+    paid = [token.balanceOf(payee) // A_DAY for payee, _ in entries]
+    assert paid == [4] * COUNT + [3, 3, 0] + [3] * 7
+
+
 def test_a_chunk_of_500_with_frozen_ones_at_its_ends_is_paid(relief, vault, token):
     payees = relief.payees(500)
     batch = relief.open_streams([(payee, TOTAL) for payee in payees])
@@ -127,6 +143,26 @@ def test_a_chunk_of_500_with_frozen_ones_at_its_ends_is_paid(relief, vault, toke
     next_transaction_at(batch.approval["start"] + 3 * DAY)
     vault.withdrawChunk(batch.id, 0, {"from": relief.anyone})
     assert {token.balanceOf(payees[index]) for index in (0, 1, 255, 256, 498, 499)} == {3 * A_DAY}
+
+
+@pytest.mark.parametrize("beside", ["no exception", "its own", "cut", "another wallet"])
+def test_a_range_pays_odd_amounts_to_the_unit(relief, vault, token, beside):
+    amounts = [9_001, 1, 2**40 + 1, 2**41 - 1]
+    *payees, last, new = relief.payees(6)
+    batch = relief.open_streams([*zip(payees, amounts, strict=True), (last, TOTAL)])
+    start, anyone = batch.approval["start"], {"from": relief.anyone}
+    next_transaction_at(start + DAY)
+    if beside == "its own":
+        vault.withdraw(batch.id, 4, anyone)
+    elif beside == "cut":
+        relief.cancel_streams(batch, [4])
+    elif beside == "another wallet":
+        relief.change_wallet(batch, 4, last, new)
+    for day in (30, 59, 90):
+        next_transaction_at(start + day * DAY)
+        vault.withdrawChunk(batch.id, 0, anyone)
+        paid = [token.balanceOf(payee) for payee in payees]
+        assert paid == [amount * day // 90 for amount in amounts]
 
 
 # ---- beside withdrawals of one's own -------------------------------------------------------------
@@ -296,6 +332,22 @@ def test_a_range_in_which_all_are_frozen_moves_the_watermark_once(
         relief.unfreeze(payee)
     withdraw_all(3.9)
     assert balances() == [3] * COUNT
+
+
+def test_a_single_unit_is_paid_and_when_it_is_skipped_not_lost(relief, vault, token):
+    payee = relief.payees(1)[0]
+    batch = relief.open_streams([(payee, 90)])
+    start, anyone = batch.approval["start"], {"from": relief.anyone}
+    next_transaction_at(start + DAY)
+    vault.withdrawChunk(batch.id, 0, anyone)
+    assert token.balanceOf(payee) == 1
+    relief.freeze(payee)
+    next_transaction_at(start + 2 * DAY)
+    vault.withdrawChunk(batch.id, 0, anyone)
+    relief.unfreeze(payee)
+    next_transaction_at(start + 3 * DAY)
+    vault.withdrawChunk(batch.id, 0, anyone)
+    assert token.balanceOf(payee) == 3
 
 
 # ---- refusals ------------------------------------------------------------------------------------
