@@ -84,6 +84,19 @@ def test_what_a_frozen_wallet_missed_goes_to_the_new_one(relief, vault, token, w
     assert token.balanceOf(wallets[1]) == 10
 
 
+def test_beside_a_changed_wallet_a_frozen_one_loses_nothing(relief, vault, token, wallets, streams):
+    frozen, anyone = relief.payees(1)[0], {"from": relief.anyone}
+    relief.change_wallet(streams, 1, wallets[0], wallets[1])
+    relief.freeze(frozen)
+    for day in (10, 20):
+        next_transaction_at(streams.approval["start"] + day * DAY)
+        vault.withdrawChunk(streams.id, 0, anyone)
+    relief.unfreeze(frozen)
+    relief.move_to_end_of(streams)
+    vault.withdrawChunk(streams.id, 0, anyone)
+    assert (token.balanceOf(frozen), token.balanceOf(wallets[1])) == (90, 90)
+
+
 def test_a_signed_change_is_not_replayed_after_a_change_back(relief, vault, wallets, streams):
     message = {"batchId": streams.id, "index": 1, "from": wallets[0], "to": wallets[1]}
     signed = relief.signed_action(vault, "WalletChange", message, (2, 3))

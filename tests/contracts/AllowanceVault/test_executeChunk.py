@@ -264,6 +264,16 @@ def test_a_payee_who_cannot_be_paid_is_skipped_and_the_amount_stays_committed(
     assert token.balanceOf(unpayable) == 0
 
 
+def test_a_single_unit_that_is_skipped_is_kept(relief, vault, token):
+    payee, frozen = relief.payees(2)
+    relief.freeze(frozen)
+    batch = relief.pay([(payee, 5), (frozen, 1)])
+    assert vault.skippedPayout(batch.id, 1) == (frozen, 1)
+    relief.unfreeze(frozen)
+    vault.retryPayout(batch.id, 1, {"from": relief.anyone})
+    assert token.balanceOf(frozen) == 1
+
+
 def test_skipped_payouts_of_later_chunks_keep_their_index_in_the_batch(relief, vault):
     frozen = relief.payees(1, 1000)[0]
     relief.freeze(frozen)

@@ -60,6 +60,11 @@ def test_without_a_region_any_officers_region_will_do(relief, consume):
     consume(relief.anyone, officers=(3, 5))
 
 
+def test_a_maker_is_no_reviewer(relief, consume):
+    with refused("OfficerLacksRole", 1, REVIEWER):
+        consume(relief.anyone, officers=(1, 2))
+
+
 def test_with_a_region_each_officer_must_cover_it(relief, consume):
     with refused("OfficerOutsideRegion", 5, 5107, 4):
         consume(relief.anyone, officers=(3, 5), region=(5107, 4))
