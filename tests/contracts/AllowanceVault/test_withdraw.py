@@ -77,8 +77,10 @@ def test_nothing_is_withdrawn_before_the_cliff_and_all_that_accrued_after_it(rel
     assert token.balanceOf(payee) == 30 * A_DAY
 
 
-def test_a_stream_that_has_not_started_pays_nothing(relief, vault):
-    batch = relief.open_streams([(relief.payees(1)[0], TOTAL)], start=now() + DAY)
+@pytest.mark.parametrize(("total", "cadence"), [(TOTAL, DAY), (90 * DAY * 5, 1)])
+def test_a_stream_that_has_not_started_pays_nothing(relief, vault, total, cadence):
+    entries = [(relief.payees(1)[0], total)]
+    batch = relief.open_streams(entries, start=now() + DAY, cadence=cadence)
     with refused("NothingToWithdraw", batch.id, 0):
         vault.withdraw(batch.id, 0, {"from": relief.anyone})
 

@@ -2,7 +2,7 @@
 
 import pytest
 from approvals import EMERGENCY, GOVERNOR, MAKER, REVIEWER, Officer
-from clock import DAY, advance
+from clock import DAY, next_transaction_at
 from outcomes import emitted, refused
 
 NEW = Officer(20, MAKER | REVIEWER, 5107, 4)
@@ -45,11 +45,12 @@ def test_a_new_governor_is_counted(registry, add_officer):
 
 def test_a_new_governor_signs_from_the_second_the_delay_is_over(relief, add_officer):
     governor = Officer(20, GOVERNOR, 0, 0)
-    add_officer(governor.as_new_officer())
+    active_from = add_officer(governor.as_new_officer()).timestamp + 2 * DAY
     relief.vault.pause(1, {"from": relief.guardian})
+    next_transaction_at(active_from - 1)
     with refused("OfficerInactive", 20):
         relief.unpause(1, officers=[6, governor])
-    advance(2 * DAY)
+    next_transaction_at(active_from)
     relief.unpause(1, officers=[6, governor])
 
 
