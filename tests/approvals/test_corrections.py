@@ -25,7 +25,7 @@ def onchain(batch: Batch, session: Session) -> Batch:
     batch.state = "onchain"
     batch.execute_from_unix_s = NOW_S
     batch.execute_before_unix_s = NOW_S + 30 * DAY_S
-    session.get_one(Payout, (batch.id, 1)).state = "skipped"
+    session.get_one(Payout, (batch.id, 1)).own_state = "skipped"
     return batch
 
 
