@@ -26,6 +26,8 @@ def onchain(batch: Batch, session: Session) -> Batch:
     batch.execute_from_unix_s = NOW_S
     batch.execute_before_unix_s = NOW_S + 30 * DAY_S
     session.get_one(Payout, (batch.id, 1)).own_state = "skipped"
+    session.flush()
+    session.expire_all()  # its state is read anew
     return batch
 
 
