@@ -68,8 +68,13 @@ def came_to(
         The transaction, or its :data:`FACTS`.
     """
     kind = row.kind
-    told = {
-        "kind": kind,
+    note_after_commit(session, log, step, level, **(_ids(row) | facts))
+    after_commit(session, lambda: count_step(kind, step))
+
+
+def _ids(row: Any) -> dict[str, Any]:
+    return {
+        "kind": row.kind,
         "batch": row.batch_id,
         "chunk": row.chunk_index,
         "action": row.action_id,
@@ -79,8 +84,6 @@ def came_to(
         "nonce": row.nonce,
         "request_id": row.asked_by_request,
     }
-    note_after_commit(session, log, step, level, **(told | facts))
-    after_commit(session, lambda: count_step(kind, step))
 
 
 def signed(session: Session, row: Transaction, n: int, purpose: str, tx_hash: str) -> None:
@@ -120,7 +123,7 @@ def cost(session: Session, row: Transaction, receipt: Mapping[str, Any]) -> None
     """Tell what it cost, by its receipt."""
     kind, gas = row.kind, row.gas_used or 0
     wei = gas * int(receipt.get("effectiveGasPrice") or "0x0", 16)
-    note_after_commit(session, log, "cost", transaction=row.id, kind=kind, gas=gas, wei=wei)
+    note_after_commit(session, log, "cost", **(_ids(row) | {"gas": gas, "wei": wei}))
 
     def count() -> None:
         GAS_USED.labels(kind).inc(gas)

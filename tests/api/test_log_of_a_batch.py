@@ -6,7 +6,11 @@ from service.processes import wait_until
 from tests.api.conftest import Office
 from tests.support.lines import logged
 
-WAY = ["release_batch", "planned", "signed", "sent", "included", "event", "final", "posted"]
+STEPS = ["planned", "signed", "sent", "included", "final", "cost"]
+WAY = [
+    *("release_batch", "planned", "signed", "sent", "event", "posted"),
+    *("included", "final", "cost"),
+]
 
 
 def test_the_id_of_a_batch_finds_its_whole_way_in_the_log(office: Office) -> None:
@@ -21,12 +25,14 @@ def test_the_id_of_a_batch_finds_its_whole_way_in_the_log(office: Office) -> Non
     events = [line["event"] for line in told]
     assert [name for name in dict.fromkeys(events) if name in WAY] == WAY
     chunk = [line for line in told if line.get("chunk") == 0 and line.get("kind")]
-    assert [line["event"] for line in chunk] == ["planned", "signed", "sent", "included", "final"]
+    assert [line["event"] for line in chunk] == STEPS
     assert {line["request_id"] for line in chunk} == {"release-17"}
     assert len({line["transaction"] for line in chunk}) == 1
     (tx_hash,) = {line["tx_hash"] for line in chunk if "tx_hash" in line}
     assert {line["event"] for line in lines.of(tx_hash=tx_hash)} >= {"event", "posted"}
-    assert chunk[-1]["after_s"] >= 0
+    *_, final, cost = chunk
+    assert final["after_s"] >= 0
+    assert cost["gas"] > 0
 
 
 def test_what_was_asked_of_the_chain_says_which_call_asked(office: Office) -> None:
@@ -39,7 +45,7 @@ def test_what_was_asked_of_the_chain_says_which_call_asked(office: Office) -> No
         office.work()
     told = lines.of(chain_request=str(asked.json()["id"]), request_id="attest-1")
     steps = [line["event"] for line in told if line.get("kind") == "request"]
-    assert steps == ["planned", "signed", "sent", "included", "final"]
+    assert steps == STEPS
 
 
 def test_no_name_amount_or_wallet_is_in_the_log(office: Office) -> None:
