@@ -90,7 +90,7 @@ def _compiled(compiler: Compiler, mutants: Sequence[Mutant]) -> Iterator[Templat
             return
     else:
         if all(len(creation) <= 2 * MOST_BYTES for creation, _ in bytecode.values()):
-            yield Template(bytecode, {key: number for number, key in enumerate(copies, 1)})
+            yield Template(bytecode, {one.key: number for number, one in enumerate(mutants, 1)})
             return
     if len(mutants) > 1:
         half = len(mutants) // 2

@@ -57,6 +57,15 @@ def test_a_withdrawal_moves_in_whole_steps(withdraw, batch):
     assert (event["amount"], event["paidThrough"]) == (A_DAY, 2 * DAY)
 
 
+def test_streams_of_later_chunks_are_withdrawn_by_their_index_in_the_batch(relief, vault, token):
+    entries = [(payee, 90 * (i + 1)) for i, payee in enumerate(relief.payees(5))]
+    batch = relief.open_streams(entries, chunk_size=2)
+    for day, index in ((1, 3), (2, 2), (3, 4)):
+        next_transaction_at(batch.approval["start"] + day * DAY)
+        vault.withdraw(batch.id, index, {"from": relief.anyone})
+    assert [token.balanceOf(payee) for payee, _ in entries] == [0, 0, 2 * 3, 1 * 4, 3 * 5]
+
+
 def test_a_single_unit_is_withdrawn(relief, vault, token):
     payee = relief.payees(1)[0]
     batch = relief.open_streams([(payee, 90)])
