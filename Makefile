@@ -188,7 +188,7 @@ reorg-fuzz: .stamps/compile  ## live random histories with re-orgs and compare w
 	@$(RUN) -m tests.confirmations.reorg_fuzz --runs $(REORG_RUNS)
 
 # The seed of each is printed; `--seed S --only R` replays one run. docs/engine.md, "Campaigns".
-campaign: .stamps/compile  ## disturb the payout engine in process, a thousand drawn runs: an hour
+campaign: .stamps/compile  ## disturb the payout engine in process, a thousand drawn runs: twenty minutes
 	@echo "[campaign] tests/faults, in process"
 	@$(RUN) -m tests.faults.campaign $(CAMPAIGN_ARGS)
 

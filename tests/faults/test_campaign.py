@@ -13,7 +13,7 @@ from tests.faults.run import Run
 
 pytestmark = pytest.mark.chain
 
-RUNS = 16
+RUNS = 40
 
 
 SEED = 7
