@@ -161,19 +161,18 @@ def carry_out(
     return summary
 
 
-def tell(outcome: Outcome, *, story: bool = True) -> None:
-    """Print what a run found, and how to see it again."""
+def tell(outcome: Outcome, *, target: str = "campaign") -> None:
+    """Print what a run found, and by which target it is seen again."""
     print(
         f"run {outcome.number} of seed {outcome.seed} "
         f"({outcome.database}, {outcome.workers} worker(s)):",
         file=sys.stderr,
     )
-    if story:
-        print("\n".join(f"    {line}" for line in outcome.story), file=sys.stderr)
+    print("\n".join(f"    {line}" for line in outcome.story), file=sys.stderr)
     for found in outcome.violations:
         print(f"  {found}", file=sys.stderr)
     print(
-        f"  again: make campaign CAMPAIGN_ARGS='--seed {outcome.seed} --only {outcome.number}'",
+        f"  again: make {target} CAMPAIGN_ARGS='--seed {outcome.seed} --only {outcome.number}'",
         file=sys.stderr,
         flush=True,
     )

@@ -284,7 +284,7 @@ def carry_out(
             summary.add(outcome)
             summary.seconds = time.monotonic() - began
             if outcome.violations:
-                tell(outcome)
+                tell(outcome, target="campaign-processes")
                 if stop_at_first:
                     break
             if summary.runs % 20 == 0:
