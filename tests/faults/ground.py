@@ -43,8 +43,9 @@ from tests.support.rows import add_officers, add_programme
 from tests.support.world import BUDGET, PAYOUT_CAP, RESERVE, World
 
 RELAYERS = ("relayer", "relayer 2")
-RUNS_AN_ANVIL = 300
-"""Then a new node is started: an old one has all its blocks in memory."""
+RUNS_AN_ANVIL = 100
+"""Then a new node is started: an old one has all its blocks in memory, and forgets the state of the
+ground's own (seed 7, run 462: the 270th of its node)."""
 
 TELL_THE_TIME = (agreement, ingest, nodes, engine)
 """Modules that ask the machine how much time has passed: in a run, as much as the run says."""
