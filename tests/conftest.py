@@ -22,6 +22,7 @@ import importlib
 import itertools
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ from hypothesis import HealthCheck, settings
 from service.chain.devnode import DevNode, start_anvil
 from service.config import PROJECT_ROOT
 from service.db import Base, create_database_engine
+from service.errors import ChainUnavailable
 from tests.support.chromium import PROGRAMS, Chromium, program, start_chromium
 
 # A busy machine is no failure of what is tested.
@@ -68,6 +70,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 # ---- Chain -----------------------------------------------------------------------------------
 
+ASLEEP_S = 5.0
+"""A node that mines on arrival has a transaction for no longer, if it has noticed it."""
+
 
 @pytest.fixture(scope="session")
 def anvil() -> Iterator[DevNode]:
@@ -80,9 +85,40 @@ def anvil() -> Iterator[DevNode]:
 def chain(anvil: DevNode) -> Iterator[DevNode]:
     """The session's chain; blocks, balances and nonces are put back after the test."""
     snapshot = anvil.rpc("evm_snapshot")
-    yield anvil
+    with _woken(anvil):
+        yield anvil
     _wait_until_nothing_is_mined(anvil)
     anvil.rpc("evm_revert", snapshot)
+
+
+@contextmanager
+def _woken(node: DevNode) -> Iterator[None]:
+    """Have the node mine what lies in its pool though it mines on arrival.
+
+    Now and then, on a busy machine, it misses the arrival of a transaction that comes while it
+    mines another; without one more, nothing would be mined for ever.
+    """
+    ended = threading.Event()
+
+    def wake() -> None:
+        head, since = "", time.monotonic()
+        while not ended.wait(1.0):
+            try:
+                seen = node.rpc("eth_blockNumber")
+                if seen != head or not int(node.rpc("txpool_status")["pending"], 16):
+                    head, since = seen, time.monotonic()
+                elif time.monotonic() - since > ASLEEP_S and node.rpc("anvil_getAutomine"):
+                    node.rpc("evm_mine")
+            except ChainUnavailable:  # busy, or put back meanwhile
+                continue
+
+    thread = threading.Thread(target=wake, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _wait_until_nothing_is_mined(node: DevNode) -> None:
