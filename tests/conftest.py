@@ -25,7 +25,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +33,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 
-from service.chain.devnode import DevNode, start_anvil
+from service.chain.devnode import DevNode, meanwhile, start_anvil
 from service.config import PROJECT_ROOT
 from service.db import Base, create_database_engine
 from service.errors import ChainUnavailable
@@ -91,16 +91,14 @@ def chain(anvil: DevNode) -> Iterator[DevNode]:
     anvil.rpc("evm_revert", snapshot)
 
 
-@contextmanager
-def _woken(node: DevNode) -> Iterator[None]:
+def _woken(node: DevNode) -> AbstractContextManager[None]:
     """Have the node mine what lies in its pool though it mines on arrival.
 
     Now and then, on a busy machine, it misses the arrival of a transaction that comes while it
     mines another; without one more, nothing would be mined for ever.
     """
-    ended = threading.Event()
 
-    def wake() -> None:
+    def wake(ended: threading.Event) -> None:
         head, since = "", time.monotonic()
         while not ended.wait(1.0):
             try:
@@ -112,13 +110,7 @@ def _woken(node: DevNode) -> Iterator[None]:
             except ChainUnavailable:  # busy, or put back meanwhile
                 continue
 
-    thread = threading.Thread(target=wake, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
+    return meanwhile(wake)
 
 
 def _wait_until_nothing_is_mined(node: DevNode) -> None:

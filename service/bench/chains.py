@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,7 +22,7 @@ from eth_utils.crypto import keccak
 from service.chain.contracts import Contracts
 from service.chain.deployment import parse_deployment
 from service.chain.devcontracts import HOUSEKEEPING, deploy_contracts, send_and_wait
-from service.chain.devnode import DevNode, start_anvil
+from service.chain.devnode import DevNode, meanwhile, start_anvil
 from service.chain.rpc import Rpc
 from service.errors import ChainRefused, ChainUnavailable
 
@@ -126,12 +126,10 @@ def start_chain(artifacts_dir: Path, relayer: str, *, history: bool) -> Iterator
         yield chain
 
 
-@contextmanager
-def _mining(node: DevNode) -> Iterator[None]:
+def _mining(node: DevNode) -> AbstractContextManager[None]:
     """Mine one block after the other while any transaction waits, as much as a block holds."""
-    ended = threading.Event()
 
-    def mine() -> None:
+    def mine(ended: threading.Event) -> None:
         with Rpc(node.rpc_url) as rpc:
             while not ended.is_set():
                 try:
@@ -142,13 +140,7 @@ def _mining(node: DevNode) -> Iterator[None]:
                     pass  # at its end
                 ended.wait(LOOK_EVERY_S)
 
-    thread = threading.Thread(target=mine, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
+    return meanwhile(mine)
 
 
 def _begin_programme(chain: BenchChain) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, create_engine, func, not_, select
 from service.db import Base
 from service.ledger.models import LedgerEntry
 from service.payouts.models import Batch, Chunk, Payout, in_state
-from service.payouts.states import ChunkState, PayoutState
+from service.payouts.states import EXECUTED, PayoutState
 from service.transactions.models import Lane, Transaction
 from service.transactions.states import Kind, State
 
@@ -48,8 +48,7 @@ class LedgerWatch:
 
     def executed_chunks(self, batch_ids: Sequence[str]) -> int:
         """Chunks of these batches that the chain has run."""
-        ran = (ChunkState.INCLUDED.value, ChunkState.FINAL.value)
-        return self._count(Chunk, Chunk.batch_id.in_(batch_ids), Chunk.state.in_(ran))
+        return self._count(Chunk, Chunk.batch_id.in_(batch_ids), Chunk.state.in_(EXECUTED))
 
     def batches_on_chain(self, batch_ids: Sequence[str]) -> int:
         """Batches of these that the chain knows."""

@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 from service.clock import SYSTEM_CLOCK, Clock
 from service.confirmations.holds import held_until
 from service.confirmations.models import Event
-from service.confirmations.projections import EXECUTED
 from service.payouts.models import (
     Batch,
     ChainRequest,
@@ -25,7 +24,7 @@ from service.payouts.models import (
     in_state,
 )
 from service.payouts.requests import ask
-from service.payouts.states import BatchState, PayoutState, RequestState
+from service.payouts.states import EXECUTED, BatchState, PayoutState, RequestState
 
 WORKER = "worker"
 """Who asked, in the journal, where nobody did."""

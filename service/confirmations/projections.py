@@ -24,6 +24,7 @@ from service.confirmations.alarms import raise_alarm
 from service.confirmations.models import Event
 from service.payouts.models import Batch, Chunk, EmergencyGrant, Payout, Programme, Stream, in_state
 from service.payouts.states import (
+    EXECUTED,
     LIVE_PAYOUT_STATES,
     BatchState,
     ChunkState,
@@ -38,21 +39,16 @@ from service.payouts.states import (
 SKIP_REASONS = {1: "zero_address", 2: "token", 3: "vault", 4: "frozen"}
 """Numbers of ``PayoutSkipped.reason``."""
 
-EXECUTED = (ChunkState.INCLUDED.value, ChunkState.FINAL.value)
-
 
 def project(session: Session, events: Sequence[Event]) -> None:
     """Apply events in their order on chain."""
     _lock_batches(session, events)
     # What a batch's chunks paid one after the other is one piece of work.
     for (name, _), run in groupby(events, lambda event: (event.name, event.batch_id)):
+        those = list(run)
         if name == "ChunkPaid":
-            those = list(run)
             _chunks_paid(session, those)
-            for event in those:
-                requests.fulfil(session, event)
-            continue
-        for event in run:
+        for event in those:
             handler = _HANDLERS.get((event.contract, event.name))
             if handler is not None:
                 handler(session, event)

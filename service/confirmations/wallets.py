@@ -14,8 +14,8 @@ from sqlalchemy import Select, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from service.confirmations.models import Block, Transfer
-from service.payouts.models import Batch, Chunk, Payout
-from service.payouts.states import ChunkState, PayoutState
+from service.payouts.models import ITS_CHUNK, Batch, Chunk, Payout
+from service.payouts.states import EXECUTED, PayoutState
 
 ZERO_ADDRESS = "0x" + "0" * 40
 
@@ -118,14 +118,11 @@ def _mints(wallet: str) -> Select[int | None, int | None, str | None, str, str, 
             Payout.amount_base_units,
         )
         .join(Batch, Batch.id == Payout.batch_id)
-        .join(
-            Chunk,
-            (Chunk.batch_id == Payout.batch_id) & (Chunk.chunk_index == Payout.chunk_index),
-        )
+        .join(Chunk, ITS_CHUNK)
         .where(
             Payout.payee == wallet,
             Payout.own_state == queued,
             Chunk.mints_log_index.is_not(None),
-            Chunk.state.in_([ChunkState.INCLUDED.value, ChunkState.FINAL.value]),
+            Chunk.state.in_(EXECUTED),
         )
     )

@@ -40,6 +40,7 @@ from service.payouts.models import (
     in_state,
 )
 from service.payouts.states import (
+    EXECUTED,
     LIVE_GRANT_STATES,
     LIVE_PAYOUT_STATES,
     BatchState,
@@ -248,12 +249,11 @@ def allocated_base_units(session: Session, programme: Programme) -> int:
             select(Batch.total_base_units).where(own, Batch.state != BatchState.CANCELLED.value)
         )
     )
-    ran = [ChunkState.INCLUDED.value, ChunkState.FINAL.value]
     total += sum(
         session.scalars(
             select(Chunk.total_base_units)
             .join(Batch)
-            .where(own, Batch.state == BatchState.CANCELLED.value, Chunk.state.in_(ran))
+            .where(own, Batch.state == BatchState.CANCELLED.value, Chunk.state.in_(EXECUTED))
         )
     )
     total -= sum(

@@ -35,6 +35,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Mapped, column_property, mappe
 
 from service.db import Amount, Base, UtcDateTime
 from service.payouts.states import (
+    EXECUTED,
     LIVE_GRANT_STATES,
     LIVE_PAYOUT_STATES,
     BatchState,
@@ -276,7 +277,9 @@ BY_CHUNK = {
 }
 """The state of a payout that goes the way of its chunk."""
 
-_EXECUTED = (ChunkState.INCLUDED.value, ChunkState.FINAL.value)
+ITS_CHUNK = (Chunk.batch_id == Payout.batch_id) & (Chunk.chunk_index == Payout.chunk_index)
+"""Whether a chunk is a payout's."""
+
 _OWN_WAY = Payout.own_state != PayoutState.QUEUED.value
 _first_number = (
     select(Batch.first_number)
@@ -287,8 +290,7 @@ _first_number = (
 
 
 def _of_chunk(column: InstrumentedAttribute[Any], *where: ColumnElement[bool]) -> Any:
-    mine = (Chunk.batch_id == Payout.batch_id) & (Chunk.chunk_index == Payout.chunk_index)
-    return select(column).where(mine, *where).correlate(Payout).scalar_subquery()
+    return select(column).where(ITS_CHUNK, *where).correlate(Payout).scalar_subquery()
 
 
 Payout.number = column_property(_first_number + Payout.index)
@@ -311,7 +313,7 @@ Payout.updated_at = column_property(
     case(
         (_OWN_WAY, Payout.own_updated_at),
         else_=func.coalesce(
-            _of_chunk(Chunk.updated_at, Chunk.state.in_(_EXECUTED)), Payout.own_updated_at
+            _of_chunk(Chunk.updated_at, Chunk.state.in_(EXECUTED)), Payout.own_updated_at
         ),
     )
 )
@@ -329,13 +331,7 @@ def in_state(state: PayoutState) -> ColumnElement[bool]:
     if not of_chunks:
         return own
     by_chunk = (Payout.own_state == PayoutState.QUEUED.value) & (
-        exists()
-        .where(
-            Chunk.batch_id == Payout.batch_id,
-            Chunk.chunk_index == Payout.chunk_index,
-            Chunk.state.in_(of_chunks),
-        )
-        .correlate(Payout)
+        exists().where(ITS_CHUNK, Chunk.state.in_(of_chunks)).correlate(Payout)
     )
     return by_chunk if state is PayoutState.QUEUED else own | by_chunk
 

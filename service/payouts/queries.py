@@ -16,6 +16,7 @@ from service.db import lock
 from service.errors import InvalidInput, NotFound
 from service.payouts.models import (
     BY_CHUNK,
+    ITS_CHUNK,
     OPEN_REQUEST_STATES,
     Batch,
     ChainRequest,
@@ -232,10 +233,7 @@ def payout_sums(session: Session, *where: ColumnElement[bool]) -> dict[PayoutSta
     amounts: Counter[PayoutState] = Counter()
     rows = session.execute(
         select(Payout.own_state, Chunk.state, Payout.amount_base_units, func.count())
-        .outerjoin(
-            Chunk,
-            and_(Chunk.batch_id == Payout.batch_id, Chunk.chunk_index == Payout.chunk_index),
-        )
+        .outerjoin(Chunk, ITS_CHUNK)
         .where(*where)
         .group_by(Payout.own_state, Chunk.state, Payout.amount_base_units)
     )

@@ -149,6 +149,9 @@ TRANSITIONS: Mapping[type[State], Mapping[Any, frozenset[Any]]] = {
 }
 """By kind: members of two kinds with the same text are equal as strings and share a hash."""
 
+EXECUTED = (ChunkState.INCLUDED.value, ChunkState.FINAL.value)
+"""The chain has run a chunk in one of these, as they are stored."""
+
 LIVE_PAYOUT_STATES = frozenset(PayoutState) - {PayoutState.CANCELLED, PayoutState.EXPIRED}
 """A case has at most one payout in one of these."""
 

@@ -18,7 +18,7 @@ from service.payouts.models import Batch, ChainRequest, Chunk, Payout, RequestKi
 from service.payouts.paging import Page, check_limit, indexed_cursor, parse_indexed_cursor
 from service.payouts.queries import StateSum, checksummed, get_batch, payout_sums
 from service.payouts.requests import ask
-from service.payouts.states import ChunkState, PayoutState
+from service.payouts.states import EXECUTED, PayoutState
 from service.payouts.vesting import Terms, payable_through, vested
 
 
@@ -219,7 +219,7 @@ def request_withdraw_all(
         select(Chunk.chunk_index)
         .where(
             Chunk.batch_id == batch.id,
-            Chunk.state.in_([ChunkState.INCLUDED.value, ChunkState.FINAL.value]),
+            Chunk.state.in_(EXECUTED),
         )
         .order_by(Chunk.chunk_index)
     )

@@ -10,15 +10,13 @@ from sqlalchemy.orm import Session, defer
 from service.chain.fees import Fees, outbid
 from service.db import transaction
 from service.payouts.models import Chunk
-from service.payouts.states import ChunkState
+from service.payouts.states import EXECUTED
 from service.transactions.context import EngineContext, of, values_of
 from service.transactions.dbclock import read_now_ms
 from service.transactions.lanes import Lease
 from service.transactions.models import Transaction, TransactionAttempt
 from service.transactions.outcomes import SendOutcome
 from service.transactions.states import IN_FLIGHT, Kind, State, move
-
-_EXECUTED = (ChunkState.INCLUDED.value, ChunkState.FINAL.value)
 
 
 def replace_stuck(context: EngineContext, lease: Lease) -> int:
@@ -102,7 +100,7 @@ def _chunks_run(
         return set()
     found = session.execute(
         select(Chunk.batch_id, Chunk.chunk_index).where(
-            tuple_(Chunk.batch_id, Chunk.chunk_index).in_(signed), Chunk.state.in_(_EXECUTED)
+            tuple_(Chunk.batch_id, Chunk.chunk_index).in_(signed), Chunk.state.in_(EXECUTED)
         )
     )
     return {(batch_id, index) for batch_id, index in found}
