@@ -88,7 +88,7 @@ def chain(anvil: DevNode) -> Iterator[DevNode]:
     with _woken(anvil):
         yield anvil
     _wait_until_nothing_is_mined(anvil)
-    anvil.rpc("evm_revert", snapshot)
+    assert anvil.rpc("evm_revert", snapshot), "what this test did stays on the chain"
 
 
 def _woken(node: DevNode) -> AbstractContextManager[None]:

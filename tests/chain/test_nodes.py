@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -48,7 +49,8 @@ def fakes() -> list[Fake]:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time as the nodes see it, to be moved."""
     now = [1000.0]
-    monkeypatch.setattr(nodes.time, "monotonic", lambda: now[0])
+    # Not the module itself: an event loop of another test would sleep by it.
+    monkeypatch.setattr(nodes, "time", SimpleNamespace(monotonic=lambda: now[0]))
     return now
 
 

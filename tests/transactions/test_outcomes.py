@@ -190,6 +190,7 @@ def test_a_refusal_that_stays_asks_for_a_person_and_stops_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.transactions.sending.FIRST_RETRY_MS", 10)
+    world.run()  # other tests' blocks are read: a round reads so many and no more
     with world.session() as session:
         batch = add_batch(session, world.deployed, [1_000_000])
     node = Refuses(world.settings.rpc_url)
