@@ -23,6 +23,8 @@ from service.transactions.states import State
 EVENTS_CURSOR = "events"
 FINAL_CURSOR = "final"
 
+_HELD = "cursors"
+
 ENDING = ("PayoutRetried", "PayoutExpired", "UnexecutedExpired", "BatchCancelled")
 """Events that bring payouts to their last state once they are final; of chunks the rows say it."""
 
@@ -44,6 +46,24 @@ class FinalityResult:
     rows: int
 
 
+def lock_cursors(session: Session, chain_id: int) -> dict[str, Cursor]:
+    """Lock the chain's cursors until the transaction ends; return them by name.
+
+    Asked again in the same transaction it returns the same ones; who adds one, adds it here too.
+    """
+    held: dict[str, Cursor] | None = session.info.get(_HELD)
+    if held is None:
+        rows = session.scalars(
+            select(Cursor)
+            .where(Cursor.chain_id == chain_id)
+            .order_by(Cursor.name)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+        held = session.info[_HELD] = {row.name: row for row in rows}
+    return held
+
+
 def finalise(session: Session, chain_id: int, depth_blocks: int) -> FinalityResult | None:
     """Mark final what lies `depth_blocks` or more below the newest block read.
 
@@ -52,13 +72,14 @@ def finalise(session: Session, chain_id: int, depth_blocks: int) -> FinalityResu
     FinalityResult or None
         None while no block is that deep.
     """
-    events = session.get(Cursor, (chain_id, EVENTS_CURSOR), with_for_update=True)
+    cursors = lock_cursors(session, chain_id)
+    events = cursors.get(EVENTS_CURSOR)
     if events is None:
         return None
     block = session.get(Block, events.block_number - depth_blocks)
     if block is None:
         return None
-    _advance(session, chain_id, block)
+    _advance(session, chain_id, block, cursors)
     settling = (Event.final.is_(False), Event.block_number <= block.number)
     ending = session.scalars(select(Event).where(Event.name.in_(ENDING), *settling)).all()
     rows = _count(
@@ -118,17 +139,16 @@ def _chunks(session: Session, final_block: int, *which: ColumnElement[bool]) -> 
     )
 
 
-def _advance(session: Session, chain_id: int, block: Block) -> None:
-    cursor = session.get(Cursor, (chain_id, FINAL_CURSOR))
+def _advance(session: Session, chain_id: int, block: Block, cursors: dict[str, Cursor]) -> None:
+    cursor = cursors.get(FINAL_CURSOR)
     if cursor is None:
-        session.add(
-            Cursor(
-                chain_id=chain_id,
-                name=FINAL_CURSOR,
-                block_number=block.number,
-                block_hash=block.hash,
-            )
+        cursors[FINAL_CURSOR] = Cursor(
+            chain_id=chain_id,
+            name=FINAL_CURSOR,
+            block_number=block.number,
+            block_hash=block.hash,
         )
+        session.add(cursors[FINAL_CURSOR])
     elif block.number > cursor.block_number:
         cursor.block_number, cursor.block_hash = block.number, block.hash
 

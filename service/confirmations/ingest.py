@@ -10,8 +10,8 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select
@@ -21,11 +21,18 @@ from service.chain.contracts import Contracts, DecodedEvent
 from service.chain.rpc import Rpc, RpcError
 from service.confirmations import projections
 from service.confirmations.alarms import AlarmKind, raise_alarm
-from service.confirmations.finality import EVENTS_CURSOR, FINAL_CURSOR, finalise
+from service.confirmations.finality import (
+    EVENTS_CURSOR,
+    FINAL_CURSOR,
+    finalise,
+    lock_cursors,
+)
 from service.confirmations.models import Block, Cursor, Event, Transfer
+from service.confirmations.own_chunks import OwnChunks
 from service.confirmations.transfers import Log, Transfers, keep_by_chunk
 from service.db import one_at_a_time, transaction
 from service.errors import ChainUnavailable, IntegrityError
+from service.payouts.entries import MAX_CHUNK_ENTRIES
 from service.telemetry.logs import after_commit, note, note_after_commit
 from service.telemetry.metrics import REORGS, count_read
 from service.transactions import reorgs
@@ -48,6 +55,9 @@ LAG_PATIENCE_S = 20.0
 
 COUNTED = ("vault", "registry")
 """Contracts whose events carry ``seq``."""
+
+CHUNKS_RUN = frozenset({"ChunkPaid", "StreamsOpened"})
+"""Events that say that a chunk was run, and change nothing of what may be done next."""
 
 NOT_KEPT = frozenset({"Approval", "AuthorityUpdated"})
 """Events that say nothing about money, officers or what may be paid."""
@@ -111,6 +121,9 @@ class Fetched:
         Where the reading began; nothing is stored once another worker has moved it.
     headers, events, moves
         Blocks, their events, and their transfers as the node gives them.
+    first_mints
+        Of transactions whose mints were not asked for, since ``ChunkPaid`` tells them: the log
+        index of the first.
     caught_up
         Whether the last block was the node's newest.
     rewound
@@ -121,6 +134,7 @@ class Fetched:
     headers: Sequence[dict[str, Any]] = ()
     events: Sequence[DecodedEvent] = ()
     moves: Sequence[Log] = ()
+    first_mints: Mapping[str, int | None] = field(default_factory=dict)
     caught_up: bool = False
     rewound: int = 0
 
@@ -130,9 +144,34 @@ class Fetched:
         return int(self.headers[-1]["number"], 16) if self.headers else self.cursor.block_number
 
     @property
+    def chunks_only(self) -> bool:
+        """Whether nothing happened in them but that chunks were run."""
+        return not self.rewound and all(event.name in CHUNKS_RUN for event in self.events)
+
+    @property
     def hashes(self) -> dict[int, str]:
         """Hashes of these blocks by their number."""
         return {int(header["number"], 16): header["hash"] for header in self.headers}
+
+
+@dataclass(slots=True)
+class _Logs:
+    """Logs of some blocks; what they are is said at :class:`Fetched`."""
+
+    events: list[DecodedEvent] = field(default_factory=list)
+    moves: list[Log] = field(default_factory=list)
+    first_mints: dict[str, int | None] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """How many, where a chunk whose mints were not asked for counts as all of them would."""
+        return len(self.events) + len(self.moves) + len(self.first_mints) * MAX_CHUNK_ENTRIES
+
+    def add(self, more: _Logs, first_mints: Mapping[str, int | None] | None = None) -> None:
+        """Add the logs of one block more."""
+        self.events += more.events
+        self.moves += more.moves
+        self.first_mints |= first_mints or {}
 
 
 class Ingestor:
@@ -168,6 +207,7 @@ class Ingestor:
         self._depth = contracts.deployment.finality_depth_blocks
         self._post = post
         self._transfers = Transfers(contracts)
+        self._own_chunks = OwnChunks(sessions, contracts)
 
     def step(self) -> IngestResult:
         """Read the next blocks, or take back those that left the chain.
@@ -219,9 +259,16 @@ class Ingestor:
         if last < first:
             return Fetched(cursor, caught_up=True)
         headers = self._headers(cursor, first, last)
-        read, events, moves = self._events(headers)
+        read, logs = self._logs(headers)
         last = int(read[-1]["number"], 16)
-        return Fetched(cursor, read, events, moves, caught_up=last == head_number)
+        return Fetched(
+            cursor,
+            read,
+            logs.events,
+            logs.moves,
+            logs.first_mints,
+            caught_up=last == head_number,
+        )
 
     def store(self, fetched: Fetched) -> IngestResult:
         """Write blocks, events and what follows from them, in one database transaction.
@@ -240,7 +287,7 @@ class Ingestor:
             with transaction(self._sessions) as session:
                 stored = self._still_at(session, cursor)
                 if stored:
-                    settled, posted = self._store(session, headers, fetched.events, fetched.moves)
+                    settled, posted = self._store(session, fetched)
         except SequenceGap as error:
             with transaction(self._sessions) as session:
                 first = cursor.block_number + 1
@@ -272,54 +319,77 @@ class Ingestor:
             parent = header["hash"]
         return headers
 
-    def _events(
-        self, headers: Sequence[dict[str, Any]]
-    ) -> tuple[Sequence[dict[str, Any]], list[DecodedEvent], list[Log]]:
+    def _logs(self, headers: Sequence[dict[str, Any]]) -> tuple[Sequence[dict[str, Any]], _Logs]:
         """Read the events and transfers of blocks, and say of which: the first ones of them."""
-        events: list[DecodedEvent] = []
-        moves: list[Log] = []
+        read = _Logs()
         for start in range(0, len(headers), BLOCKS_A_REQUEST):
-            if len(events) + len(moves) >= LOGS_A_STEP:
-                return headers[:start], events, moves
-            for header, logs in self._logs(headers[start : start + BLOCKS_A_REQUEST]):
-                for entry in logs:
-                    if entry["blockHash"] != header["hash"]:
-                        raise ChainUnavailable("the node answered with another block's logs")
-                    if self._transfers.is_one(entry):
-                        moves.append(entry)
-                        continue
-                    event = self._contracts.decode_log(entry)
-                    if event is not None and event.name not in NOT_KEPT:
-                        events.append(event)
-        return headers, events, moves
+            if read.size >= LOGS_A_STEP:
+                return headers[:start], read
+            part = [
+                header
+                for header in headers[start : start + BLOCKS_A_REQUEST]
+                if int(header["logsBloom"], 16) != 0
+            ]
+            own = self._own_chunks.blocks(part)
+            blocks = list(zip(part, self._asked(part, own), strict=True))
+            first_mints = self._own_chunks.first_mints(
+                [event for header, logs in blocks if header["hash"] in own for event in logs.events]
+            )
+            for header, logs in blocks:
+                paid = [event.tx_hash for event in logs.events if event.name == "ChunkPaid"]
+                if header["hash"] not in own:
+                    read.add(logs)
+                elif first_mints.keys() >= set(paid):
+                    read.add(logs, {tx_hash: first_mints[tx_hash] for tx_hash in paid})
+                else:
+                    (in_full,) = self._asked([header], ())
+                    read.add(in_full)
+        return headers, read
 
-    def _logs(
-        self, headers: Sequence[dict[str, Any]]
-    ) -> Iterator[tuple[dict[str, Any], Sequence[dict[str, Any]]]]:
-        with_logs = [header for header in headers if int(header["logsBloom"], 16) != 0]
+    def _asked(
+        self, headers: Sequence[dict[str, Any]], without_token: Collection[str]
+    ) -> list[_Logs]:
+        """Ask for the logs of blocks; of some, by their hashes, for all but the token's."""
+        own, everything = self._own_chunks.addresses, self._contracts.addresses
         answers = self._rpc.batch(
             [
                 (
                     "eth_getLogs",
-                    ({"blockHash": header["hash"], "address": self._contracts.addresses},),
+                    (
+                        {
+                            "blockHash": header["hash"],
+                            "address": own if header["hash"] in without_token else everything,
+                        },
+                    ),
                 )
-                for header in with_logs
+                for header in headers
             ]
         )
-        for header, logs in zip(with_logs, answers, strict=True):
-            if isinstance(logs, RpcError):
-                raise ChainUnavailable(f"no logs of block {header['hash']}: {logs.message}")
-            yield header, logs
+        return [self._decoded(h, logs) for h, logs in zip(headers, answers, strict=True)]
+
+    def _decoded(self, header: dict[str, Any], logs: Any) -> _Logs:
+        if isinstance(logs, RpcError):
+            raise ChainUnavailable(f"no logs of block {header['hash']}: {logs.message}")
+        read = _Logs()
+        for entry in logs:
+            if entry["blockHash"] != header["hash"]:
+                raise ChainUnavailable("the node answered with another block's logs")
+            if self._transfers.is_one(entry):
+                read.moves.append(entry)
+                continue
+            event = self._contracts.decode_log(entry)
+            if event is not None and event.name not in NOT_KEPT:
+                read.events.append(event)
+        return read
 
     # ---- storing -------------------------------------------------------------------------------
 
     def _store(
         self,
         session: Session,
-        headers: Sequence[dict[str, Any]],
-        events: Sequence[DecodedEvent],
-        moves: Sequence[Log],
+        fetched: Fetched,
     ) -> tuple[int, int]:
+        headers = fetched.headers
         session.execute(
             insert(Block),
             [
@@ -334,16 +404,18 @@ class Ingestor:
         )
         last = int(headers[-1]["number"], 16)
         final_to = last - self._depth
-        rows = [_event_row(event) for event in events]
+        rows = [_event_row(event) for event in fetched.events]
         for row in rows:
             row.final_on_arrival = row.block_number <= final_to
-        self._transfers.store(session, keep_by_chunk(session, moves, rows))
+            if row.name == "ChunkPaid":
+                row.mints_log_index = fetched.first_mints.get(row.tx_hash)
+        self._transfers.store(session, keep_by_chunk(session, fetched.moves, rows))
         self._check_counts(session, rows)
         session.add_all(rows)
         session.flush()
         projections.project(session, rows)
         _tell(session, headers, rows)
-        cursor = session.get_one(Cursor, (self._chain_id, EVENTS_CURSOR))
+        cursor = lock_cursors(session, self._chain_id)[EVENTS_CURSOR]
         cursor.block_number, cursor.block_hash = last, headers[-1]["hash"]
         final = finalise(session, self._chain_id, self._depth)
         posted = self._post(session, self._chain_id)
@@ -472,13 +544,8 @@ class Ingestor:
             return cursor
 
     def _still_at(self, session: Session, cursor: Cursor) -> bool:
-        """Lock the cursor; False when another worker moved it meanwhile."""
-        now = session.get_one(
-            Cursor,
-            (self._chain_id, EVENTS_CURSOR),
-            with_for_update=True,
-            populate_existing=True,
-        )
+        """Lock the cursors; False when another worker moved ours meanwhile."""
+        now = lock_cursors(session, self._chain_id)[EVENTS_CURSOR]
         return (now.block_number, now.block_hash) == (cursor.block_number, cursor.block_hash)
 
     def _result(self, cursor: Cursor, *, rewound: int = 0, caught_up: bool) -> IngestResult:

@@ -76,7 +76,7 @@ def keep_by_chunk(session: Session, logs: Sequence[Log], events: Sequence[Event]
         All else of the same blocks.
     """
     paid = [event for event in events if event.name == "ChunkPaid"]
-    if not paid:
+    if not paid or not logs:
         return list(logs)
     in_transaction = Counter(event.tx_hash for event in paid)
     alone = {event.tx_hash: event for event in paid if in_transaction[event.tx_hash] == 1}

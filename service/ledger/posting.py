@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from service.confirmations.finality import FINAL_CURSOR
+from service.confirmations.finality import FINAL_CURSOR, lock_cursors
 from service.confirmations.models import Cursor, Event
 from service.confirmations.projections import previous_budget
 from service.errors import IntegrityError, InvalidInput
@@ -98,12 +98,13 @@ class _Posting:
 
 def post_final(session: Session, chain_id: int) -> int:
     """Post the events that became final since the last call; returns how many were posted."""
-    final = session.get(Cursor, (chain_id, FINAL_CURSOR))
+    cursors = lock_cursors(session, chain_id)
+    final = cursors.get(FINAL_CURSOR)
     if final is None:
         return 0
-    cursor = session.get(Cursor, (chain_id, LEDGER_CURSOR), with_for_update=True)
+    cursor = cursors.get(LEDGER_CURSOR)
     if cursor is None:
-        cursor = Cursor(
+        cursor = cursors[LEDGER_CURSOR] = Cursor(
             chain_id=chain_id, name=LEDGER_CURSOR, block_number=-1, block_hash=final.block_hash
         )
         session.add(cursor)

@@ -64,6 +64,6 @@ def unpack_entries(packed: bytes) -> Iterator[tuple[str, int]]:
         yield eip55("0x" + address.hex()), amount_base_units
 
 
-def entries_total(packed: bytes) -> int:
-    """Return the sum of the amounts of packed entries, base units."""
-    return sum(amount for _, amount in _WORD.iter_unpack(packed))
+def entry_amounts(packed: bytes) -> list[int]:
+    """Return the amounts of packed entries, base units, in their order."""
+    return [amount for _, amount in _WORD.iter_unpack(packed)]
