@@ -16,6 +16,7 @@ from typing import Any, Self
 from service.config import Settings
 from service.processes import end_process, environment_of, start_relief, wait_until
 
+LOOK_EVERY_S = 0.05
 START_TIMEOUT_S = 60.0
 _KIB_A_MIB = 1024
 
@@ -151,6 +152,8 @@ def wait_while(process: WorkerProcess, condition: Callable[[], bool], seconds: f
     TimeoutError
         If it takes longer, or the worker ends.
     """
-    wait_until(lambda: condition() or not process.running, seconds, "the worker")
+    # A look costs the two processors something that worker, database and node want.
+    patience, poll_s = seconds, LOOK_EVERY_S
+    wait_until(lambda: condition() or not process.running, patience, "the worker", poll_s=poll_s)
     if not process.running:
         raise TimeoutError("the worker ended before its time")

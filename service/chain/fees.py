@@ -6,7 +6,9 @@ Three kinds of network: EIP-1559 with a base fee, legacy with a gas price, and g
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from service.chain.rpc import Rpc, RpcError
 from service.errors import LimitExceeded
@@ -52,8 +54,15 @@ class Fees:
         }
 
 
-def suggest(rpc: Rpc, *, cap_wei: int) -> Fees:
+def suggest(rpc: Rpc, *, cap_wei: int, newest: Mapping[str, Any] | None = None) -> Fees:
     """Return what to offer now, never above the cap.
+
+    Parameters
+    ----------
+    cap_wei
+        Of the price per gas.
+    newest
+        The newest block's header; the node is asked for it where None.
 
     Raises
     ------
@@ -62,8 +71,8 @@ def suggest(rpc: Rpc, *, cap_wei: int) -> Fees:
     LimitExceeded
         If even the current base fee is above the cap: the offer could not be mined.
     """
-    header = rpc.header("latest")
-    base_fee_hex = (header or {}).get("baseFeePerGas")
+    newest = newest or rpc.header("latest")
+    base_fee_hex = (newest or {}).get("baseFeePerGas")
     if base_fee_hex is None:
         price = int(rpc.call("eth_gasPrice"), 16)
         if price > cap_wei:

@@ -257,6 +257,7 @@ class Nodes(Rpc):
         """
         for node in sorted(self._nodes, key=lambda node: node.rpc.waiting):
             node.rpc.hurry()
+        super().hurry()
 
 
 def open_rpc(

@@ -9,7 +9,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from concurrent.futures import wait as wait_for
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 from typing import Any, Self
@@ -90,6 +92,7 @@ class Rpc:
         self.shown_url = f"{urlsplit(url).scheme}://{self.name}"
         self.nodes = 1
         self.waiting = False
+        self._hurried = False
         # trust_env: no proxy of the environment between us and our node.
         self._http = httpx.Client(
             timeout=timeout_s,
@@ -171,6 +174,53 @@ class Rpc:
         return results
 
     @contextmanager
+    def beside(
+        self, calls: Iterable[tuple[str, Sequence[Any]]]
+    ) -> Iterator[Callable[[], list[Any]]]:
+        """Ask as :meth:`batch` does while the block does something else.
+
+        Nothing else is to be asked of the node in the block. At its end the answers are there, or
+        lost, however it ends.
+
+        Yields
+        ------
+        Callable
+            Waits for the answers and returns them, or raises what :meth:`batch` does.
+        """
+        wanted = list(calls)
+        asked: Future[list[Any]] = Future()
+
+        def ask() -> None:
+            try:
+                asked.set_result(self.batch(wanted))
+            except BaseException as error:  # noqa: BLE001 - raised where the answers are awaited
+                asked.set_exception(error)
+
+        def answers() -> list[Any]:
+            with self._waiting():
+                return asked.result()
+
+        threading.Thread(target=ask, name="rpc", daemon=True).start()
+        try:
+            yield answers
+        finally:
+            if not self._hurried:  # else the process ends, and the thread with it
+                with self._waiting():
+                    wait_for([asked])
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        """Let the wait be broken off: signals are handled in the main thread, so only its own."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        self.waiting = True
+        try:
+            yield
+        finally:
+            self.waiting = False
+
+    @contextmanager
     def _counted(self, methods: Sequence[str]) -> Iterator[None]:
         """Count the calls of one request, and how long the node took for it."""
         kinds = Counter(methods)
@@ -186,16 +236,13 @@ class Rpc:
             RPC_CALLS.labels(self.name, name).inc(count)
 
     def _post(self, body: Any) -> Any:
-        # Signals are handled in the main thread: only its own wait can be broken off.
-        self.waiting = threading.current_thread() is threading.main_thread()
         try:
-            response = self._response(orjson.dumps(body))
-            response.raise_for_status()
-            return orjson.loads(response.content)
+            with self._waiting():
+                response = self._response(orjson.dumps(body))
+                response.raise_for_status()
+                return orjson.loads(response.content)
         except (httpx.HTTPError, ValueError) as error:
             raise ChainUnavailable(f"{self.shown_url} does not answer: {_why(error)}") from error
-        finally:
-            self.waiting = False
 
     def _response(self, content: bytes) -> httpx.Response:
         """Post, with less patience where it is short."""
@@ -247,6 +294,7 @@ class Rpc:
         ChainUnavailable
             In the middle of a wait.
         """
+        self._hurried = True
         self._http.timeout = httpx.Timeout(HURRIED_TIMEOUT_S)
         if self.waiting:
             raise ChainUnavailable(f"{self.shown_url} did not answer before the end")

@@ -52,7 +52,7 @@ def run_worker(
     from service.application.database import require_present_version
     from service.application.survey.exporter import exporting
     from service.application.worker import worker_signers
-    from service.ledger.worker import Worker, stop_on_signals
+    from service.ledger.worker import Worker, collect_seldom, stop_on_signals
 
     run = start(ctx, as_json)
     settings = run.app.settings
@@ -67,6 +67,7 @@ def run_worker(
             with exporting(settings, settings.worker_metrics_port, senders) as served:
                 if served is not None:
                     run.note(f"measurements at http://127.0.0.1:{served.port}/metrics")
+                collect_seldom()
                 with stop_on_signals(worker) as stop:
                     worker.run(stop)
             if run.as_json:

@@ -10,12 +10,14 @@ has sent the next ones: the node works on these meanwhile (decision 0080).
 from __future__ import annotations
 
 import fcntl
+import gc
 import logging
 import os
 import signal
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,12 +54,12 @@ from service.errors import ChainUnavailable, ConfigurationError, Conflict, Integ
 from service.ledger.posting import post_final
 from service.payouts.service import free_overdue
 from service.telemetry.logs import note
-from service.telemetry.metrics import LAST_ROUND, ROUNDS, STAGE_SECONDS, timed
-from service.transactions.context import LAST_RETRY_MS, EngineOptions, no_hook
+from service.telemetry.metrics import LAST_ROUND, ROUNDS, STAGE_SECONDS
+from service.transactions.context import LAST_RETRY_MS, EngineOptions, no_hook, values_of
 from service.transactions.dbclock import has_come
 from service.transactions.engine import SubmissionEngine
 from service.transactions.models import Transaction, TransactionAttempt
-from service.transactions.planner import Head, Planner, drop_unwanted
+from service.transactions.planner import ENOUGH_CHUNKS, Head, Planner, drop_unwanted
 from service.transactions.states import IN_FLIGHT, State
 from service.units import format_duration
 
@@ -70,6 +72,9 @@ NOTHING_READ = IngestResult(0, 0, 0, 0, 0, caught_up=False)
 
 TIDY_EVERY_S = 1.0
 """While transactions are on their way, what only time brings is looked for so often."""
+
+COLLECT_AFTER = (100_000, 20, 50)
+"""As :func:`gc.set_threshold` has them: objects more than were let go, collections of the young."""
 
 IDLE_PAUSE_S = 0.05
 POLL_PAUSE_S = 1.0
@@ -183,8 +188,11 @@ class Worker:
         self._started = False
         self._last = NOTHING_READ
         self._ahead = False
+        self._has_enough = False
         self._tidy_again_s = 0.0
-        self.times = StageTimes()
+        self.times = StageTimes(
+            on_end=lambda name, seconds: STAGE_SECONDS.labels(name).observe(seconds)
+        )
         self._knows_the_chain = False
         self._engine = SubmissionEngine(
             self._sessions,
@@ -331,7 +339,7 @@ class Worker:
     def _step(self) -> StepReport:
         self._start()
         self._refuse_while_alarmed()
-        with self._stage("read"):
+        with self.times.stage("read"):
             fetched = self._ingestor.fetch()
             self._agreement.check(fetched.last, fetched.hashes)
         read = None
@@ -344,13 +352,24 @@ class Worker:
         if self._knows_the_chain:
             self._engine.take_lanes()
         tidy = self._is_time_to_tidy()
-        planned = self._plan(known, tidy=tidy) if known.caught_up else 0
+        planned = 0
+        if known.caught_up and (tidy or not self._has_enough):
+            planned = self._plan(known, tidy=tidy)
         final_block = self._final_block(known.head)
-        with self._stage("submit"):
-            moved = self._engine.step(max(known.head, final_block), final_block)
-        if read is None:  # the node works on what was sent while we write down what it did before
-            read = self._store(fetched)
-        self._last, self._ahead = read, read.caught_up and moved > 0
+        stored: list[IngestResult] = [] if read is None else [read]
+
+        def store() -> None:
+            """Write down what the node did before, while it works on what is sent."""
+            if not stored:
+                stored.append(self._store(fetched))
+
+        with self.times.stage("submit"):
+            moved = self._engine.step(max(known.head, final_block), final_block, store)
+        (read,) = stored
+        self._ahead = read.caught_up and moved > 0
+        left = self._left()
+        # To plan in each round would cost more than all that is planned.
+        self._has_enough = left[State.BUILT] >= ENOUGH_CHUNKS and fetched.chunks_only
         final, posted = None, 0
         if not read.blocks or tidy:
             # Else the transaction that stored the blocks has settled and posted them.
@@ -366,14 +385,14 @@ class Worker:
             settled=read.settled + (final.rows if final else 0),
             posted=read.posted + posted,
             rewound=read.rewound,
-            pending=self._pending(),
+            pending=left.total() - left[State.INCLUDED],
             caught_up=read.caught_up,
-            unsettled=self._unsettled(),
+            unsettled=left[State.INCLUDED],
         )
 
     def _settle(self) -> tuple[FinalityResult | None, int]:
         """Settle what is final now, let go what can come to pass no more, post the rest."""
-        with self._stage("finalise"), transaction(self._sessions) as session:
+        with self.times.stage("finalise"), transaction(self._sessions) as session:
             final = finalise(
                 session, self._deployment.chain_id, self._deployment.finality_depth_blocks
             )
@@ -382,7 +401,7 @@ class Worker:
                 free_expired(session, final.timestamp_unix_s)
             alarms.watch_refused(session, self._deployment.chain_id)
         self._hook("finalised")
-        with self._stage("post"), transaction(self._sessions) as session:
+        with self.times.stage("post"), transaction(self._sessions) as session:
             posted = post_final(session, self._deployment.chain_id)
         self._hook("posted")
         return final, posted
@@ -409,14 +428,14 @@ class Worker:
         return known == len(hashes)
 
     def _store(self, fetched: Fetched) -> IngestResult:
-        with self._stage("store"):
-            stored = self._ingestor.store(fetched)
+        with self.times.stage("store"):
+            self._last = self._ingestor.store(fetched)
         self._hook("ingested")
-        return stored
+        return self._last
 
     def _plan(self, read: IngestResult, *, tidy: bool) -> int:
         head = Head(read.head, read.timestamp_unix_s)
-        with self._stage("plan"):
+        with self.times.stage("plan"):
             if tidy:
                 self._ask_for_expiry(head)
             with transaction(self._sessions) as session:
@@ -434,11 +453,6 @@ class Worker:
         return planned
 
     # ---- parts ---------------------------------------------------------------------------------
-
-    @contextmanager
-    def _stage(self, name: str) -> Iterator[None]:
-        with self.times.stage(name), timed(STAGE_SECONDS.labels(name)):
-            yield
 
     def _broken_off(self, why: str, detail: str) -> None:
         note(log, why, logging.WARNING, detail=detail)
@@ -495,33 +509,34 @@ class Worker:
                 return cursor.block_number
         return max(0, head - self._deployment.finality_depth_blocks)
 
-    def _unsettled(self) -> int:
-        if self._deployment.finality_depth_blocks == 0:
-            return 0
+    def _left(self) -> Counter[str]:
+        """Count transactions that are due, in flight, or mined and not final, by their state."""
+        counted = [*IN_FLIGHT]
+        if self._deployment.finality_depth_blocks:
+            counted.append(State.INCLUDED)
+        due = has_come(Transaction.retry_at_unix_ms, longest_ms=LAST_RETRY_MS)
         with transaction(self._sessions) as session:
-            return session.scalars(
-                select(func.count())
-                .select_from(Transaction)
+            rows = session.execute(
+                select(Transaction.state, func.count())
                 .where(
                     Transaction.chain_id == self._deployment.chain_id,
-                    Transaction.state == State.INCLUDED,
+                    Transaction.state.in_(values_of(counted))
+                    | ((Transaction.state == State.BUILT) & due),
                 )
-            ).one()
+                .group_by(Transaction.state)
+            )
+            return Counter({state: count for state, count in rows})  # noqa: C416 - rows are no tuples
 
-    def _pending(self) -> int:
-        with transaction(self._sessions) as session:
-            return session.scalars(
-                select(func.count())
-                .select_from(Transaction)
-                .where(
-                    Transaction.chain_id == self._deployment.chain_id,
-                    Transaction.state.in_([state.value for state in IN_FLIGHT])
-                    | (
-                        (Transaction.state == State.BUILT)
-                        & has_come(Transaction.retry_at_unix_ms, longest_ms=LAST_RETRY_MS)
-                    ),
-                )
-            ).one()
+
+def collect_seldom() -> None:
+    """Have Python look seldom for garbage that refers to itself, in a process of a worker's own.
+
+    The logs of a block are tens of thousands of objects that live for a round; to look through them
+    over and over takes a tenth of a worker's time.
+    """
+    gc.collect()
+    gc.freeze()  # what is there now stays
+    gc.set_threshold(*COLLECT_AFTER)
 
 
 @contextmanager

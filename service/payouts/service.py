@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.clock import SYSTEM_CLOCK, Clock
+from service.db import tell_planner
 from service.errors import Conflict, IllegalTransition
 from service.payouts import journal
 from service.payouts.building import allocated_base_units, build_batches
@@ -87,6 +88,9 @@ __all__ = [
     "wallet_view",
 ]
 
+VERY_MANY = 10_000
+"""Of so many payouts the database is told that they were changed."""
+
 
 def approve(session: Session, batch: Batch, *, actor: str, clock: Clock = SYSTEM_CLOCK) -> None:
     """Mark a draft approved; for the approvals stage, when enough officers have signed.
@@ -132,6 +136,8 @@ def release(session: Session, batch_id: str, *, actor: str, clock: Clock = SYSTE
     _move_payouts(
         session, batch, PayoutState.APPROVED, PayoutState.QUEUED, now, expected=batch.count
     )
+    if batch.count >= VERY_MANY:
+        tell_planner(session, Payout)
     batch.state = move(batch.state, BatchState.RELEASED).value
     batch.released_by, batch.released_at = actor, now
     batch.asked_by_request = request_id()

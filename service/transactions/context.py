@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from eth_utils.crypto import keccak
 from sqlalchemy import ColumnElement, update
@@ -136,10 +137,17 @@ class EngineContext:
             .execution_options(synchronize_session=False)
         )
 
-    def market(self, lease: Lease) -> Fees | None:
-        """What to offer now; None while gas costs more than the cap: the lane waits."""
+    def market(self, lease: Lease, newest: Mapping[str, Any] | None = None) -> Fees | None:
+        """What to offer now; None while gas costs more than the cap: the lane waits.
+
+        Parameters
+        ----------
+        newest
+            The newest block's header; the node is asked for it where None.
+        """
         try:
-            return suggest(self.rpc, cap_wei=self.options.max_fee_per_gas_cap_wei)
+            cap_wei = self.options.max_fee_per_gas_cap_wei
+            return suggest(self.rpc, cap_wei=cap_wei, newest=newest)
         except LimitExceeded as error:
             note(log, "lane_waits", logging.WARNING, lane=lease.sender, detail=error.detail)
             return None

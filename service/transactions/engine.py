@@ -16,8 +16,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
 from service.chain.contracts import Contracts
@@ -27,13 +30,21 @@ from service.chain.signers import Signer
 from service.db import one_at_a_time, transaction
 from service.telemetry.logs import note
 from service.transactions import lanes, sharing
-from service.transactions.context import BlocksOf, EngineContext, EngineOptions, no_hook
+from service.transactions.context import (
+    BlocksOf,
+    EngineContext,
+    EngineOptions,
+    no_hook,
+    values_of,
+)
 from service.transactions.lanes import Lease
+from service.transactions.models import Transaction, TransactionAttempt
 from service.transactions.nonces import close_gaps
 from service.transactions.receipts import look_for_receipts, read_costs
 from service.transactions.replacing import replace_stuck
-from service.transactions.sending import send
+from service.transactions.sending import record, send, sendable
 from service.transactions.signing import sign_built
+from service.transactions.states import IN_FLIGHT, State
 
 log = logging.getLogger(__name__)
 
@@ -173,7 +184,12 @@ class SubmissionEngine:
         """Be seen no more by other workers."""
         self._presence.end()
 
-    def step(self, read_block: int, final_block: int) -> int:
+    def step(
+        self,
+        read_block: int,
+        final_block: int,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> int:
         """Do what can be done now on every lane held; returns how many rows moved.
 
         Parameters
@@ -182,21 +198,79 @@ class SubmissionEngine:
             Newest block whose events are stored.
         final_block
             Newest final block, for what may only be concluded after finality.
+        meanwhile
+            Done once, while the node takes what is sent; it may not ask the node.
         """
-        moved = 0
-        for sender, lease in list(self._leases.items()):
-            try:
-                done = look_for_receipts(self._context, lease, read_block, final_block)
-                done += sign_built(self._context, lease)
-                done += replace_stuck(self._context, lease)
-                done += send(self._context, lease)
-                if not done and time.monotonic() >= self._costs_again_s:
-                    costs = read_costs(self._context, lease)
-                    done = costs.told
-                    if costs.asked and not costs.told:
-                        self._costs_again_s = time.monotonic() + COSTS_AGAIN_S
-                moved += done
-            except lanes.LeaseLost:
-                note(log, "lane_lost", logging.WARNING, lane=sender)
-                del self._leases[sender]
+        context = self._context
+        moved = dict.fromkeys(self._leases.values(), 0)
+        to_send: dict[Lease, Sequence[TransactionAttempt]] = {}
+        for lease, states in self._with_open_rows():
+            in_flight = not states.isdisjoint(IN_FLIGHT)
+            with self._while_ours(lease):
+                if in_flight:
+                    moved[lease] += look_for_receipts(context, lease, read_block, final_block)
+                if State.BUILT in states:
+                    moved[lease] += sign_built(context, lease)
+                if in_flight or moved[lease]:
+                    moved[lease] += replace_stuck(context, lease)
+                    to_send[lease] = sendable(context, lease)
+        for lease, told in self._send(to_send, meanwhile).items():
+            moved[lease] += told
+        for lease, done in moved.items():
+            if not done and time.monotonic() >= self._costs_again_s:
+                with self._while_ours(lease):
+                    moved[lease] += self._read_costs(lease)
+        return sum(moved.values())
+
+    def _with_open_rows(self) -> list[tuple[Lease, set[State]]]:
+        """Lanes with transactions that something is to be done for, and these' states."""
+        open_rows = (
+            select(Transaction.sender, Transaction.state)
+            .where(
+                Transaction.chain_id == self._context.chain_id,
+                Transaction.sender.in_(self._leases),
+                Transaction.state.in_(values_of((State.BUILT, *IN_FLIGHT))),
+            )
+            .distinct()
+        )
+        states = defaultdict[str, set[State]](set)
+        with transaction(self._context.sessions) as session:
+            for sender, state in session.execute(open_rows):
+                states[sender].add(State(state))
+        return [
+            (self._leases[sender], states[sender]) for sender in self._leases if sender in states
+        ]
+
+    def _send(
+        self,
+        to_send: Mapping[Lease, Sequence[TransactionAttempt]],
+        meanwhile: Callable[[], None],
+    ) -> dict[Lease, int]:
+        """Send the bytes of all lanes at once; returns how many of each are newly ``sent``."""
+        attempts = [attempt for of_lane in to_send.values() for attempt in of_lane]
+        if not attempts:
+            meanwhile()
+            return {}
+        self._context.hook("send:before")
+        answers = send(self._context, attempts, meanwhile)
+        self._context.hook("send:after")
+        moved: dict[Lease, int] = {}
+        for lease, of_lane in to_send.items():
+            with self._while_ours(lease):
+                moved[lease] = record(self._context, lease, of_lane, answers) if of_lane else 0
         return moved
+
+    def _read_costs(self, lease: Lease) -> int:
+        costs = read_costs(self._context, lease)
+        if costs.asked and not costs.told:
+            self._costs_again_s = time.monotonic() + COSTS_AGAIN_S
+        return costs.told
+
+    @contextmanager
+    def _while_ours(self, lease: Lease) -> Iterator[None]:
+        """Work on a lane, and leave it alone once it turns out to be another's."""
+        try:
+            yield
+        except lanes.LeaseLost:
+            note(log, "lane_lost", logging.WARNING, lane=lease.sender)
+            del self._leases[lease.sender]

@@ -81,6 +81,7 @@ class _Planned:
     chunk_index: int | None = None
     action_id: str | None = None
     request_id: str | None = None
+    asked_by: str | None = None
 
 
 class Planner:
@@ -159,7 +160,13 @@ class Planner:
                 signatures = packed_approval(session, batch.id, head.time)
                 return calls.approve_batch(self._contracts, batch, signatures)
 
-            yield _Planned(Kind.APPROVE_BATCH, f"approve:{batch.id}", call, batch_id=batch.id)
+            yield _Planned(
+                Kind.APPROVE_BATCH,
+                f"approve:{batch.id}",
+                call,
+                batch_id=batch.id,
+                asked_by=batch.asked_by_request,
+            )
 
     def _chunks(self, session: Session, head: Head) -> Iterator[_Planned]:
         built = session.scalars(
@@ -170,7 +177,7 @@ class Planner:
         if built >= ENOUGH_CHUNKS:
             return  # to look for more costs a look at each chunk that waits
         due = session.execute(
-            select(Chunk.batch_id, Chunk.chunk_index, Chunk.entries)
+            select(Chunk.batch_id, Chunk.chunk_index, Chunk.entries, Batch.asked_by_request)
             .join(Batch, Batch.id == Chunk.batch_id)
             .where(*_AWAITS_EXECUTION)
             .where(Batch.execute_from_unix_s <= head.timestamp_unix_s)
@@ -186,7 +193,7 @@ class Planner:
             .limit(MAX_CHUNKS_A_ROUND)
         ).all()
         proofs: dict[str, list[list[bytes]]] = {}
-        for batch_id, chunk_index, entries in due:
+        for batch_id, chunk_index, entries, asked_by in due:
 
             def call(
                 batch_id: str = batch_id, chunk_index: int = chunk_index, entries: bytes = entries
@@ -203,6 +210,7 @@ class Planner:
                 call,
                 batch_id=batch_id,
                 chunk_index=chunk_index,
+                asked_by=asked_by,
             )
 
     def _actions(self, session: Session, head: Head) -> Iterator[_Planned]:
@@ -218,7 +226,13 @@ class Planner:
                 signatures = packed_action(session, action.id, head.time)
                 return calls.quorum_action(self._contracts, action, signatures)
 
-            yield _Planned(Kind.QUORUM_ACTION, f"action:{action.id}", call, action_id=action.id)
+            yield _Planned(
+                Kind.QUORUM_ACTION,
+                f"action:{action.id}",
+                call,
+                action_id=action.id,
+                asked_by=action.asked_by_request,
+            )
 
     def _expire_actions(self, session: Session, head: Head) -> None:
         """Give up actions whose deadline passed on chain and that no transaction carries."""
@@ -253,9 +267,15 @@ class Planner:
             if sender is None:
                 continue
             call = partial(calls.request, self._contracts, row)
-            item = _Planned(Kind.REQUEST, f"request:{row.id}", call, request_id=str(row.id))
+            item = _Planned(
+                Kind.REQUEST,
+                f"request:{row.id}",
+                call,
+                request_id=str(row.id),
+                asked_by=row.asked_by_request,
+            )
             try:
-                planned += self._insert(session, [self._row(session, item, sender)])
+                planned += self._insert(session, [self._row(item, sender)])
             except calls.BrokenRows as error:
                 failed, why = RequestState.FAILED, error.detail
                 move_payout_stages(session, ChainRequest, failed, this, last_error=why)
@@ -288,12 +308,12 @@ class Planner:
         for item in items:
             self._turn += 1
             try:
-                rows.append(self._row(session, item, relayers[self._turn % len(relayers)]))
+                rows.append(self._row(item, relayers[self._turn % len(relayers)]))
             except (ReliefError, ValueError, LookupError) as error:
                 owners.tell(session, str(error), batch_id=item.batch_id, action_id=item.action_id)
         return self._insert(session, rows)
 
-    def _row(self, session: Session, item: _Planned, sender: str) -> dict[str, Any]:
+    def _row(self, item: _Planned, sender: str) -> dict[str, Any]:
         """Return a transaction's row.
 
         Raises
@@ -313,9 +333,7 @@ class Planner:
             "chunk_index": item.chunk_index,
             "action_id": item.action_id,
             "request_id": item.request_id,
-            "asked_by_request": trail.asked_by(
-                session, item.batch_id, item.action_id, item.request_id
-            ),
+            "asked_by_request": item.asked_by,
             "state": State.BUILT.value,
             "failures": 0,
             "retry_at_unix_ms": 0,

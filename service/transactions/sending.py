@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from eth_utils.crypto import keccak
@@ -17,7 +17,7 @@ from service.db import transaction
 from service.payouts.models import Chunk
 from service.payouts.states import ChunkState, move_all
 from service.telemetry.logs import note
-from service.transactions import trail
+from service.transactions import lanes, trail
 from service.transactions.context import FIRST_RETRY_MS, LAST_RETRY_MS, EngineContext, of, values_of
 from service.transactions.dbclock import has_come, now_ms, read_now_ms
 from service.transactions.lanes import Lease
@@ -31,30 +31,42 @@ CHANGED_BYTES = RpcError(0, "the signed bytes were changed after they were commi
 """Stands for the node's answer: such bytes are not sent, their nonce is used up and signed anew."""
 
 
-def send(context: EngineContext, lease: Lease) -> int:
-    """Send what is committed and not mined; returns how many are newly ``sent``."""
-    pending = _sendable(context, lease)
-    if not pending:
-        return 0
-    with context.write(lease):
-        pass  # still ours, and for another while; the bytes are committed anyhow
-    context.hook("send:before")
-    intact = [attempt for attempt in pending if _is_intact(attempt)]
-    answers: dict[int, Any] = {attempt.id: CHANGED_BYTES for attempt in pending}
-    answers |= zip(
-        [attempt.id for attempt in intact],
-        context.rpc.batch(
-            [("eth_sendRawTransaction", ("0x" + attempt.raw.hex(),)) for attempt in intact]
-        ),
-        strict=True,
-    )
-    context.hook("send:after")
+Answers = Mapping[int, Any]
+"""What the node said, by the attempt's id."""
+
+
+def send(
+    context: EngineContext, attempts: Sequence[TransactionAttempt], meanwhile: Callable[[], None]
+) -> Answers:
+    """Hand committed bytes to the node; what is said to them is to be written down.
+
+    Parameters
+    ----------
+    meanwhile
+        Done while the node takes them, which it does between two blocks; it may not ask the node.
+    """
+    intact = [attempt for attempt in attempts if _is_intact(attempt)]
+    answers: dict[int, Any] = {attempt.id: CHANGED_BYTES for attempt in attempts}
+    calls = [("eth_sendRawTransaction", ("0x" + attempt.raw.hex(),)) for attempt in intact]
+    with context.rpc.beside(calls) as said:
+        meanwhile()
+        answers |= zip([attempt.id for attempt in intact], said(), strict=True)
+    return answers
+
+
+def record(
+    context: EngineContext,
+    lease: Lease,
+    attempts: Sequence[TransactionAttempt],
+    answers: Answers,
+) -> int:
+    """Write down what the node said to a lane's bytes; returns how many are newly ``sent``."""
     with context.write(lease) as session:
         lane, now = context.lane(session, lease), read_now_ms(session)
         rows = session.execute(
             select(TransactionAttempt, Transaction)
             .join(Transaction, Transaction.id == TransactionAttempt.transaction_id)
-            .where(TransactionAttempt.id.in_(list(answers)))
+            .where(TransactionAttempt.id.in_([attempt.id for attempt in attempts]))
             .order_by(Transaction.nonce)
             .options(defer(TransactionAttempt.raw), defer(Transaction.calldata))
         ).all()
@@ -70,15 +82,18 @@ def send(context: EngineContext, lease: Lease) -> int:
     return moved
 
 
-def _sendable(context: EngineContext, lease: Lease) -> Sequence[TransactionAttempt]:
-    """Newest attempts never sent or sent long ago, by nonce."""
+def sendable(context: EngineContext, lease: Lease) -> Sequence[TransactionAttempt]:
+    """Return the newest attempts never sent or sent long ago, by nonce.
+
+    Where there are some, the lane is ours for another while.
+    """
     later = aliased(TransactionAttempt)
     newest = ~exists().where(
         later.transaction_id == TransactionAttempt.transaction_id, later.n > TransactionAttempt.n
     )
     with transaction(context.sessions) as session:
         forgotten = now_ms() - int(context.options.resend_after_s * 1000)
-        return session.scalars(
+        attempts = session.scalars(
             select(TransactionAttempt)
             .join(Transaction, TransactionAttempt.transaction_id == Transaction.id)
             .where(of(lease), Transaction.state.in_(values_of(IN_FLIGHT)), newest)
@@ -91,6 +106,9 @@ def _sendable(context: EngineContext, lease: Lease) -> Sequence[TransactionAttem
             .order_by(Transaction.nonce)
             .limit(context.options.max_in_flight)
         ).all()
+        if attempts:
+            lanes.hold(session, lease, context.options.lease_seconds)
+    return attempts
 
 
 def _record_send(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func, select
@@ -46,10 +47,11 @@ USUAL_GAS = 1_000_000
 
 def sign_built(context: EngineContext, lease: Lease) -> int:
     """Give nonces to what is built and would go through; returns how many rows moved."""
-    rows = _next_built(context, lease)
-    if not rows:
+    due = _due(context, lease)
+    if not due.rows:
         return 0
-    results = _simulate(context, lease, rows)
+    newest = context.rpc.header("latest")
+    results = _simulate(context, lease, _fitting(context, due, newest))
     good = [(row, gas) for row, gas in results if isinstance(gas, int)]
     bad = [(row, why) for row, why in results if not isinstance(why, int)]
     if bad:
@@ -58,11 +60,11 @@ def sign_built(context: EngineContext, lease: Lease) -> int:
                 _record_refusal(context, session, row.id, why)
     if not good:
         return len(bad)
-    fees = context.market(lease)
+    fees = context.market(lease, newest)
     if fees is None:
         return len(bad)
     with context.write(lease) as session:
-        nonce = context.lane(session, lease).next_nonce
+        nonce = first = context.lane(session, lease).next_nonce
         paused = hold_pauses(session, {row.batch_id for row, _ in good if row.batch_id})
         gas_limits = {row.id: gas for row, gas in good}
         still_built = session.scalars(
@@ -78,24 +80,41 @@ def sign_built(context: EngineContext, lease: Lease) -> int:
             move(row, State.SIGNED)
             context.add_attempt(session, row, 0, "call", fees, now_ms=now_ms)
             nonce += 1
+        signed = nonce - first
         context.set_next_nonce(session, lease, nonce)
         context.hook("signed:before-commit")
     context.hook("signed:after-commit")
-    return len(bad) + len(good)
+    return len(bad) + signed
 
 
-def _next_built(context: EngineContext, lease: Lease) -> Sequence[Transaction]:
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """What may be signed now, as far as the database says.
+
+    Attributes
+    ----------
+    rows
+        Id, kind and bytes of calldata, in the order in which they were built.
+    gas_in_flight
+        Of all lanes.
+    """
+
+    rows: Sequence[tuple[int, str, int]]
+    gas_in_flight: int
+
+
+def _due(context: EngineContext, lease: Lease) -> _Due:
     with transaction(context.sessions) as session:
         lane = context.lane(session, lease)
         if lane.out_of_funds:
-            return []
+            return _Due([], 0)
         in_flight = session.scalars(
             select(func.count())
             .select_from(Transaction)
             .where(of(lease), Transaction.state.in_(values_of(IN_FLIGHT)))
         ).one()
-        rows = session.scalars(
-            select(Transaction)
+        rows = session.execute(
+            select(Transaction.id, Transaction.kind, func.length(Transaction.calldata))
             .where(of(lease), Transaction.state == State.BUILT)
             .where(has_come(Transaction.retry_at_unix_ms, longest_ms=LAST_RETRY_MS))
             .order_by(Transaction.id)
@@ -111,45 +130,45 @@ def _next_built(context: EngineContext, lease: Lease) -> Sequence[Transaction]:
                 Lane.out_of_funds.is_(False),
             )
         ).one()
-    return _fitting(context, rows, int(gas_in_flight or 0)) if rows else rows
+    return _Due([tuple(row) for row in rows], int(gas_in_flight or 0))
 
 
-def _fitting(
-    context: EngineContext, rows: Sequence[Transaction], gas_in_flight: int
-) -> Sequence[Transaction]:
+def _fitting(context: EngineContext, due: _Due, newest: Mapping[str, Any] | None) -> Sequence[int]:
     """The first rows whose gas may be in flight beside what is; one, where nothing is.
 
     More than a block's worth is sent only while something is left to send after it: with that, a
     node that mines on arrival mines what did not fit before.
     """
-    header = context.rpc.header("latest")
-    block_gas = int(header["gasLimit"], 16) if header is not None else TRANSACTION_GAS_CAP
-    room = int(block_gas * context.options.max_in_flight_blocks) - gas_in_flight
+    block_gas = int(newest["gasLimit"], 16) if newest is not None else TRANSACTION_GAS_CAP
+    room = int(block_gas * context.options.max_in_flight_blocks) - due.gas_in_flight
     ahead = int(block_gas * context.options.blocks_ahead)
-    fitting: list[Transaction] = []
-    for row in rows:
-        room -= _chunk_gas(row) if row.kind == Kind.EXECUTE_CHUNK else USUAL_GAS
-        if room + ahead < 0 and (fitting or gas_in_flight):
+    fitting: list[int] = []
+    for row_id, kind, calldata_bytes in due.rows:
+        room -= _chunk_gas(calldata_bytes) if kind == Kind.EXECUTE_CHUNK else USUAL_GAS
+        if room + ahead < 0 and (fitting or due.gas_in_flight):
             return fitting
-        fitting.append(row)
-    if room < 0 and (len(fitting) > 1 or gas_in_flight):
+        fitting.append(row_id)
+    if room < 0 and (len(fitting) > 1 or due.gas_in_flight):
         return fitting[:-1]
     return fitting
 
 
 def _simulate(
-    context: EngineContext, lease: Lease, rows: Sequence[Transaction]
+    context: EngineContext, lease: Lease, ids: Sequence[int]
 ) -> list[tuple[Transaction, int | RpcError]]:
     """Ask the node for each row whether it would go through; its gas limit, or why not.
 
     Chunks that need no trial (:mod:`service.transactions.trials`) are not asked about.
     """
     with transaction(context.sessions) as session:
+        rows = session.scalars(
+            select(Transaction).where(Transaction.id.in_(ids)).order_by(Transaction.id)
+        ).all()
         trials = plan_trials(session, context.contracts, rows)
     answers = _try(context, lease, trials.first)
     passed = {batch for batch, row in trials.stands_for.items() if isinstance(answers[row], int)}
     answers |= _try(context, lease, [r for r in trials.like_first if r.batch_id not in passed])
-    return [(row, answers.get(row.id) or _chunk_gas(row)) for row in rows]
+    return [(row, answers.get(row.id) or _chunk_gas(len(row.calldata))) for row in rows]
 
 
 def _try(
@@ -160,7 +179,8 @@ def _try(
     for row in rows:
         call = {"from": lease.sender, "to": row.target, "data": "0x" + row.calldata.hex()}
         if row.kind == Kind.EXECUTE_CHUNK:
-            requests.append(("eth_call", ({**call, "gas": hex(_chunk_gas(row))}, "latest")))
+            gas_limit = hex(_chunk_gas(len(row.calldata)))
+            requests.append(("eth_call", ({**call, "gas": gas_limit}, "latest")))
         else:
             requests.append(("eth_estimateGas", (call,)))
     answers: dict[int, int | RpcError] = {}
@@ -168,7 +188,7 @@ def _try(
         if isinstance(answer, RpcError):
             answers[row.id] = answer
         elif row.kind == Kind.EXECUTE_CHUNK:
-            answers[row.id] = _chunk_gas(row)
+            answers[row.id] = _chunk_gas(len(row.calldata))
         else:
             gas = int(answer, 16) * (100 + GAS_MARGIN_PER_CENT) // 100
             answers[row.id] = min(gas, TRANSACTION_GAS_CAP)
@@ -201,9 +221,9 @@ def _record_refusal(context: EngineContext, session: Session, row_id: int, error
     tell_owner(session, row, words)
 
 
-def _chunk_gas(row: Transaction) -> int:
+def _chunk_gas(calldata_bytes: int) -> int:
     """Gas limit of a chunk, from its length."""
-    gas = CHUNK_GAS_BASE + CHUNK_GAS_AN_ENTRY * (len(row.calldata) // ENTRY_BYTES)
+    gas = CHUNK_GAS_BASE + CHUNK_GAS_AN_ENTRY * (calldata_bytes // ENTRY_BYTES)
     return min(gas, TRANSACTION_GAS_CAP)
 
 

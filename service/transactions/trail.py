@@ -14,8 +14,6 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from service.approvals.models import QuorumAction
-from service.payouts.models import Batch, ChainRequest
 from service.telemetry.logs import after_commit, note_after_commit
 from service.telemetry.metrics import CONFIRMATION_SECONDS, GAS_SPENT, GAS_USED, count_step
 from service.transactions.dbclock import read_now_ms
@@ -38,19 +36,6 @@ FACTS = (
 """Columns that a statement which moves many rows returns, to tell of each."""
 
 _MS_A_SECOND = 1000
-
-
-def asked_by(
-    session: Session, batch_id: str | None, action_id: str | None, request_id: str | None
-) -> str | None:
-    """Return, for a new transaction, the call or command that asked for what it does."""
-    if batch_id is not None:
-        return session.get_one(Batch, batch_id).asked_by_request
-    if action_id is not None:
-        return session.get_one(QuorumAction, action_id).asked_by_request
-    if request_id is not None:
-        return session.get_one(ChainRequest, int(request_id)).asked_by_request
-    return None
 
 
 def came_to(

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
+from service.chain.nodes import Nodes
 from service.chain.rpc import Rpc, RpcError
 from service.errors import ChainUnavailable
 
@@ -82,3 +86,64 @@ def test_no_failure_tells_the_key_in_the_nodes_address(answer: Any) -> None:
 def test_nobody_listening_is_an_outage() -> None:
     with Rpc("http://127.0.0.1:1") as rpc, pytest.raises(ChainUnavailable):
         rpc.call("eth_chainId")
+
+
+# ---- beside something else -----------------------------------------------------------------------
+
+
+def test_what_is_done_beside_is_done_before_the_node_has_answered() -> None:
+    done = threading.Event()
+
+    def answer(body: Any) -> Any:
+        assert done.wait(10)
+        return [{"id": call["id"], "result": call["params"][0]} for call in body]
+
+    with client(answer) as rpc, rpc.beside([("echo", (7,))]) as answers:
+        done.set()
+        assert answers() == [7]
+
+
+def test_an_outage_beside_is_raised_where_the_answers_are_awaited() -> None:
+    with (
+        client(lambda _: "hello") as rpc,
+        rpc.beside([("a", ())]) as answers,
+        pytest.raises(ChainUnavailable),
+    ):
+        answers()
+
+
+def test_whatever_ends_the_block_the_node_is_asked_nothing_any_more() -> None:
+    asked = []
+
+    def answer(body: Any) -> Any:
+        time.sleep(0.1)
+        asked.append(body)
+        return [{"id": call["id"], "result": None} for call in body]
+
+    with client(answer) as rpc:
+        with pytest.raises(ZeroDivisionError), rpc.beside([("a", ())]):
+            raise ZeroDivisionError
+        assert len(asked) == 1
+
+
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_a_process_that_is_asked_to_end_waits_no_longer_for_answers(nodes: int) -> None:
+    never = threading.Event()
+
+    def answer(body: Any) -> Any:
+        assert never.wait(30)
+        return [{"id": call["id"], "result": None} for call in body]
+
+    rpc: Rpc = client(answer)
+    if nodes > 1:
+        rpc = Nodes([rpc, client(answer)], lambda _: None)
+    handler = signal.signal(signal.SIGALRM, lambda *_: rpc.hurry())
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    began = time.monotonic()
+    try:
+        with pytest.raises(ChainUnavailable, match="before the end"), rpc.beside([("a", ())]) as it:
+            it()
+    finally:
+        signal.signal(signal.SIGALRM, handler)
+        never.set()
+    assert time.monotonic() - began < 20

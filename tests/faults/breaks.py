@@ -12,7 +12,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ from service.ledger import worker as worker_module
 from service.payouts.models import Chunk
 from service.transactions import engine, lanes, receipts, sending
 from service.transactions.context import FILL_GAS, EngineContext
+from service.transactions.engine import SubmissionEngine
 from service.transactions.lanes import Lease
 from service.transactions.models import Lane, Transaction, TransactionAttempt
 from service.transactions.states import State
@@ -92,7 +93,7 @@ def sent_before_committed(stack: ExitStack) -> None:
 @breaks()
 def bytes_not_kept(stack: ExitStack) -> None:
     """What is sent is signed anew each time, under the same nonce."""
-    right = sending._sendable
+    right = engine.sendable
 
     def sendable(context: EngineContext, lease: Lease) -> Any:
         made = []
@@ -116,7 +117,7 @@ def bytes_not_kept(stack: ExitStack) -> None:
             made.append(SimpleNamespace(id=attempt.id, raw=raw, tx_hash=attempt.tx_hash))
         return made
 
-    stack.enter_context(patch.object(sending, "_sendable", sendable))
+    stack.enter_context(patch.object(engine, "sendable", sendable))
     stack.enter_context(patch.object(sending, "_is_intact", lambda _attempt: True))
 
 
@@ -200,25 +201,26 @@ def reorg_leaves_transactions(stack: ExitStack) -> None:
 @breaks()
 def retried_under_another_nonce(stack: ExitStack) -> None:
     """No answer means not sent: the effect is planned anew."""
-    right = engine.send
+    right = SubmissionEngine._send
 
-    def send(context: EngineContext, lease: Lease) -> int:
+    def send(self: SubmissionEngine, to_send: Mapping[Lease, Any], meanwhile: Any) -> Any:
         try:
-            return right(context, lease)
+            return right(self, to_send, meanwhile)
         except ChainUnavailable:
-            with context.write(lease) as session:
-                session.execute(
-                    update(Transaction)
-                    .where(
-                        Transaction.sender == lease.sender,
-                        Transaction.state == State.SIGNED,
-                        Transaction.kind != "fill",
+            for lease in to_send:
+                with self._context.write(lease) as session:
+                    session.execute(
+                        update(Transaction)
+                        .where(
+                            Transaction.sender == lease.sender,
+                            Transaction.state == State.SIGNED,
+                            Transaction.kind != "fill",
+                        )
+                        .values(state=State.CLOSED)
                     )
-                    .values(state=State.CLOSED)
-                )
             raise
 
-    stack.enter_context(patch.object(engine, "send", send))
+    stack.enter_context(patch.object(SubmissionEngine, "_send", send))
 
 
 @breaks()
@@ -235,7 +237,7 @@ def hidden_receipt_believed(stack: ExitStack) -> None:
 @breaks()
 def never_sent_again(stack: ExitStack) -> None:
     """Once the node took it, it is believed to keep it."""
-    right = sending._sendable
+    right = engine.sendable
 
     def sendable(context: EngineContext, lease: Lease) -> Any:
         with transaction(context.sessions) as session:
@@ -248,7 +250,7 @@ def never_sent_again(stack: ExitStack) -> None:
             )
         return [attempt for attempt in right(context, lease) if attempt.id not in sent]
 
-    stack.enter_context(patch.object(sending, "_sendable", sendable))
+    stack.enter_context(patch.object(engine, "sendable", sendable))
 
 
 @breaks()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import httpx
 
@@ -60,9 +61,21 @@ class Clean(httpx.BaseTransport):
         return httpx.Response(reply.status, content=reply.content)
 
 
+class OneThread(Rpc):
+    """A client that does nothing beside: what is asked is answered first, the same each time."""
+
+    @contextmanager
+    def beside(
+        self, calls: Iterable[tuple[str, Sequence[Any]]]
+    ) -> Iterator[Callable[[], list[Any]]]:
+        """Ask, then let the block run."""
+        answers = self.batch(calls)
+        yield lambda: answers
+
+
 def rpc_in_process(node: FaultyNode, watch: Watch = unwatched) -> Rpc:
     """A client of the service that reaches the node without a socket."""
-    return Rpc("http://faulty-node", transport=InProcess(node, watch))
+    return OneThread("http://faulty-node", transport=InProcess(node, watch))
 
 
 def clean_rpc(node: FaultyNode) -> Rpc:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import exc, inspect, select, update
+from sqlalchemy import exc, inspect, select, text, update
 from sqlalchemy.orm import Session
 
 from service.clock import ManualClock
@@ -57,6 +57,20 @@ def test_an_approved_batch_is_released_with_its_payouts_queued(
 ) -> None:
     assert (released.state, released.released_by, released.released_at) == ("released", "wang", NOW)
     assert states(session, released) == ["queued"] * 3
+
+
+def test_after_a_large_release_postgresql_knows_that_its_payouts_are_queued(
+    session: Session, approved: Batch, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "VERY_MANY", 3)
+    service.release(session, approved.id, actor="wang", clock=clock)
+    if session.get_bind().dialect.name == "postgresql":
+        known = text(
+            "SELECT most_common_vals::text FROM pg_stats "
+            "WHERE tablename = 'payouts' AND attname = 'state'"
+        )
+        assert session.scalars(known).all() == ["{queued}"]
+    assert states(session, approved) == ["queued"] * 3
 
 
 def test_a_draft_cannot_be_released(session: Session, batch: Batch, clock: ManualClock) -> None:
