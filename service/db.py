@@ -27,7 +27,6 @@ from sqlalchemy import (
     func,
     make_url,
     select,
-    text,
     type_coerce,
 )
 from sqlalchemy.engine import Dialect
@@ -238,17 +237,6 @@ def insert_many(
         raise DBAPIError.instance(target, None, error, kind, dialect=dialect) from error
     finally:
         cursor.close()
-
-
-def tell_planner(session: Session, *models: type[Base]) -> None:
-    """Have PostgreSQL look at tables of which very many rows were changed.
-
-    Until its own housekeeping does, a minute later, it guesses by how they were before, and may
-    read a whole batch to find the few rows that an index would tell.
-    """
-    if session.get_bind().dialect.name == "postgresql":
-        session.flush()
-        session.execute(text("ANALYZE " + ", ".join(model.__tablename__ for model in models)))
 
 
 def sums(

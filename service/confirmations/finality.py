@@ -47,17 +47,17 @@ class FinalityResult:
 
 
 def lock_cursors(session: Session, chain_id: int) -> dict[str, Cursor]:
-    """Lock the chain's cursors until the transaction ends; return them by name.
+    """Lock the chain's cursors, by that of events, until the transaction ends; return all by name.
 
     Asked again in the same transaction it returns the same ones; who adds one, adds it here too.
     """
     held: dict[str, Cursor] | None = session.info.get(_HELD)
     if held is None:
+        # This one first and alone: who waits for it must see what others have added meanwhile.
+        session.get(Cursor, (chain_id, EVENTS_CURSOR), with_for_update=True)
         rows = session.scalars(
             select(Cursor)
             .where(Cursor.chain_id == chain_id)
-            .order_by(Cursor.name)
-            .with_for_update()
             .execution_options(populate_existing=True)
         )
         held = session.info[_HELD] = {row.name: row for row in rows}

@@ -109,10 +109,13 @@ class OwnChunks:
 def _first_mint(event: DecodedEvent, entries: bytes) -> list[int | None]:
     """Return where the mints begin; nothing where the event does not tell them."""
     args = event.args
+    if args["entries"] != entries:
+        return []
     amounts = entry_amounts(entries)
     skipped = streams.bits(args["skippedLow"], args["skippedHigh"])
-    paid = sum(amounts) - sum(amounts[place] for place in skipped)
-    if args["entries"] != entries or not all(amounts) or paid != args["paid"]:
+    if not all(amounts) or max(skipped, default=0) >= len(amounts):
+        return []
+    if sum(amounts) - sum(amounts[place] for place in skipped) != args["paid"]:
         return []
     minted = len(amounts) - len(skipped)
     # Each is a log, one after the other, and the event comes right after them.

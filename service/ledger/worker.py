@@ -342,7 +342,7 @@ class Worker:
         with self.times.stage("read"):
             fetched = self._ingestor.fetch()
             self._agreement.check(fetched.last, fetched.hashes)
-        read = None
+        last, read = self._last, None
         if not self._ahead or not self._is_only_ours(fetched):
             read = self._store(fetched)
         known = read or self._last
@@ -352,8 +352,12 @@ class Worker:
         if self._knows_the_chain:
             self._engine.take_lanes()
         tidy = self._is_time_to_tidy()
+        # To plan in each round would cost more than all that is planned.
+        enough, self._has_enough = self._has_enough, False
+        if fetched.cursor.block_number != last.head or (read and not fetched.chunks_only):
+            enough = False  # somebody else did something, or stored what they did
         planned = 0
-        if known.caught_up and (tidy or not self._has_enough):
+        if known.caught_up and (tidy or not enough):
             planned = self._plan(known, tidy=tidy)
         final_block = self._final_block(known.head)
         stored: list[IngestResult] = [] if read is None else [read]
@@ -368,7 +372,6 @@ class Worker:
         (read,) = stored
         self._ahead = read.caught_up and moved > 0
         left = self._left()
-        # To plan in each round would cost more than all that is planned.
         self._has_enough = left[State.BUILT] >= ENOUGH_CHUNKS and fetched.chunks_only
         final, posted = None, 0
         if not read.blocks or tidy:

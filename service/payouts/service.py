@@ -13,7 +13,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.clock import SYSTEM_CLOCK, Clock
-from service.db import tell_planner
 from service.errors import Conflict, IllegalTransition
 from service.payouts import journal
 from service.payouts.building import allocated_base_units, build_batches
@@ -46,6 +45,7 @@ from service.payouts.queries import (
 )
 from service.payouts.requests import ask
 from service.payouts.states import BatchState, ChunkState, PayoutState, move, move_all
+from service.payouts.statistics import tell_planner
 from service.payouts.streams import (
     cancellation_masks,
     get_stream,
@@ -87,9 +87,6 @@ __all__ = [
     "resume",
     "wallet_view",
 ]
-
-VERY_MANY = 10_000
-"""Of so many payouts the database is told that they were changed."""
 
 
 def approve(session: Session, batch: Batch, *, actor: str, clock: Clock = SYSTEM_CLOCK) -> None:
@@ -136,8 +133,7 @@ def release(session: Session, batch_id: str, *, actor: str, clock: Clock = SYSTE
     _move_payouts(
         session, batch, PayoutState.APPROVED, PayoutState.QUEUED, now, expected=batch.count
     )
-    if batch.count >= VERY_MANY:
-        tell_planner(session, Payout)
+    tell_planner(session, batch.count)
     batch.state = move(batch.state, BatchState.RELEASED).value
     batch.released_by, batch.released_at = actor, now
     batch.asked_by_request = request_id()

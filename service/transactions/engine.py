@@ -25,9 +25,10 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from service.chain.contracts import Contracts
 from service.chain.deployment import check_deployment
-from service.chain.rpc import Rpc
+from service.chain.rpc import Rpc, RpcError
 from service.chain.signers import Signer
 from service.db import one_at_a_time, transaction
+from service.errors import ChainUnavailable
 from service.telemetry.logs import note
 from service.transactions import lanes, sharing
 from service.transactions.context import (
@@ -201,25 +202,26 @@ class SubmissionEngine:
         meanwhile
             Done once, while the node takes what is sent; it may not ask the node.
         """
-        context = self._context
         moved = dict.fromkeys(self._leases.values(), 0)
         to_send: dict[Lease, Sequence[TransactionAttempt]] = {}
+        trouble: ChainUnavailable | RpcError | None = None
         for lease, states in self._with_open_rows():
-            in_flight = not states.isdisjoint(IN_FLIGHT)
-            with self._while_ours(lease):
-                if in_flight:
-                    moved[lease] += look_for_receipts(context, lease, read_block, final_block)
-                if State.BUILT in states:
-                    moved[lease] += sign_built(context, lease)
-                if in_flight or moved[lease]:
-                    moved[lease] += replace_stuck(context, lease)
-                    to_send[lease] = sendable(context, lease)
+            try:
+                with self._while_ours(lease):
+                    done, to_send[lease] = self._sign(lease, states, read_block, final_block)
+                    moved[lease] += done
+            except (ChainUnavailable, RpcError) as error:
+                if trouble is not None:
+                    break  # it is not the lane, the node is away
+                trouble = error  # others are not held up by what this one asks
         for lease, told in self._send(to_send, meanwhile).items():
             moved[lease] += told
-        for lease, done in moved.items():
-            if not done and time.monotonic() >= self._costs_again_s:
+        if trouble is not None:
+            raise trouble
+        for lease in list(self._leases.values()):
+            if not moved.get(lease) and time.monotonic() >= self._costs_again_s:
                 with self._while_ours(lease):
-                    moved[lease] += self._read_costs(lease)
+                    moved[lease] = self._read_costs(lease)
         return sum(moved.values())
 
     def _with_open_rows(self) -> list[tuple[Lease, set[State]]]:
@@ -240,6 +242,21 @@ class SubmissionEngine:
         return [
             (self._leases[sender], states[sender]) for sender in self._leases if sender in states
         ]
+
+    def _sign(
+        self, lease: Lease, states: set[State], read_block: int, final_block: int
+    ) -> tuple[int, Sequence[TransactionAttempt]]:
+        """See what was mined, sign and outbid; return how many rows moved, and what is to send."""
+        context, moved = self._context, 0
+        in_flight = not states.isdisjoint(IN_FLIGHT)
+        if in_flight:
+            moved += look_for_receipts(context, lease, read_block, final_block)
+        if State.BUILT in states:
+            moved += sign_built(context, lease)
+        if not in_flight and not moved:
+            return 0, []
+        moved += replace_stuck(context, lease)
+        return moved, sendable(context, lease)
 
     def _send(
         self,
@@ -273,4 +290,4 @@ class SubmissionEngine:
             yield
         except lanes.LeaseLost:
             note(log, "lane_lost", logging.WARNING, lane=lease.sender)
-            del self._leases[lease.sender]
+            self._leases.pop(lease.sender, None)

@@ -132,17 +132,27 @@ class Planner:
             session, [s for s in self._keys if s in senders and s not in of_roles]
         )
         if relayers:
-            sources = (self._chunks, self._actions)
-            for source in (self._approvals, *sources) if with_approvals else sources:
-                planned += self._add(session, source(session, head), relayers)
+            if with_approvals:
+                planned += self._add(session, self._approvals(session, head), relayers)
+            planned += self._add(session, self._chunks(session, head, relayers), relayers)
+            planned += self._add(session, self._actions(session, head), relayers)
         return planned + self._requests(session, senders, relayers, holders)
 
     def _able(self, session: Session, relayers: Sequence[str]) -> Sequence[str]:
-        """Those with gas money; all of them where none has any."""
+        """Those with gas money; all of them where none has any.
+
+        What was built for the others and has no nonce yet is let go, to be planned for these.
+        """
         broke = session.scalars(
-            select(Lane.sender).where(Lane.chain_id == self._chain_id, Lane.out_of_funds)
+            select(Lane.sender).where(
+                Lane.chain_id == self._chain_id, Lane.out_of_funds, Lane.sender.in_(relayers)
+            )
         ).all()
-        return [sender for sender in relayers if sender not in broke] or relayers
+        able = [sender for sender in relayers if sender not in broke]
+        if broke and able:
+            stuck = (Transaction.chain_id == self._chain_id, Transaction.sender.in_(broke))
+            move_all(session, State.CLOSED, *stuck, Transaction.state == State.BUILT)
+        return able or relayers
 
     # ---- sources -------------------------------------------------------------------------------
 
@@ -168,11 +178,18 @@ class Planner:
                 asked_by=batch.asked_by_request,
             )
 
-    def _chunks(self, session: Session, head: Head) -> Iterator[_Planned]:
+    def _chunks(self, session: Session, head: Head, relayers: Sequence[str]) -> Iterator[_Planned]:
+        # Of lanes that can send, and not refused: what waits for something else fills no lane.
         built = session.scalars(
             select(func.count())
             .select_from(Transaction)
-            .where(Transaction.state == State.BUILT, Transaction.kind == Kind.EXECUTE_CHUNK)
+            .where(
+                Transaction.chain_id == self._chain_id,
+                Transaction.sender.in_(relayers),
+                Transaction.state == State.BUILT,
+                Transaction.kind == Kind.EXECUTE_CHUNK,
+                Transaction.failures == 0,
+            )
         ).one()
         if built >= ENOUGH_CHUNKS:
             return  # to look for more costs a look at each chunk that waits

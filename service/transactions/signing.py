@@ -69,8 +69,9 @@ def sign_built(context: EngineContext, lease: Lease) -> int:
         gas_limits = {row.id: gas for row, gas in good}
         still_built = session.scalars(
             select(Transaction)
-            .where(Transaction.id.in_(gas_limits), Transaction.state == State.BUILT)
+            .where(of(lease), Transaction.id.in_(gas_limits), Transaction.state == State.BUILT)
             .order_by(Transaction.id)
+            .with_for_update()  # another worker may let it go at this moment
         ).all()
         now_ms = read_now_ms(session)
         for row in still_built:

@@ -167,11 +167,12 @@ def paid(world: World) -> DecodedEvent:
         {"paid": 17},
         {"paid": 19},
         {"skippedLow": 1},
+        {"skippedLow": 1 << 3},
+        {"skippedHigh": 1},
         {"entries": bytes(84)},
         {"chunkIndex": 1},
         {"batchId": bytes(32)},
     ],
-    ids=lambda change: next(iter(change)),
 )
 def test_an_event_that_does_not_fit_the_row_tells_nothing(
     world: World, paid: DecodedEvent, change: dict[str, Any]
@@ -179,6 +180,14 @@ def test_an_event_that_does_not_fit_the_row_tells_nothing(
     own = OwnChunks(world.sessions, world.deployed.contracts)
     assert own.first_mints([paid]) == {paid.tx_hash: paid.log_index - 3}
     assert own.first_mints([replace(paid, args=paid.args | change)]) == {}
+
+
+@pytest.mark.parametrize("size", [0, 1, 56, 83, 112])
+def test_a_row_of_another_length_tells_nothing(world: World, paid: DecodedEvent, size: int) -> None:
+    with world.session() as session:
+        session.execute(update(Chunk).values(entries=bytes(size)))
+    own = OwnChunks(world.sessions, world.deployed.contracts)
+    assert own.first_mints([paid]) == {}
 
 
 def test_a_chunk_of_which_everybody_is_skipped_has_no_first_mint(

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -68,9 +69,13 @@ class OneThread(Rpc):
     def beside(
         self, calls: Iterable[tuple[str, Sequence[Any]]]
     ) -> Iterator[Callable[[], list[Any]]]:
-        """Ask, then let the block run."""
-        answers = self.batch(calls)
-        yield lambda: answers
+        """Ask, then let the block run; what went wrong is said where the answers are awaited."""
+        asked: Future[list[Any]] = Future()
+        try:
+            asked.set_result(self.batch(calls))
+        except Exception as error:
+            asked.set_exception(error)
+        yield asked.result
 
 
 def rpc_in_process(node: FaultyNode, watch: Watch = unwatched) -> Rpc:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from service.clock import ManualClock
 from service.errors import Conflict, IllegalTransition, InvalidInput, NotFound
-from service.payouts import service
+from service.payouts import service, statistics
 from service.payouts.journal import history
 from service.payouts.models import Batch, Chunk, Payout
 from service.payouts.queries import PayoutFilter, StateSum
@@ -62,8 +62,9 @@ def test_an_approved_batch_is_released_with_its_payouts_queued(
 def test_after_a_large_release_postgresql_knows_that_its_payouts_are_queued(
     session: Session, approved: Batch, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "VERY_MANY", 3)
+    monkeypatch.setattr(statistics, "VERY_MANY", 3)
     service.release(session, approved.id, actor="wang", clock=clock)
+    session.commit()
     if session.get_bind().dialect.name == "postgresql":
         known = text(
             "SELECT most_common_vals::text FROM pg_stats "

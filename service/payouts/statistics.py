@@ -1,0 +1,44 @@
+"""What PostgreSQL thinks of the payouts, once very many were changed at once."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from service.payouts.models import Payout
+from service.telemetry.logs import after_commit, note
+
+log = logging.getLogger(__name__)
+
+VERY_MANY = 10_000
+"""Payouts; with fewer it does no harm to be wrong about them."""
+
+
+def tell_planner(session: Session, changed: int) -> None:
+    """Have PostgreSQL look at the payouts after the commit that changes very many of them.
+
+    Until its own housekeeping does, a minute later, it guesses by how they were before, and may
+    read a whole batch to find the few rows that an index would tell.
+
+    Parameters
+    ----------
+    changed
+        How many are.
+    """
+    engine = session.get_bind().engine
+    if changed >= VERY_MANY and engine.dialect.name == "postgresql":
+        after_commit(session, partial(_look, engine))
+
+
+def _look(engine: Engine) -> None:
+    try:
+        with engine.begin() as connection:
+            # Its lock is shared with all but housekeeping; for that nobody waits here.
+            connection.execute(text("SET LOCAL lock_timeout = '1s'"))
+            connection.execute(text(f"ANALYZE {Payout.__tablename__}"))
+    except DBAPIError as error:
+        note(log, "statistics_not_renewed", logging.WARNING, detail=str(error.orig))
