@@ -33,7 +33,7 @@ from service.errors import (
 from service.payouts import journal
 from service.payouts.building import granted
 from service.payouts.directory import region_of
-from service.payouts.models import EmergencyGrant, Payout
+from service.payouts.models import IS_LIVE, EmergencyGrant, Payout
 from service.payouts.paging import Page, check_limit
 from service.payouts.states import LIVE_GRANT_STATES, LIVE_PAYOUT_STATES, GrantState, move
 from service.privacy.commitments import SALT_BYTES, ad_hoc_commitment
@@ -99,9 +99,7 @@ def terms_of_case(session: Session, case: str) -> GrantTerms:
     if found.kind != "one_off":
         raise Conflict(f"case {found.case_ref} is a stream: a grant pays all at once")
     batch_id = session.scalar(
-        select(Payout.batch_id).where(
-            Payout.commitment == found.commitment, Payout.own_state.in_(LIVE_PAYOUT_STATES)
-        )
+        select(Payout.batch_id).where(Payout.commitment == found.commitment, IS_LIVE)
     )
     if batch_id is not None:
         raise Conflict(f"case {found.case_ref} stands in batch {batch_id}: it would be paid twice")

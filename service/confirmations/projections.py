@@ -22,10 +22,18 @@ from service.clock import SYSTEM_CLOCK
 from service.confirmations import requests, streams
 from service.confirmations.alarms import raise_alarm
 from service.confirmations.models import Event
-from service.payouts.models import Batch, Chunk, EmergencyGrant, Payout, Programme, Stream, in_state
+from service.payouts.models import (
+    IS_LIVE,
+    Batch,
+    Chunk,
+    EmergencyGrant,
+    Payout,
+    Programme,
+    Stream,
+    in_state,
+)
 from service.payouts.states import (
     EXECUTED,
-    LIVE_PAYOUT_STATES,
     BatchState,
     ChunkState,
     GrantState,
@@ -639,9 +647,7 @@ def _grant_made(session: Session, event: Event) -> None:
     if action is not None and _says(action, given):
         _set_action(session, action, ActionState.DONE)
     batch_id = session.scalar(
-        select(Payout.batch_id).where(
-            Payout.commitment == commitment, Payout.own_state.in_(LIVE_PAYOUT_STATES)
-        )
+        select(Payout.batch_id).where(Payout.commitment == commitment, IS_LIVE)
     )
     if batch_id is not None:
         raise_alarm(

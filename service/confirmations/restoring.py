@@ -23,7 +23,7 @@ from service.errors import AlreadyExists, Conflict, IntegrityError, NotFound, Pr
 from service.payouts import journal
 from service.payouts.building import chunk_rows, insert_rows, link_cases
 from service.payouts.manifests import Manifest
-from service.payouts.models import Batch, Chunk, EmergencyGrant, Payout, in_state
+from service.payouts.models import IS_LIVE, Batch, Chunk, EmergencyGrant, Payout, in_state
 from service.payouts.service import pause
 from service.payouts.states import LIVE_GRANT_STATES, LIVE_PAYOUT_STATES, BatchState, PayoutState
 
@@ -189,7 +189,7 @@ def _refuse_live(session: Session, manifest: Manifest, batch_id: str) -> None:
             for row in session.execute(
                 select(Payout.commitment, Payout.batch_id, Batch.state)
                 .join(Batch, Batch.id == Payout.batch_id)
-                .where(Payout.commitment.in_(commitments), Payout.own_state.in_(LIVE_PAYOUT_STATES))
+                .where(Payout.commitment.in_(commitments), IS_LIVE)
                 .limit(_NAMED_PROBLEMS)
             )
         ]

@@ -31,6 +31,7 @@ from service.payouts.directory import region_of
 from service.payouts.entries import MAX_CHUNK_ENTRIES, pack_entries
 from service.payouts.manifests import ManifestLine
 from service.payouts.models import (
+    IS_LIVE,
     Batch,
     Chunk,
     EmergencyGrant,
@@ -307,7 +308,7 @@ def _refuse_live_commitments(session: Session, wanted: Sequence[ColumnElement[bo
             and_(
                 Payout.commitment == Case.commitment,
                 or_(Payout.case_id.is_(None), Payout.case_id != Case.id),
-                Payout.own_state.in_(LIVE_PAYOUT_STATES),
+                IS_LIVE,
             ),
         )
         .where(*wanted)

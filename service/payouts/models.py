@@ -269,6 +269,9 @@ class Payout(Base):
         updated_at: Mapped[datetime]
 
 
+IS_LIVE = text(f"payouts.state IN {sql_list(LIVE_PAYOUT_STATES)}")
+"""Whether a payout is live, in the words of the indexes on live ones: SQLite serves no others."""
+
 BY_CHUNK = {
     ChunkState.WAITING: PayoutState.QUEUED,
     ChunkState.SENT: PayoutState.SENT,

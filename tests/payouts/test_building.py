@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
 from service.cases.filters import CaseFilter
@@ -264,3 +264,28 @@ def test_no_batch_id_is_used_twice(add_cases: AddCases, build: Build) -> None:
     }
 
     assert len(ids) == 20
+
+
+def test_a_second_batch_finds_live_commitments_by_their_index(
+    session: Session, add_cases: AddCases, build: Build
+) -> None:
+    """Without it, a batch of many beside many is a matter of minutes."""
+    if session.get_bind().dialect.name != "sqlite":
+        pytest.skip("PostgreSQL chooses by the numbers of rows")
+    add_cases("a", "b")
+    build()
+    asked: list[tuple[str, Any]] = []
+
+    def listen(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if "payouts.commitment = cases.commitment" in statement:
+            asked.append((statement, parameters))
+
+    add_cases("c")
+    event.listen(session.get_bind().engine, "before_cursor_execute", listen)
+    build()
+    event.remove(session.get_bind().engine, "before_cursor_execute", listen)
+
+    assert asked
+    for statement, parameters in asked:
+        plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        assert any("uq_payouts_live_commitment" in row[-1] for row in plan), statement
