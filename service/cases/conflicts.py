@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.cases.chunks import chunks
-from service.cases.models import Beneficiary, Case, Wallet
+from service.cases.models import COUNTS, Beneficiary, Case, Wallet
 from service.cases.people import id_number_index
 from service.cases.states import CaseState
 from service.errors import Problem
@@ -76,9 +76,11 @@ def _wallet_owners(session: Session, rows: Sequence[CheckedRow]) -> dict[str, by
 def _live_cases(session: Session, keys: Sequence[_Keys]) -> dict[tuple[int, str], str]:
     """Map programme and commitment of the cases that count to their references."""
     commitments = [key.commitment for key in keys if key.commitment is not None]
+    # By programme too, as the index has them: without it each look would read all cases.
+    programmes = {key.row.programme.id for key in keys if key.row.programme is not None}
     found = session.execute(
         select(Case.programme_id, Case.commitment, Case.case_ref).where(
-            Case.commitment.in_(commitments), Case.state != CaseState.REJECTED.value
+            Case.programme_id.in_(programmes), Case.commitment.in_(commitments), COUNTS
         )
     )
     return {(programme_id, commitment): ref for programme_id, commitment, ref in found}
