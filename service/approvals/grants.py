@@ -35,7 +35,7 @@ from service.payouts.building import granted
 from service.payouts.directory import region_of
 from service.payouts.models import IS_LIVE, EmergencyGrant, Payout
 from service.payouts.paging import Page, check_limit
-from service.payouts.states import LIVE_GRANT_STATES, LIVE_PAYOUT_STATES, GrantState, move
+from service.payouts.states import LIVE_GRANT_STATES, GrantState, move
 from service.privacy.commitments import SALT_BYTES, ad_hoc_commitment
 from service.regions import Region
 from service.units import MAX_ENTRY_BASE_UNITS, format_amount
@@ -301,9 +301,7 @@ def waiting_cases(session: Session, grant: EmergencyGrant) -> list[str]:
             .where(
                 Case.wallet_address == grant.payee,
                 Case.state != CaseState.REJECTED.value,
-                ~exists()
-                .where(Payout.case_id == Case.id, Payout.own_state.in_(LIVE_PAYOUT_STATES))
-                .correlate(Case),
+                ~exists().where(Payout.case_id == Case.id, IS_LIVE).correlate(Case),
                 ~granted(),
             )
             .order_by(Case.case_ref)

@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
 from service.chain.contracts import Contracts, DecodedEvent
 from service.confirmations import streams
+from service.confirmations.transfers import stored_entries
 from service.db import transaction
 from service.payouts.entries import entry_amounts
-from service.payouts.models import Chunk
 from service.transactions.models import Transaction, TransactionAttempt
 from service.transactions.states import Kind
 
@@ -94,29 +94,26 @@ class OwnChunks:
         if not paid:
             return {}
         with transaction(self._sessions) as session:
-            stored = session.execute(
-                select(Chunk.batch_id, Chunk.chunk_index, Chunk.entries).where(
-                    tuple_(Chunk.batch_id, Chunk.chunk_index).in_(paid)
-                )
-            ).all()
-        return {
-            paid[batch_id, index].tx_hash: first
-            for batch_id, index, entries in stored
-            for first in _first_mint(paid[batch_id, index], bytes(entries))
-        }
+            stored = stored_entries(session, paid)
+        first: dict[str, int | None] = {}
+        for chunk, entries in stored.items():
+            event = paid[chunk]
+            minted = _minted(event, entries)
+            if minted is not None:
+                # Each is a log, one after the other, and the event comes right after them.
+                first[event.tx_hash] = event.log_index - minted if minted else None
+        return first
 
 
-def _first_mint(event: DecodedEvent, entries: bytes) -> list[int | None]:
-    """Return where the mints begin; nothing where the event does not tell them."""
+def _minted(event: DecodedEvent, entries: bytes) -> int | None:
+    """Return how many mints a chunk left in the log; None where the event does not tell them."""
     args = event.args
     if args["entries"] != entries:
-        return []
+        return None
     amounts = entry_amounts(entries)
     skipped = streams.bits(args["skippedLow"], args["skippedHigh"])
     if not all(amounts) or max(skipped, default=0) >= len(amounts):
-        return []
+        return None
     if sum(amounts) - sum(amounts[place] for place in skipped) != args["paid"]:
-        return []
-    minted = len(amounts) - len(skipped)
-    # Each is a log, one after the other, and the event comes right after them.
-    return [event.log_index - minted if minted else None]
+        return None
+    return len(amounts) - len(skipped)

@@ -25,7 +25,7 @@ from service.payouts.building import chunk_rows, insert_rows, link_cases
 from service.payouts.manifests import Manifest
 from service.payouts.models import IS_LIVE, Batch, Chunk, EmergencyGrant, Payout, in_state
 from service.payouts.service import pause
-from service.payouts.states import LIVE_GRANT_STATES, LIVE_PAYOUT_STATES, BatchState, PayoutState
+from service.payouts.states import LIVE_GRANT_STATES, BatchState, PayoutState
 
 KINDS = ("one_off", "stream")
 """``BatchApproval.kind`` by its number."""
@@ -293,7 +293,7 @@ def _warn_of_grants(session: Session, batch: Batch, approved: Event) -> None:
         .where(
             Payout.batch_id == batch.id,
             EmergencyGrant.state.in_(LIVE_GRANT_STATES),
-            Payout.own_state.in_(LIVE_PAYOUT_STATES),
+            IS_LIVE,
         )
     ).all():
         alarms.raise_alarm(

@@ -83,7 +83,7 @@ def keep_by_chunk(session: Session, logs: Sequence[Log], events: Sequence[Event]
     by_transaction: dict[str, list[Log]] = defaultdict(list)
     for log in logs:
         by_transaction[log["transactionHash"]].append(log)
-    chunks = _entries(session, paid)
+    chunks = stored_entries(session, [(e.batch_id, e.args["chunkIndex"]) for e in paid])
     rest: list[Log] = []
     for tx_hash, mints in by_transaction.items():
         chunk_paid = alone.get(tx_hash)
@@ -97,12 +97,11 @@ def keep_by_chunk(session: Session, logs: Sequence[Log], events: Sequence[Event]
 _Entries = Mapping[tuple[str | None, int], bytes]
 
 
-def _entries(session: Session, paid: Sequence[Event]) -> _Entries:
-    """Entries of the chunks that have a row here."""
-    ids = [(event.batch_id, event.args["chunkIndex"]) for event in paid]
+def stored_entries(session: Session, chunks: Collection[tuple[str | None, int]]) -> _Entries:
+    """Return the entries of those chunks, by batch and index, that have a row here."""
     found = session.execute(
         select(Chunk.batch_id, Chunk.chunk_index, Chunk.entries).where(
-            tuple_(Chunk.batch_id, Chunk.chunk_index).in_(ids)
+            tuple_(Chunk.batch_id, Chunk.chunk_index).in_(chunks)
         )
     )
     return {(batch_id, index): bytes(entries) for batch_id, index, entries in found}

@@ -43,7 +43,6 @@ from service.payouts.models import (
 from service.payouts.states import (
     EXECUTED,
     LIVE_GRANT_STATES,
-    LIVE_PAYOUT_STATES,
     BatchState,
     ChunkState,
     PayoutState,
@@ -178,9 +177,7 @@ def build_batches(
         Case.kind == kind,
         covered_by(region),
         *case_filter.conditions(),
-        ~exists()
-        .where(Payout.case_id == Case.id, Payout.own_state.in_(LIVE_PAYOUT_STATES))
-        .correlate(Case),
+        ~exists().where(Payout.case_id == Case.id, IS_LIVE).correlate(Case),
         ~granted(),
     ]
     link_cases(session, Payout.programme_id == programme.id)

@@ -269,7 +269,7 @@ class Payout(Base):
         updated_at: Mapped[datetime]
 
 
-IS_LIVE = text(f"payouts.state IN {sql_list(LIVE_PAYOUT_STATES)}")
+IS_LIVE = text(f"payouts.{_LIVE}")
 """Whether a payout is live, in the words of the indexes on live ones: SQLite serves no others."""
 
 BY_CHUNK = {
