@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from service.clock import SYSTEM_CLOCK, Clock
 from service.confirmations.models import ChainAlarm
 from service.db import lock
-from service.errors import Conflict, NotFound
+from service.errors import Conflict, IntegrityError, NotFound
 from service.payouts import journal
 from service.telemetry.logs import after_commit, note_after_commit
 from service.telemetry.metrics import ALARMS_RAISED
@@ -153,14 +153,25 @@ def raise_alarm(session: Session, kind: str, detail: str, block_number: int | No
         )
 
 
-def stopping_alarm(session: Session) -> ChainAlarm | None:
-    """Return the oldest open alarm that stops the worker, or None."""
-    return session.scalars(
+def refuse_while_alarmed(session: Session) -> None:
+    """Go no further while an alarm is open that stops the worker.
+
+    Raises
+    ------
+    IntegrityError
+        With what the oldest says and what to do.
+    """
+    alarm = session.scalars(
         select(ChainAlarm)
         .where(ChainAlarm.cleared_at.is_(None), ChainAlarm.kind.in_(STOPPING))
         .order_by(ChainAlarm.id)
         .limit(1)
     ).first()
+    if alarm is not None:
+        raise IntegrityError(
+            f"{alarm.kind}: {alarm.detail}. {meaning(alarm.kind).advice} "
+            f"(relief alarms clear {alarm.id} --reason …)"
+        )
 
 
 def list_alarms(

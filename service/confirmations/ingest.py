@@ -20,15 +20,16 @@ from sqlalchemy.orm import Session, sessionmaker
 from service.chain.contracts import Contracts, DecodedEvent
 from service.chain.rpc import Rpc, RpcError
 from service.confirmations import projections
-from service.confirmations.alarms import AlarmKind, raise_alarm
+from service.confirmations.alarms import AlarmKind, raise_alarm, refuse_while_alarmed
 from service.confirmations.finality import (
     EVENTS_CURSOR,
     FINAL_CURSOR,
+    FinalityResult,
     finalise,
     lock_cursors,
 )
 from service.confirmations.models import Block, Cursor, Event, Transfer
-from service.confirmations.own_chunks import OwnChunks
+from service.confirmations.own_chunks import Header, OwnChunks
 from service.confirmations.transfers import Log, Transfers, keep_by_chunk
 from service.db import one_at_a_time, transaction
 from service.errors import ChainUnavailable, IntegrityError
@@ -41,6 +42,9 @@ from service.transactions.models import Transaction
 log = logging.getLogger(__name__)
 
 BLOCKS_A_STEP = 200
+BLOCKS_AT_ONCE = 8
+"""At most so many that may follow are asked for together with the newest, while blocks come."""
+
 BLOCKS_A_REQUEST = 16
 """Of so many blocks the logs are asked for at once."""
 
@@ -97,6 +101,8 @@ class IngestResult:
         Its time.
     caught_up
         Whether it was the node's newest.
+    final
+        Newest final block, or an older one where another worker has gone on meanwhile.
     settled, posted
         Rows that became final with it, and postings of the ledger that followed.
     """
@@ -107,6 +113,7 @@ class IngestResult:
     head: int
     timestamp_unix_s: int
     caught_up: bool
+    final: int = 0
     settled: int = 0
     posted: int = 0
 
@@ -119,11 +126,17 @@ class Fetched:
     ----------
     cursor
         Where the reading began; nothing is stored once another worker has moved it.
+    final
+        Newest final block at that moment.
+    newest
+        The node's newest block, without its transactions; None where blocks were taken back.
     headers, events, moves
         Blocks, their events, and their transfers as the node gives them.
     first_mints
         Of transactions whose mints were not asked for, since ``ChunkPaid`` tells them: the log
         index of the first.
+    ours
+        Whether every transaction in them that left a log runs a chunk of ours, and is one of ours.
     caught_up
         Whether the last block was the node's newest.
     rewound
@@ -131,10 +144,13 @@ class Fetched:
     """
 
     cursor: Cursor
-    headers: Sequence[dict[str, Any]] = ()
+    final: int
+    newest: Header | None = None
+    headers: Sequence[Header] = ()
     events: Sequence[DecodedEvent] = ()
     moves: Sequence[Log] = ()
     first_mints: Mapping[str, int | None] = field(default_factory=dict)
+    ours: bool = False
     caught_up: bool = False
     rewound: int = 0
 
@@ -161,6 +177,7 @@ class _Logs:
     events: list[DecodedEvent] = field(default_factory=list)
     moves: list[Log] = field(default_factory=list)
     first_mints: dict[str, int | None] = field(default_factory=dict)
+    ours: bool = True
 
     @property
     def size(self) -> int:
@@ -208,6 +225,7 @@ class Ingestor:
         self._post = post
         self._transfers = Transfers(contracts)
         self._own_chunks = OwnChunks(sessions, contracts)
+        self._blocks_expected = 0
 
     def step(self) -> IngestResult:
         """Read the next blocks, or take back those that left the chain.
@@ -226,6 +244,8 @@ class Ingestor:
 
         Raises
         ------
+        IntegrityError
+            While an alarm is open that stops the reading.
         ChainUnavailable
             If the node does not answer, or its blocks do not link up (it is switching chains).
         NodeBehind
@@ -233,12 +253,13 @@ class Ingestor:
         ReorgPastFinality
             If a final block left the chain; an alarm is written.
         """
-        cursor = self._cursor()
-        head, at_cursor = self._rpc.batch(
-            [
-                ("eth_getBlockByNumber", ("latest", False)),
-                ("eth_getBlockByNumber", (hex(cursor.block_number), False)),
-            ]
+        cursor, final = self._position()
+        first = cursor.block_number + 1
+        numbers = range(cursor.block_number, first + self._blocks_expected)
+        self._blocks_expected = 0
+        wanted = ["latest", *map(hex, numbers)]
+        head, at_cursor, *expected = self._rpc.batch(
+            [("eth_getBlockByNumber", (block, False)) for block in wanted]
         )
         if isinstance(head, RpcError) or head is None:
             raise ChainUnavailable("the node has no newest block")
@@ -252,21 +273,24 @@ class Ingestor:
         if at_cursor is None or at_cursor["hash"] != cursor.block_hash:
             self._behind_since_s = None
             rewound = self._rewind(cursor, head_number)
-            return Fetched(self._cursor(), rewound=rewound, caught_up=False)
+            return Fetched(*self._position(), rewound=rewound, caught_up=False)
         self._behind_since_s = None
-        first = cursor.block_number + 1
         last = min(head_number, cursor.block_number + BLOCKS_A_STEP)
         if last < first:
-            return Fetched(cursor, caught_up=True)
-        headers = self._headers(cursor, first, last)
+            return Fetched(cursor, final, head, ours=True, caught_up=True)
+        headers = self._headers(cursor, expected[: last - first + 1], last)
         read, logs = self._logs(headers)
         last = int(read[-1]["number"], 16)
+        self._blocks_expected = min(len(headers), BLOCKS_AT_ONCE)
         return Fetched(
             cursor,
+            final,
+            head,
             read,
             logs.events,
             logs.moves,
             logs.first_mints,
+            ours=logs.ours,
             caught_up=last == head_number,
         )
 
@@ -280,21 +304,23 @@ class Ingestor:
         SequenceGap
             If an event is missing in a contract's count; an alarm is written.
         """
-        cursor, headers, settled, posted = fetched.cursor, fetched.headers, 0, 0
+        cursor, headers = fetched.cursor, fetched.headers
         if not headers:
-            return self._result(cursor, rewound=fetched.rewound, caught_up=fetched.caught_up)
+            return self._result(fetched, caught_up=fetched.caught_up)
+        final: FinalityResult | None = None
+        posted = 0
         try:
             with transaction(self._sessions) as session:
                 stored = self._still_at(session, cursor)
                 if stored:
-                    settled, posted = self._store(session, fetched)
+                    final, posted = self._store(session, fetched)
         except SequenceGap as error:
             with transaction(self._sessions) as session:
                 first = cursor.block_number + 1
                 raise_alarm(session, "sequence_gap", error.detail, first)
             raise
         if not stored:
-            return self._result(cursor, caught_up=False)
+            return self._result(fetched, caught_up=False)
         return IngestResult(
             blocks=len(headers),
             events=len(fetched.events) + len(fetched.moves),
@@ -302,16 +328,18 @@ class Ingestor:
             head=int(headers[-1]["number"], 16),
             timestamp_unix_s=int(headers[-1]["timestamp"], 16),
             caught_up=fetched.caught_up,
-            settled=settled,
+            final=fetched.final if final is None else final.block_number,
+            settled=0 if final is None else final.rows,
             posted=posted,
         )
 
     # ---- reading -------------------------------------------------------------------------------
 
-    def _headers(self, cursor: Cursor, first: int, last: int) -> list[dict[str, Any]]:
-        headers = self._rpc.batch(
-            [("eth_getBlockByNumber", (hex(number), False)) for number in range(first, last + 1)]
-        )
+    def _headers(self, cursor: Cursor, known: Sequence[Any], last: int) -> Sequence[dict[str, Any]]:
+        """Return the blocks after the cursor's up to `last`; of these the first ones are known."""
+        missing = range(cursor.block_number + 1 + len(known), last + 1)
+        asked = [("eth_getBlockByNumber", (hex(number), False)) for number in missing]
+        headers = [*known, *(self._rpc.batch(asked) if asked else ())]
         parent = cursor.block_hash
         for header in headers:
             if not isinstance(header, dict) or header["parentHash"] != parent:
@@ -319,7 +347,7 @@ class Ingestor:
             parent = header["hash"]
         return headers
 
-    def _logs(self, headers: Sequence[dict[str, Any]]) -> tuple[Sequence[dict[str, Any]], _Logs]:
+    def _logs(self, headers: Sequence[Header]) -> tuple[Sequence[Header], _Logs]:
         """Read the events and transfers of blocks, and say of which: the first ones of them."""
         read = _Logs()
         for start in range(0, len(headers), BLOCKS_A_REQUEST):
@@ -331,6 +359,7 @@ class Ingestor:
                 if int(header["logsBloom"], 16) != 0
             ]
             own = self._own_chunks.blocks(part)
+            read.ours &= len(own) == len(part)
             blocks = list(zip(part, self._asked(part, own), strict=True))
             first_mints = self._own_chunks.first_mints(
                 [event for header, logs in blocks if header["hash"] in own for event in logs.events]
@@ -346,9 +375,7 @@ class Ingestor:
                     read.add(in_full)
         return headers, read
 
-    def _asked(
-        self, headers: Sequence[dict[str, Any]], without_token: Collection[str]
-    ) -> list[_Logs]:
+    def _asked(self, headers: Sequence[Header], without_token: Collection[str]) -> list[_Logs]:
         """Ask for the logs of blocks; of some, by their hashes, for all but the token's."""
         own, everything = self._own_chunks.addresses, self._contracts.addresses
         answers = self._rpc.batch(
@@ -367,7 +394,7 @@ class Ingestor:
         )
         return [self._decoded(h, logs) for h, logs in zip(headers, answers, strict=True)]
 
-    def _decoded(self, header: dict[str, Any], logs: Any) -> _Logs:
+    def _decoded(self, header: Header, logs: Any) -> _Logs:
         if isinstance(logs, RpcError):
             raise ChainUnavailable(f"no logs of block {header['hash']}: {logs.message}")
         read = _Logs()
@@ -388,7 +415,7 @@ class Ingestor:
         self,
         session: Session,
         fetched: Fetched,
-    ) -> tuple[int, int]:
+    ) -> tuple[FinalityResult | None, int]:
         headers = fetched.headers
         session.execute(
             insert(Block),
@@ -418,8 +445,7 @@ class Ingestor:
         cursor = lock_cursors(session, self._chain_id)[EVENTS_CURSOR]
         cursor.block_number, cursor.block_hash = last, headers[-1]["hash"]
         final = finalise(session, self._chain_id, self._depth)
-        posted = self._post(session, self._chain_id)
-        return 0 if final is None else final.rows, posted
+        return final, self._post(session, self._chain_id)
 
     def _check_counts(self, session: Session, rows: Sequence[Event]) -> None:
         for contract in COUNTED:
@@ -512,12 +538,21 @@ class Ingestor:
 
     # ---- cursor --------------------------------------------------------------------------------
 
-    def _cursor(self) -> Cursor:
-        """Where we are; the first time, just before the deployment."""
+    def _position(self) -> tuple[Cursor, int]:
+        """Where we are, and the newest final block; refused while an alarm is open."""
         with transaction(self._sessions) as session:
-            cursor = session.get(Cursor, (self._chain_id, EVENTS_CURSOR))
-            if cursor is not None:
-                return cursor
+            refuse_while_alarmed(session)
+            ours = select(Cursor).where(Cursor.chain_id == self._chain_id)
+            cursors = {row.name: row for row in session.scalars(ours)}
+        cursor, final = cursors.get(EVENTS_CURSOR), cursors.get(FINAL_CURSOR)
+        if cursor is None:
+            cursor = self._begin()
+        if final is None:
+            return cursor, max(0, cursor.block_number - self._depth)
+        return cursor, final.block_number
+
+    def _begin(self) -> Cursor:
+        """Start just before the deployment."""
         number = max(0, self._contracts.deployment.deployment_block - 1)
         header = self._rpc.header(number)
         if header is None:
@@ -548,19 +583,28 @@ class Ingestor:
         now = lock_cursors(session, self._chain_id)[EVENTS_CURSOR]
         return (now.block_number, now.block_hash) == (cursor.block_number, cursor.block_hash)
 
-    def _result(self, cursor: Cursor, *, rewound: int = 0, caught_up: bool) -> IngestResult:
+    def _result(self, fetched: Fetched, *, caught_up: bool) -> IngestResult:
+        cursor = fetched.cursor
         with transaction(self._sessions) as session:
             timestamp = session.scalars(
                 select(Block.timestamp_unix_s).where(Block.number == cursor.block_number)
             ).one_or_none()
-        return IngestResult(0, 0, rewound, cursor.block_number, timestamp or 0, caught_up)
+        return IngestResult(
+            blocks=0,
+            events=0,
+            rewound=fetched.rewound,
+            head=cursor.block_number,
+            timestamp_unix_s=timestamp or 0,
+            caught_up=caught_up,
+            final=fetched.final,
+        )
 
 
 TOLD = frozenset({"BatchApproved", "ChunkPaid", "StreamsOpened", "BatchCancelled", "GrantMade"})
 """Events that have a line in the log: one a batch or chunk, never one a payout."""
 
 
-def _tell(session: Session, headers: Sequence[dict[str, Any]], rows: Sequence[Event]) -> None:
+def _tell(session: Session, headers: Sequence[Header], rows: Sequence[Event]) -> None:
     for row in rows:
         if row.name in TOLD:
             facts = {"batch": row.batch_id, "chunk": row.args.get("chunkIndex")}

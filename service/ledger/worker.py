@@ -42,10 +42,9 @@ from service.config import Settings
 from service.confirmations import alarms
 from service.confirmations.agreement import Agreement
 from service.confirmations.expiry import ask_for_all_due
-from service.confirmations.finality import FINAL_CURSOR, FinalityResult, finalise
+from service.confirmations.finality import FinalityResult, finalise
 from service.confirmations.inclusion import blocks_of
 from service.confirmations.ingest import LAG_PATIENCE_S, Fetched, Ingestor, IngestResult
-from service.confirmations.models import Cursor
 from service.confirmations.projections import unknown_batch
 from service.confirmations.roles import role_holders
 from service.confirmations.wallets import ZERO_ADDRESS
@@ -338,7 +337,6 @@ class Worker:
 
     def _step(self) -> StepReport:
         self._start()
-        self._refuse_while_alarmed()
         with self.times.stage("read"):
             fetched = self._ingestor.fetch()
             self._agreement.check(fetched.last, fetched.hashes)
@@ -359,7 +357,6 @@ class Worker:
         planned = 0
         if known.caught_up and (tidy or not enough):
             planned = self._plan(known, tidy=tidy)
-        final_block = self._final_block(known.head)
         stored: list[IngestResult] = [] if read is None else [read]
 
         def store() -> None:
@@ -368,7 +365,7 @@ class Worker:
                 stored.append(self._store(fetched))
 
         with self.times.stage("submit"):
-            moved = self._engine.step(max(known.head, final_block), final_block, store)
+            moved = self._engine.step(known.head, known.final, fetched.newest, store)
         (read,) = stored
         self._ahead = read.caught_up and moved > 0
         left = self._left()
@@ -381,7 +378,7 @@ class Worker:
         LAST_ROUND.set_to_current_time()
         return StepReport(
             head=read.head,
-            final=final.block_number if final else final_block,
+            final=final.block_number if final else read.final,
             events=read.events,
             planned=planned,
             moved=moved,
@@ -421,6 +418,8 @@ class Worker:
         """Whether it is a few blocks in which nothing happened but what we have sent."""
         if fetched.rewound or len(fetched.headers) > MAX_BLOCKS_LATER:
             return False
+        if fetched.ours:
+            return True
         hashes = {event.tx_hash for event in fetched.events}
         with transaction(self._sessions) as session:
             known = session.scalars(
@@ -495,22 +494,6 @@ class Worker:
             lock.close()
             raise Conflict(f"another worker works on {database}") from error
         self._lock = lock
-
-    def _refuse_while_alarmed(self) -> None:
-        with transaction(self._sessions) as session:
-            alarm = alarms.stopping_alarm(session)
-        if alarm is not None:
-            raise IntegrityError(
-                f"{alarm.kind}: {alarm.detail}. {alarms.meaning(alarm.kind).advice} "
-                f"(relief alarms clear {alarm.id} --reason …)"
-            )
-
-    def _final_block(self, head: int) -> int:
-        with transaction(self._sessions) as session:
-            cursor = session.get(Cursor, (self._deployment.chain_id, FINAL_CURSOR))
-            if cursor is not None:
-                return cursor.block_number
-        return max(0, head - self._deployment.finality_depth_blocks)
 
     def _left(self) -> Counter[str]:
         """Count transactions that are due, in flight, or mined and not final, by their state."""

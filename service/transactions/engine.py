@@ -19,6 +19,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
@@ -42,7 +43,7 @@ from service.transactions.lanes import Lease
 from service.transactions.models import Transaction, TransactionAttempt
 from service.transactions.nonces import close_gaps
 from service.transactions.receipts import look_for_receipts, read_costs
-from service.transactions.replacing import replace_stuck
+from service.transactions.replacing import find_stuck, replace_stuck
 from service.transactions.sending import record, send, sendable
 from service.transactions.signing import sign_built
 from service.transactions.states import IN_FLIGHT, State
@@ -189,6 +190,7 @@ class SubmissionEngine:
         self,
         read_block: int,
         final_block: int,
+        newest: Mapping[str, Any] | None = None,
         meanwhile: Callable[[], None] = lambda: None,
     ) -> int:
         """Do what can be done now on every lane held; returns how many rows moved.
@@ -199,6 +201,8 @@ class SubmissionEngine:
             Newest block whose events are stored.
         final_block
             Newest final block, for what may only be concluded after finality.
+        newest
+            The node's newest block, if it was asked for a moment ago.
         meanwhile
             Done once, while the node takes what is sent; it may not ask the node.
         """
@@ -208,8 +212,9 @@ class SubmissionEngine:
         for lease, states in self._with_open_rows():
             try:
                 with self._while_ours(lease):
-                    done, to_send[lease] = self._sign(lease, states, read_block, final_block)
-                    moved[lease] += done
+                    moved[lease] += self._sign(lease, states, read_block, final_block, newest)
+                    replaced, to_send[lease] = self._to_send(lease, states, moved[lease])
+                    moved[lease] += replaced
             except (ChainUnavailable, RpcError) as error:
                 if trouble is not None:
                     break  # it is not the lane, the node is away
@@ -244,19 +249,35 @@ class SubmissionEngine:
         ]
 
     def _sign(
-        self, lease: Lease, states: set[State], read_block: int, final_block: int
-    ) -> tuple[int, Sequence[TransactionAttempt]]:
-        """See what was mined, sign and outbid; return how many rows moved, and what is to send."""
-        context, moved = self._context, 0
-        in_flight = not states.isdisjoint(IN_FLIGHT)
-        if in_flight:
-            moved += look_for_receipts(context, lease, read_block, final_block)
+        self,
+        lease: Lease,
+        states: set[State],
+        read_block: int,
+        final_block: int,
+        newest: Mapping[str, Any] | None,
+    ) -> int:
+        """See what was mined, and sign what is built; return how many rows moved."""
+        moved = 0
+        if not states.isdisjoint(IN_FLIGHT):
+            moved += look_for_receipts(self._context, lease, read_block, final_block)
         if State.BUILT in states:
-            moved += sign_built(context, lease)
-        if not in_flight and not moved:
+            moved += sign_built(self._context, lease, newest)
+        return moved
+
+    def _to_send(
+        self, lease: Lease, states: set[State], moved: int
+    ) -> tuple[int, Sequence[TransactionAttempt]]:
+        """Outbid what is stuck; return how many that were, and what is to be sent now."""
+        context = self._context
+        if not moved and states.isdisjoint(IN_FLIGHT):
             return 0, []
-        moved += replace_stuck(context, lease)
-        return moved, sendable(context, lease)
+        with transaction(context.sessions) as session:
+            stuck = find_stuck(session, context, lease)
+            if not stuck:
+                return 0, sendable(session, context, lease, held=moved > 0)
+        replaced = replace_stuck(context, lease, stuck)
+        with transaction(context.sessions) as session:
+            return replaced, sendable(session, context, lease, held=moved + replaced > 0)
 
     def _send(
         self,

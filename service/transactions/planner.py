@@ -39,6 +39,9 @@ log = logging.getLogger(__name__)
 MAX_CHUNKS_A_ROUND = 64
 """Chunks planned at once: their calldata, 15 kB each, is what planning holds in memory."""
 
+FIRST_CHUNKS = 16
+"""Planned at once where none waits: the node has nothing to do until they are sent."""
+
 ENOUGH_CHUNKS = 24
 """While so many are built and not signed, no more are planned."""
 
@@ -207,7 +210,7 @@ class Planner:
                 )
             )
             .order_by(Batch.released_at, Chunk.batch_id, Chunk.chunk_index)
-            .limit(MAX_CHUNKS_A_ROUND)
+            .limit(MAX_CHUNKS_A_ROUND if built else FIRST_CHUNKS)
         ).all()
         proofs: dict[str, list[list[bytes]]] = {}
         for batch_id, chunk_index, entries, asked_by in due:

@@ -70,7 +70,12 @@ def look_for_receipts(
     silent = [attempt for attempt in attempts if attempt.transaction_id not in mined]
     taken: set[int] = set()
     if silent:
-        used, used_finally = _nonces_used(context, lease.sender, read_block, final_block)
+        if mined:
+            # While events go on to tell of ours, those that they passed over are enough to ask for.
+            used = max(each.attempt.nonce or 0 for each in mined.values())
+            used_finally = 0
+        else:
+            used, used_finally = _nonces_used(context, lease.sender, read_block, final_block)
         asked = [attempt for attempt in silent if _below(attempt, max(used, used_finally))]
         found, answered = _told_by_receipts(context, asked)
         mined |= found
@@ -187,6 +192,8 @@ def _told_by_receipts(
     context: EngineContext, attempts: Sequence[_Attempt]
 ) -> tuple[dict[int, _Mined], set[int]]:
     """Return what receipts tell, and of which transactions the node answered for each attempt."""
+    if not attempts:
+        return {}, set()
     receipts = context.rpc.batch(
         [("eth_getTransactionReceipt", (attempt.tx_hash,)) for attempt in attempts]
     )

@@ -8,7 +8,6 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session, defer
 
 from service.chain.fees import Fees, outbid
-from service.db import transaction
 from service.payouts.models import Chunk
 from service.payouts.states import EXECUTED
 from service.transactions.context import EngineContext, of, values_of
@@ -18,12 +17,12 @@ from service.transactions.models import Transaction, TransactionAttempt
 from service.transactions.outcomes import SendOutcome
 from service.transactions.states import IN_FLIGHT, Kind, State, move
 
+Stuck = Sequence[tuple[int, str]]
+"""Rows to replace, each with what for: ``call`` to outbid, ``fill`` to use the nonce up."""
 
-def replace_stuck(context: EngineContext, lease: Lease) -> int:
-    """Outbid the transaction that holds the others up; use up a nonce that nobody wants."""
-    stuck = _stuck(context, lease)
-    if not stuck:
-        return 0
+
+def replace_stuck(context: EngineContext, lease: Lease, stuck: Stuck) -> int:
+    """Outbid what :func:`find_stuck` has found; returns how many were."""
     market = context.market(lease)
     if market is None:
         return 0
@@ -57,34 +56,33 @@ def replace_stuck(context: EngineContext, lease: Lease) -> int:
     return moved
 
 
-def _stuck(context: EngineContext, lease: Lease) -> list[tuple[int, str]]:
-    """Rows to replace, each with what for: ``call`` to outbid, ``fill`` to use the nonce up."""
-    with transaction(context.sessions) as session:
-        now = read_now_ms(session)
-        rows = session.execute(
-            select(Transaction, TransactionAttempt)
-            .join(TransactionAttempt, TransactionAttempt.transaction_id == Transaction.id)
-            .where(of(lease), Transaction.state.in_(values_of(IN_FLIGHT)))
-            .order_by(Transaction.nonce, TransactionAttempt.n)
-            .options(defer(Transaction.calldata), defer(TransactionAttempt.raw))
-        ).all()
-        newest = {row.id: (row, attempt) for row, attempt in rows}
-        run = _chunks_run(session, [row for row, _ in newest.values()])
-        found: list[tuple[int, str]] = []
-        oldest = True
-        for row, attempt in newest.values():
-            unsent = attempt.purpose == "call" and row.state == State.SIGNED
-            if unsent and (row.batch_id, row.chunk_index) in run:
-                found.append((row.id, "fill"))
-                oldest = False
-                continue
-            invalid = attempt.answer == SendOutcome.INVALID
-            if invalid and attempt.purpose == "call" and attempt.first_sent_unix_ms is None:
-                found.append((row.id, "fill"))
-            elif oldest and _waited_long(context, row, attempt, now):
-                found.append((row.id, attempt.purpose))
+def find_stuck(session: Session, context: EngineContext, lease: Lease) -> Stuck:
+    """Find the transaction that holds the others up, and nonces that nobody wants."""
+    now = read_now_ms(session)
+    rows = session.execute(
+        select(Transaction, TransactionAttempt)
+        .join(TransactionAttempt, TransactionAttempt.transaction_id == Transaction.id)
+        .where(of(lease), Transaction.state.in_(values_of(IN_FLIGHT)))
+        .order_by(Transaction.nonce, TransactionAttempt.n)
+        .options(defer(Transaction.calldata), defer(TransactionAttempt.raw))
+    ).all()
+    newest = {row.id: (row, attempt) for row, attempt in rows}
+    run = _chunks_run(session, [row for row, _ in newest.values()])
+    found: list[tuple[int, str]] = []
+    oldest = True
+    for row, attempt in newest.values():
+        unsent = attempt.purpose == "call" and row.state == State.SIGNED
+        if unsent and (row.batch_id, row.chunk_index) in run:
+            found.append((row.id, "fill"))
             oldest = False
-        return found
+            continue
+        invalid = attempt.answer == SendOutcome.INVALID
+        if invalid and attempt.purpose == "call" and attempt.first_sent_unix_ms is None:
+            found.append((row.id, "fill"))
+        elif oldest and _waited_long(context, row, attempt, now):
+            found.append((row.id, attempt.purpose))
+        oldest = False
+    return found
 
 
 def _chunks_run(

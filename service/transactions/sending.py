@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session, aliased, defer
 from service.approvals.models import QuorumAction
 from service.approvals.states import ActionState, move_actions
 from service.chain.rpc import RpcError
-from service.db import transaction
 from service.payouts.models import Chunk
 from service.payouts.states import ChunkState, move_all
 from service.telemetry.logs import note
@@ -82,32 +81,38 @@ def record(
     return moved
 
 
-def sendable(context: EngineContext, lease: Lease) -> Sequence[TransactionAttempt]:
+def sendable(
+    session: Session, context: EngineContext, lease: Lease, *, held: bool
+) -> Sequence[TransactionAttempt]:
     """Return the newest attempts never sent or sent long ago, by nonce.
 
     Where there are some, the lane is ours for another while.
+
+    Parameters
+    ----------
+    held
+        Whether something was written for the lane a moment ago: then it is ours for that while.
     """
     later = aliased(TransactionAttempt)
     newest = ~exists().where(
         later.transaction_id == TransactionAttempt.transaction_id, later.n > TransactionAttempt.n
     )
-    with transaction(context.sessions) as session:
-        forgotten = now_ms() - int(context.options.resend_after_s * 1000)
-        attempts = session.scalars(
-            select(TransactionAttempt)
-            .join(Transaction, TransactionAttempt.transaction_id == Transaction.id)
-            .where(of(lease), Transaction.state.in_(values_of(IN_FLIGHT)), newest)
-            .where(
-                (Transaction.state != State.SENT)
-                | (TransactionAttempt.sent_unix_ms < forgotten)
-                | (TransactionAttempt.sent_unix_ms > now_ms())  # the clock was set back
-            )
-            .where(has_come(Transaction.retry_at_unix_ms, longest_ms=LAST_RETRY_MS))
-            .order_by(Transaction.nonce)
-            .limit(context.options.max_in_flight)
-        ).all()
-        if attempts:
-            lanes.hold(session, lease, context.options.lease_seconds)
+    forgotten = now_ms() - int(context.options.resend_after_s * 1000)
+    attempts = session.scalars(
+        select(TransactionAttempt)
+        .join(Transaction, TransactionAttempt.transaction_id == Transaction.id)
+        .where(of(lease), Transaction.state.in_(values_of(IN_FLIGHT)), newest)
+        .where(
+            (Transaction.state != State.SENT)
+            | (TransactionAttempt.sent_unix_ms < forgotten)
+            | (TransactionAttempt.sent_unix_ms > now_ms())  # the clock was set back
+        )
+        .where(has_come(Transaction.retry_at_unix_ms, longest_ms=LAST_RETRY_MS))
+        .order_by(Transaction.nonce)
+        .limit(context.options.max_in_flight)
+    ).all()
+    if attempts and not held:
+        lanes.hold(session, lease, context.options.lease_seconds)
     return attempts
 
 

@@ -30,7 +30,7 @@ from service.transactions.models import Lane, Transaction
 from service.transactions.outcomes import ALREADY_DONE
 from service.transactions.owners import tell_owner
 from service.transactions.states import IN_FLIGHT, Kind, State, move
-from service.transactions.trials import plan_trials
+from service.transactions.trials import Trials, plan_trials
 
 GAS_MARGIN_PER_CENT = 20
 """Room over an estimate: the state may differ a little when the transaction is mined."""
@@ -45,13 +45,26 @@ USUAL_GAS = 1_000_000
 """Put down for a call before it is estimated."""
 
 
-def sign_built(context: EngineContext, lease: Lease) -> int:
-    """Give nonces to what is built and would go through; returns how many rows moved."""
-    due = _due(context, lease)
-    if not due.rows:
-        return 0
-    newest = context.rpc.header("latest")
-    results = _simulate(context, lease, _fitting(context, due, newest))
+def sign_built(
+    context: EngineContext, lease: Lease, newest: Mapping[str, Any] | None = None
+) -> int:
+    """Give nonces to what is built and would go through; returns how many rows moved.
+
+    Parameters
+    ----------
+    newest
+        The node's newest block; it is asked for where None.
+    """
+    newest = newest or context.rpc.header("latest")
+    with transaction(context.sessions) as session:
+        fitting = _fitting(context, _due(session, context, lease), newest)
+        if not fitting:
+            return 0
+        rows = session.scalars(
+            select(Transaction).where(Transaction.id.in_(fitting)).order_by(Transaction.id)
+        ).all()
+        trials = plan_trials(session, context.contracts, rows)
+    results = _simulate(context, lease, rows, trials)
     good = [(row, gas) for row, gas in results if isinstance(gas, int)]
     bad = [(row, why) for row, why in results if not isinstance(why, int)]
     if bad:
@@ -104,33 +117,32 @@ class _Due:
     gas_in_flight: int
 
 
-def _due(context: EngineContext, lease: Lease) -> _Due:
-    with transaction(context.sessions) as session:
-        lane = context.lane(session, lease)
-        if lane.out_of_funds:
-            return _Due([], 0)
-        in_flight = session.scalars(
-            select(func.count())
-            .select_from(Transaction)
-            .where(of(lease), Transaction.state.in_(values_of(IN_FLIGHT)))
-        ).one()
-        rows = session.execute(
-            select(Transaction.id, Transaction.kind, func.length(Transaction.calldata))
-            .where(of(lease), Transaction.state == State.BUILT)
-            .where(has_come(Transaction.retry_at_unix_ms, longest_ms=LAST_RETRY_MS))
-            .order_by(Transaction.id)
-            .limit(max(0, context.options.max_in_flight - in_flight))
-        ).all()
-        # What a lane without gas money has signed takes no room in the next block.
-        gas_in_flight = session.scalars(
-            select(func.sum(Transaction.gas_limit))
-            .join(Lane)
-            .where(
-                Transaction.chain_id == lease.chain_id,
-                Transaction.state.in_(values_of(IN_FLIGHT)),
-                Lane.out_of_funds.is_(False),
-            )
-        ).one()
+def _due(session: Session, context: EngineContext, lease: Lease) -> _Due:
+    lane = context.lane(session, lease)
+    if lane.out_of_funds:
+        return _Due([], 0)
+    in_flight = session.scalars(
+        select(func.count())
+        .select_from(Transaction)
+        .where(of(lease), Transaction.state.in_(values_of(IN_FLIGHT)))
+    ).one()
+    rows = session.execute(
+        select(Transaction.id, Transaction.kind, func.length(Transaction.calldata))
+        .where(of(lease), Transaction.state == State.BUILT)
+        .where(has_come(Transaction.retry_at_unix_ms, longest_ms=LAST_RETRY_MS))
+        .order_by(Transaction.id)
+        .limit(max(0, context.options.max_in_flight - in_flight))
+    ).all()
+    # What a lane without gas money has signed takes no room in the next block.
+    gas_in_flight = session.scalars(
+        select(func.sum(Transaction.gas_limit))
+        .join(Lane)
+        .where(
+            Transaction.chain_id == lease.chain_id,
+            Transaction.state.in_(values_of(IN_FLIGHT)),
+            Lane.out_of_funds.is_(False),
+        )
+    ).one()
     return _Due([tuple(row) for row in rows], int(gas_in_flight or 0))
 
 
@@ -155,17 +167,12 @@ def _fitting(context: EngineContext, due: _Due, newest: Mapping[str, Any] | None
 
 
 def _simulate(
-    context: EngineContext, lease: Lease, ids: Sequence[int]
+    context: EngineContext, lease: Lease, rows: Sequence[Transaction], trials: Trials
 ) -> list[tuple[Transaction, int | RpcError]]:
     """Ask the node for each row whether it would go through; its gas limit, or why not.
 
     Chunks that need no trial (:mod:`service.transactions.trials`) are not asked about.
     """
-    with transaction(context.sessions) as session:
-        rows = session.scalars(
-            select(Transaction).where(Transaction.id.in_(ids)).order_by(Transaction.id)
-        ).all()
-        trials = plan_trials(session, context.contracts, rows)
     answers = _try(context, lease, trials.first)
     passed = {batch for batch, row in trials.stands_for.items() if isinstance(answers[row], int)}
     answers |= _try(context, lease, [r for r in trials.like_first if r.batch_id not in passed])

@@ -21,9 +21,9 @@ from typing import Any
 from unittest.mock import patch
 
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from service.confirmations import ingest, projections
-from service.db import transaction
 from service.errors import ChainUnavailable
 from service.ledger import worker as worker_module
 from service.payouts.models import Chunk
@@ -95,11 +95,10 @@ def bytes_not_kept(stack: ExitStack) -> None:
     """What is sent is signed anew each time, under the same nonce."""
     right = engine.sendable
 
-    def sendable(context: EngineContext, lease: Lease) -> Any:
+    def sendable(session: Session, context: EngineContext, lease: Lease, *, held: bool) -> Any:
         made = []
-        for attempt in right(context, lease):
-            with transaction(context.sessions) as session:
-                row = session.get_one(Transaction, attempt.transaction_id)
+        for attempt in right(session, context, lease, held=held):
+            row = session.get_one(Transaction, attempt.transaction_id)
             fill = attempt.purpose == "fill"
             raw = context.signers[row.sender].sign_transaction(
                 {
@@ -239,16 +238,16 @@ def never_sent_again(stack: ExitStack) -> None:
     """Once the node took it, it is believed to keep it."""
     right = engine.sendable
 
-    def sendable(context: EngineContext, lease: Lease) -> Any:
-        with transaction(context.sessions) as session:
-            sent = set(
-                session.scalars(
-                    select(TransactionAttempt.id).where(
-                        TransactionAttempt.first_sent_unix_ms.is_not(None)
-                    )
+    def sendable(session: Session, context: EngineContext, lease: Lease, *, held: bool) -> Any:
+        sent = set(
+            session.scalars(
+                select(TransactionAttempt.id).where(
+                    TransactionAttempt.first_sent_unix_ms.is_not(None)
                 )
             )
-        return [attempt for attempt in right(context, lease) if attempt.id not in sent]
+        )
+        found = right(session, context, lease, held=held)
+        return [attempt for attempt in found if attempt.id not in sent]
 
     stack.enter_context(patch.object(engine, "sendable", sendable))
 
