@@ -495,10 +495,11 @@ def payout_at(batch: Batch, chunk: Chunk | None, index: int, position: int) -> P
     """Spell one payout out."""
     if chunk is None:
         status = PayoutStatus.APPROVED
-        if batch.cancelled:
-            status = PayoutStatus.CANCELLED
-        elif batch.expired_block:
+        # One whose time was over may be cancelled after that, for nothing: its money had returned.
+        if batch.expired_block:
             status = PayoutStatus.EXPIRED
+        elif batch.cancelled:
+            status = PayoutStatus.CANCELLED
         return Payout(batch, index, status)
     payee, amount = chunk.entry(position)
     signed, _ = entry_at(chunk.entries, position)

@@ -81,7 +81,10 @@ def finalise(session: Session, chain_id: int, depth_blocks: int) -> FinalityResu
         return None
     _advance(session, chain_id, block, cursors)
     settling = (Event.final.is_(False), Event.block_number <= block.number)
-    ending = session.scalars(select(Event).where(Event.name.in_(ENDING), *settling)).all()
+    # In their order: a batch may be cancelled, for nothing, after its time was over.
+    ending = session.scalars(
+        select(Event).where(Event.name.in_(ENDING), *settling).order_by(Event.id)
+    ).all()
     rows = _count(
         session.execute(
             update(Event)

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from service.audit.replay import Options, replay
+from service.audit.rpc import Node
 from service.payouts.models import Batch, Payout, Stream
 from tests.confirmations.test_reorgs import Reorg
 from tests.support.deployed import account
@@ -86,6 +90,31 @@ def test_what_no_chunk_paid_is_held_and_expires_when_that_is_final(make_world: M
     world.run()
     assert world.payout_states(batch.id) == ["expired", "expired"]
     assert world.differences() == []
+
+
+@pytest.mark.parametrize("between", [0, DEPTH], ids=["at once", "one after the other"])
+def test_what_is_cancelled_after_its_time_has_expired_for_us_and_for_the_audit(
+    make_world: Make, between: int
+) -> None:
+    """Campaign, seed 11, run 1: it is cancelled for nothing, since its money had returned."""
+    world = make_world(DEPTH)
+    batch = approved(world, 5, 6)
+    batch_id = bytes.fromhex(batch.id[2:])
+    world.deployed.advance(7 * DAY_S)
+    sent(world, "expireUnexecuted", batch_id)
+    world.deployed.mine(between)
+    world.run()
+    message, members = {"batchId": batch_id}, [("batchId", "bytes32")]
+    sent(world, "cancelBatch", *signed(world, "BatchCancellation", members, message, 2, 3))
+    world.deployed.mine(DEPTH)
+    world.run()
+    assert world.batch_state(batch.id) == "cancelled"
+    assert world.payout_states(batch.id) == ["expired", "expired"]
+    options = Options(
+        bytes.fromhex(world.deployed.vault[2:]), database=world.settings.resolved_database_url
+    )
+    with Node(world.deployed.rpc.url) as node:
+        assert replay(node, options).findings == []
 
 
 def test_a_payout_that_can_never_be_paid_stays_skipped_until_its_expiry_is_final(
