@@ -341,7 +341,7 @@ class Worker:
             fetched = self._ingestor.fetch()
             self._agreement.check(fetched.last, fetched.hashes)
         last, read = self._last, None
-        if not self._ahead or not self._is_only_ours(fetched):
+        if not self._ahead or not self._can_wait(fetched):
             read = self._store(fetched)
         known = read or self._last
         # After an old backup was restored, rows say what is to be sent and events that it was:
@@ -414,9 +414,12 @@ class Worker:
         self._tidy_again_s = now_s + TIDY_EVERY_S
         return True
 
-    def _is_only_ours(self, fetched: Fetched) -> bool:
-        """Whether it is a few blocks in which nothing happened but what we have sent."""
-        if fetched.rewound or len(fetched.headers) > MAX_BLOCKS_LATER:
+    def _can_wait(self, fetched: Fetched) -> bool:
+        """Whether it is a few blocks in which nothing happened but that chunks of ours were run.
+
+        Of anything else something may follow that is to be done now, such as a batch's chunks.
+        """
+        if not fetched.chunks_only or len(fetched.headers) > MAX_BLOCKS_LATER:
             return False
         if fetched.ours:
             return True
