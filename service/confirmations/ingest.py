@@ -449,12 +449,13 @@ class Ingestor:
 
     def _check_counts(self, session: Session, rows: Sequence[Event]) -> None:
         for contract in COUNTED:
+            counted = [row for row in rows if row.contract == contract and row.seq is not None]
+            if not counted:
+                continue
             expected = session.scalars(
                 select(func.max(Event.seq)).where(Event.contract == contract)
             ).one_or_none()
-            for row in rows:
-                if row.contract != contract or row.seq is None:
-                    continue
+            for row in counted:
                 expected = (expected or 0) + 1
                 if row.seq != expected:
                     raise SequenceGap(

@@ -23,7 +23,7 @@ from service.db import transaction
 from service.errors import LimitExceeded
 from service.telemetry.logs import note
 from service.transactions import lanes, trail
-from service.transactions.lanes import Lease
+from service.transactions.lanes import Held, Lease
 from service.transactions.models import Lane, Transaction, TransactionAttempt
 from service.transactions.states import State
 
@@ -114,18 +114,21 @@ class EngineContext:
         return self.contracts.deployment.chain_id
 
     @contextmanager
-    def write(self, lease: Lease) -> Iterator[Session]:
-        """Open a unit of work that commits only while the lane is ours."""
+    def write(self, lease: Lease) -> Iterator[tuple[Session, Held]]:
+        """Open a unit of work that commits only while the lane is ours; with the lane's row."""
         with transaction(self.sessions) as session:
-            lanes.hold(session, lease, self.options.lease_seconds)
-            yield session
+            yield session, lanes.hold(session, lease, self.options.lease_seconds)
 
-    def lane(self, session: Session, lease: Lease) -> Lane:
-        """Read the lane's row anew."""
-        return session.get_one(Lane, (lease.chain_id, lease.sender), populate_existing=True)
-
-    def set_next_nonce(self, session: Session, lease: Lease, nonce: int) -> None:
-        """Say which nonce the lane's next transaction takes."""
+    def set_lane(
+        self,
+        session: Session,
+        lease: Lease,
+        *,
+        next_nonce: int | None = None,
+        out_of_funds: bool | None = None,
+    ) -> None:
+        """Say which nonce the lane's next transaction takes, or whether it has gas money."""
+        named = {"next_nonce": next_nonce, "out_of_funds": out_of_funds}
         session.execute(
             update(Lane)
             .where(
@@ -133,7 +136,7 @@ class EngineContext:
                 Lane.sender == lease.sender,
                 Lane.fence == lease.fence,
             )
-            .values(next_nonce=nonce)
+            .values({name: value for name, value in named.items() if value is not None})
             .execution_options(synchronize_session=False)
         )
 

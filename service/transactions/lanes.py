@@ -7,9 +7,8 @@ next write: :func:`hold` opens every write of the engine, in the same database t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
 
-from sqlalchemy import CursorResult, insert, or_, select, update
+from sqlalchemy import insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.errors import Conflict
@@ -40,6 +39,25 @@ class Lease:
     sender: str
     owner: str
     fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A lane's row at the moment at which it was locked.
+
+    Attributes
+    ----------
+    next_nonce
+        What its next transaction takes.
+    out_of_funds
+        Whether it has no gas money.
+    now_ms
+        Database clock, Unix milliseconds.
+    """
+
+    next_nonce: int
+    out_of_funds: bool
+    now_ms: int
 
 
 def ensure_lane(session: Session, chain_id: int, sender: str) -> None:
@@ -86,7 +104,7 @@ def acquire(
     return Lease(chain_id, sender, owner, fence)
 
 
-def hold(session: Session, lease: Lease, lease_seconds: int) -> None:
+def hold(session: Session, lease: Lease, lease_seconds: int) -> Held:
     """Renew the lease, or refuse to go on; locks the lane's row until the transaction ends.
 
     Raises
@@ -94,22 +112,21 @@ def hold(session: Session, lease: Lease, lease_seconds: int) -> None:
     LeaseLost
         If the fencing token is not the newest any more.
     """
-    renewed = cast(
-        "CursorResult[Any]",
-        session.execute(
-            update(Lane)
-            .where(
-                Lane.chain_id == lease.chain_id,
-                Lane.sender == lease.sender,
-                Lane.lease_owner == lease.owner,
-                Lane.fence == lease.fence,
-            )
-            .values(lease_expires_unix_ms=now_ms() + lease_seconds * 1000)
-            .execution_options(synchronize_session=False)
-        ),
-    )
-    if renewed.rowcount != 1:
+    lane = session.execute(
+        update(Lane)
+        .where(
+            Lane.chain_id == lease.chain_id,
+            Lane.sender == lease.sender,
+            Lane.lease_owner == lease.owner,
+            Lane.fence == lease.fence,
+        )
+        .values(lease_expires_unix_ms=now_ms() + lease_seconds * 1000)
+        .returning(Lane.next_nonce, Lane.out_of_funds, now_ms())
+        .execution_options(synchronize_session=False)
+    ).one_or_none()
+    if lane is None:
         raise LeaseLost(f"lane {lease.sender}: token {lease.fence} is not the newest")
+    return Held(*lane)
 
 
 def release(session: Session, lease: Lease) -> None:

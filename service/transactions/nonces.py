@@ -10,9 +10,8 @@ from service.chain.fees import Fees
 from service.db import transaction
 from service.telemetry.logs import note
 from service.transactions.context import FILL_GAS, EngineContext, of
-from service.transactions.dbclock import read_now_ms
 from service.transactions.lanes import Lease
-from service.transactions.models import Transaction
+from service.transactions.models import Lane, Transaction
 from service.transactions.states import Kind, State
 
 log = logging.getLogger(__name__)
@@ -28,7 +27,8 @@ def close_gaps(context: EngineContext, lease: Lease) -> bool:
     """
     used = int(context.rpc.call("eth_getTransactionCount", lease.sender, "latest"), 16)
     with transaction(context.sessions) as session:
-        next_nonce = context.lane(session, lease).next_nonce
+        lane = session.get_one(Lane, (lease.chain_id, lease.sender), populate_existing=True)
+        next_nonce = lane.next_nonce
         taken = set(
             session.scalars(select(Transaction.nonce).where(of(lease), Transaction.nonce >= used))
         )
@@ -38,12 +38,11 @@ def close_gaps(context: EngineContext, lease: Lease) -> bool:
     fees = context.market(lease) if missing else Fees(0, 0)
     if fees is None:
         return False
-    with context.write(lease) as session:
+    with context.write(lease) as (session, held):
         if used > next_nonce:
             facts = {"lane": lease.sender, "nonce": next_nonce, "chain_nonce": used}
             note(log, "lane_behind_the_chain", logging.WARNING, **facts)
-            context.set_next_nonce(session, lease, used)
-        now_ms = read_now_ms(session)
+            context.set_lane(session, lease, next_nonce=used)
         for nonce in missing:
             row = Transaction(
                 chain_id=context.chain_id,
@@ -55,9 +54,9 @@ def close_gaps(context: EngineContext, lease: Lease) -> bool:
                 gas_limit=FILL_GAS,
                 dedupe_key=f"fill:{lease.sender}:{nonce}",
                 state=State.SIGNED.value,
-                created_unix_ms=now_ms,
+                created_unix_ms=held.now_ms,
             )
             session.add(row)
             session.flush()
-            context.add_attempt(session, row, 0, "fill", fees, now_ms=now_ms)
+            context.add_attempt(session, row, 0, "fill", fees, now_ms=held.now_ms)
     return True

@@ -21,7 +21,6 @@ from service.chain.rpc import RpcError
 from service.db import transaction
 from service.transactions import trail
 from service.transactions.context import EngineContext, of, values_of
-from service.transactions.dbclock import read_now_ms
 from service.transactions.lanes import Lease
 from service.transactions.models import Transaction, TransactionAttempt
 from service.transactions.outcomes import ALREADY_DONE
@@ -85,19 +84,18 @@ def look_for_receipts(
         return 0
     reasons = _revert_reasons(context, mined)
     moved = 0
-    with context.write(lease) as session:
+    with context.write(lease) as (session, held):
         rows = session.scalars(
             select(Transaction)
             .where(Transaction.id.in_(mined.keys() | taken))
             .order_by(Transaction.nonce)
             .options(defer(Transaction.calldata))
         ).all()
-        now_ms = read_now_ms(session)
         for row in rows:
             if State(row.state) not in IN_FLIGHT:
                 continue
             if row.id in mined:
-                _record(session, row, mined[row.id], reasons.get(row.id), now_ms)
+                _record(session, row, mined[row.id], reasons.get(row.id), held.now_ms)
             else:
                 row.error = f"nonce {row.nonce} was used by a transaction that is not ours"
                 move(row, State.CLOSED)
@@ -141,7 +139,7 @@ def read_costs(context: EngineContext, lease: Lease) -> CostsRead:
     }
     if not found:
         return CostsRead(len(rows), 0)
-    with context.write(lease) as session:
+    with context.write(lease) as (session, _):
         for row in session.scalars(
             select(Transaction)
             .where(Transaction.id.in_(found))

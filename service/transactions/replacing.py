@@ -27,8 +27,7 @@ def replace_stuck(context: EngineContext, lease: Lease, stuck: Stuck) -> int:
     if market is None:
         return 0
     moved = 0
-    with context.write(lease) as session:
-        now_ms = read_now_ms(session)
+    with context.write(lease) as (session, held):
         for row_id, purpose in stuck:
             row = session.get_one(Transaction, row_id, populate_existing=True)
             if State(row.state) not in IN_FLIGHT:
@@ -47,7 +46,7 @@ def replace_stuck(context: EngineContext, lease: Lease, stuck: Stuck) -> int:
             if fees is None:
                 row.error = "stuck, and no higher offer is possible"
                 continue
-            context.add_attempt(session, row, last.n + 1, purpose, fees, now_ms=now_ms)
+            context.add_attempt(session, row, last.n + 1, purpose, fees, now_ms=held.now_ms)
             row.retry_at_unix_ms = 0
             move(row, State.REPLACED)
             moved += 1

@@ -18,9 +18,9 @@ from service.payouts.states import ChunkState, move_all
 from service.telemetry.logs import note
 from service.transactions import lanes, trail
 from service.transactions.context import FIRST_RETRY_MS, LAST_RETRY_MS, EngineContext, of, values_of
-from service.transactions.dbclock import has_come, now_ms, read_now_ms
+from service.transactions.dbclock import has_come, now_ms
 from service.transactions.lanes import Lease
-from service.transactions.models import Lane, Transaction, TransactionAttempt
+from service.transactions.models import Transaction, TransactionAttempt
 from service.transactions.outcomes import SendOutcome, classify_send
 from service.transactions.states import IN_FLIGHT, Kind, State, move
 
@@ -60,8 +60,7 @@ def record(
     answers: Answers,
 ) -> int:
     """Write down what the node said to a lane's bytes; returns how many are newly ``sent``."""
-    with context.write(lease) as session:
-        lane, now = context.lane(session, lease), read_now_ms(session)
+    with context.write(lease) as (session, held):
         rows = session.execute(
             select(TransactionAttempt, Transaction)
             .join(Transaction, Transaction.id == TransactionAttempt.transaction_id)
@@ -69,12 +68,16 @@ def record(
             .order_by(Transaction.nonce)
             .options(defer(TransactionAttempt.raw), defer(Transaction.calldata))
         ).all()
+        open_rows = [(attempt, row) for attempt, row in rows if State(row.state) in IN_FLIGHT]
         sent = [
             (attempt, row)
-            for attempt, row in rows
-            if _record_send(session, lane, attempt, row, answer=answers[attempt.id], now=now)
+            for attempt, row in open_rows
+            if _record_send(session, attempt, row, answer=answers[attempt.id], now=held.now_ms)
         ]
         moved = len(sent)
+        paid_for = [_HAS_FUNDS[a.answer] for a, _ in open_rows if a.answer in _HAS_FUNDS]
+        if paid_for and paid_for[-1] == held.out_of_funds:
+            context.set_lane(session, lease, out_of_funds=not paid_for[-1])
         _mark_sent(session, [row for attempt, row in sent if attempt.purpose == "call"])
         context.hook("sent:before-commit")
     context.hook("sent:after-commit")
@@ -118,7 +121,6 @@ def sendable(
 
 def _record_send(
     session: Session,
-    lane: Lane,
     attempt: TransactionAttempt,
     row: Transaction,
     *,
@@ -131,14 +133,11 @@ def _record_send(
         outcome = SendOutcome.INVALID
     elif isinstance(answer, RpcError):
         outcome = classify_send(answer)
-    if State(row.state) not in IN_FLIGHT:
-        return False
     attempt.answer = outcome.value
     if outcome is SendOutcome.ACCEPTED:
         attempt.first_sent_unix_ms = attempt.first_sent_unix_ms or now
         attempt.sent_unix_ms, attempt.error = now, None
         attempt.refused_since_unix_ms = None
-        lane.out_of_funds = False
         first = row.state != State.SENT
         move(row, State.SENT)
         if first:
@@ -148,13 +147,19 @@ def _record_send(
     attempt.refused_since_unix_ms = attempt.refused_since_unix_ms or now
     row.error = answer.message
     if outcome is SendOutcome.NO_FUNDS:
-        lane.out_of_funds = True
         note(log, "lane_out_of_funds", logging.ERROR, lane=row.sender, detail=answer.message)
     elif outcome is not SendOutcome.NONCE_USED:
         trail.not_taken(session, row, attempt.tx_hash, answer.message)
     if outcome is not SendOutcome.NONCE_USED:
         row.retry_at_unix_ms = now + FIRST_RETRY_MS
     return False
+
+
+_HAS_FUNDS: dict[str | None, bool] = {
+    SendOutcome.ACCEPTED.value: True,
+    SendOutcome.NO_FUNDS.value: False,
+}
+"""What an answer says of the lane's gas money; others say nothing of it."""
 
 
 def _is_intact(attempt: TransactionAttempt) -> bool:

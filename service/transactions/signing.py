@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from service.chain.rpc import RpcError
@@ -23,7 +23,7 @@ from service.transactions.context import (
     of,
     values_of,
 )
-from service.transactions.dbclock import has_come, read_now_ms
+from service.transactions.dbclock import has_come
 from service.transactions.in_flight import hold_pauses
 from service.transactions.lanes import Lease
 from service.transactions.models import Lane, Transaction
@@ -68,16 +68,16 @@ def sign_built(
     good = [(row, gas) for row, gas in results if isinstance(gas, int)]
     bad = [(row, why) for row, why in results if not isinstance(why, int)]
     if bad:
-        with context.write(lease) as session:
+        with context.write(lease) as (session, held):
             for row, why in bad:
-                _record_refusal(context, session, row.id, why)
+                _record_refusal(context, session, row.id, why, now_ms=held.now_ms)
     if not good:
         return len(bad)
     fees = context.market(lease, newest)
     if fees is None:
         return len(bad)
-    with context.write(lease) as session:
-        nonce = first = context.lane(session, lease).next_nonce
+    with context.write(lease) as (session, held):
+        nonce = held.next_nonce
         paused = hold_pauses(session, {row.batch_id for row, _ in good if row.batch_id})
         gas_limits = {row.id: gas for row, gas in good}
         still_built = session.scalars(
@@ -86,16 +86,15 @@ def sign_built(
             .order_by(Transaction.id)
             .with_for_update()  # another worker may let it go at this moment
         ).all()
-        now_ms = read_now_ms(session)
         for row in still_built:
             if row.batch_id in paused:
                 continue
             row.nonce, row.gas_limit, row.error = nonce, gas_limits[row.id], None
             move(row, State.SIGNED)
-            context.add_attempt(session, row, 0, "call", fees, now_ms=now_ms)
+            context.add_attempt(session, row, 0, "call", fees, now_ms=held.now_ms)
             nonce += 1
-        signed = nonce - first
-        context.set_next_nonce(session, lease, nonce)
+        signed = nonce - held.next_nonce
+        context.set_lane(session, lease, next_nonce=nonce)
         context.hook("signed:before-commit")
     context.hook("signed:after-commit")
     return len(bad) + signed
@@ -117,15 +116,28 @@ class _Due:
     gas_in_flight: int
 
 
+_IN_FLIGHT_OF_LANE = and_(
+    Transaction.chain_id == Lane.chain_id,
+    Transaction.sender == Lane.sender,
+    Transaction.state.in_(values_of(IN_FLIGHT)),
+)
+
+
 def _due(session: Session, context: EngineContext, lease: Lease) -> _Due:
-    lane = context.lane(session, lease)
-    if lane.out_of_funds:
-        return _Due([], 0)
-    in_flight = session.scalars(
-        select(func.count())
-        .select_from(Transaction)
-        .where(of(lease), Transaction.state.in_(values_of(IN_FLIGHT)))
+    ours = Lane.sender == lease.sender
+    # What a lane without gas money has signed takes no room in the next block.
+    out_of_funds, in_flight, gas_in_flight = session.execute(
+        select(
+            func.count().filter(ours, Lane.out_of_funds),
+            func.count(Transaction.id).filter(ours),
+            func.sum(Transaction.gas_limit).filter(Lane.out_of_funds.is_(False)),
+        )
+        .select_from(Lane)
+        .outerjoin(Transaction, _IN_FLIGHT_OF_LANE)
+        .where(Lane.chain_id == lease.chain_id)
     ).one()
+    if out_of_funds:
+        return _Due([], 0)
     rows = session.execute(
         select(Transaction.id, Transaction.kind, func.length(Transaction.calldata))
         .where(of(lease), Transaction.state == State.BUILT)
@@ -133,16 +145,6 @@ def _due(session: Session, context: EngineContext, lease: Lease) -> _Due:
         .order_by(Transaction.id)
         .limit(max(0, context.options.max_in_flight - in_flight))
     ).all()
-    # What a lane without gas money has signed takes no room in the next block.
-    gas_in_flight = session.scalars(
-        select(func.sum(Transaction.gas_limit))
-        .join(Lane)
-        .where(
-            Transaction.chain_id == lease.chain_id,
-            Transaction.state.in_(values_of(IN_FLIGHT)),
-            Lane.out_of_funds.is_(False),
-        )
-    ).one()
     return _Due([tuple(row) for row in rows], int(gas_in_flight or 0))
 
 
@@ -203,7 +205,9 @@ def _try(
     return answers
 
 
-def _record_refusal(context: EngineContext, session: Session, row_id: int, error: RpcError) -> None:
+def _record_refusal(
+    context: EngineContext, session: Session, row_id: int, error: RpcError, *, now_ms: int
+) -> None:
     """A simulation failed: no nonce was used, the reason goes where people look."""
     row = session.get_one(Transaction, row_id, populate_existing=True)
     if row.state != State.BUILT:
@@ -217,7 +221,7 @@ def _record_refusal(context: EngineContext, session: Session, row_id: int, error
         # Somebody else did it: the events, read before the next try, will say so, and the row
         # is dropped. If they do not, our rows are wrong, and whoever it is for must know.
         row.failures = 1
-        row.retry_at_unix_ms = read_now_ms(session) + FIRST_RETRY_MS
+        row.retry_at_unix_ms = now_ms + FIRST_RETRY_MS
         return
     if row.request_id is not None and refusal is not None:
         move(row, State.CLOSED)
@@ -225,7 +229,7 @@ def _record_refusal(context: EngineContext, session: Session, row_id: int, error
         return
     row.failures += 1
     wait_ms = min(FIRST_RETRY_MS * 2 ** min(row.failures - 1, 10), LAST_RETRY_MS)
-    row.retry_at_unix_ms = read_now_ms(session) + wait_ms
+    row.retry_at_unix_ms = now_ms + wait_ms
     tell_owner(session, row, words)
 
 

@@ -126,7 +126,7 @@ def test_workers_that_start_at_once_begin_once(world: World) -> None:
             gate.wait()
             try:
                 worker._engine.start()
-                worker._ingestor._cursor()
+                worker._ingestor._position()
             except (ReliefError, DBAPIError) as error:
                 raised.append(error)
 

@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -29,8 +29,9 @@ from service.ledger import worker as worker_module
 from service.payouts.models import Chunk
 from service.transactions import engine, lanes, receipts, sending
 from service.transactions.context import FILL_GAS, EngineContext
+from service.transactions.dbclock import read_now_ms
 from service.transactions.engine import SubmissionEngine
-from service.transactions.lanes import Lease
+from service.transactions.lanes import Held, Lease
 from service.transactions.models import Lane, Transaction, TransactionAttempt
 from service.transactions.states import State
 from tests.conftest import start_postgres
@@ -56,7 +57,12 @@ def breaks(database: str = "both") -> Callable[[Break], Break]:
 @breaks("postgresql")
 def fencing_off(stack: ExitStack) -> None:
     """A worker that lost its lease writes all the same."""
-    stack.enter_context(patch.object(lanes, "hold", lambda *_args: None))
+
+    def hold(session: Session, lease: Lease, _lease_seconds: int) -> Held:
+        lane = session.get_one(Lane, (lease.chain_id, lease.sender), populate_existing=True)
+        return Held(lane.next_nonce, lane.out_of_funds, read_now_ms(session))
+
+    stack.enter_context(patch.object(lanes, "hold", hold))
 
 
 @breaks("postgresql")
@@ -123,21 +129,34 @@ def bytes_not_kept(stack: ExitStack) -> None:
 @breaks()
 def nonce_reused(stack: ExitStack) -> None:
     """The next nonce is not written down."""
-    stack.enter_context(patch.object(EngineContext, "set_next_nonce", lambda *_args: None))
+    right = EngineContext.set_lane
+
+    def set_lane(
+        self: EngineContext,
+        session: Session,
+        lease: Lease,
+        *,
+        next_nonce: int | None = None,
+        out_of_funds: bool | None = None,
+    ) -> None:
+        if out_of_funds is not None:
+            right(self, session, lease, out_of_funds=out_of_funds)
+
+    stack.enter_context(patch.object(EngineContext, "set_lane", set_lane))
 
 
 @breaks()
 def nonce_from_the_node(stack: ExitStack) -> None:
     """The next nonce is what the node says at that moment, as most scripts do."""
-    right = EngineContext.lane
+    right = EngineContext.write
 
-    def lane(self: EngineContext, session: Any, lease: Lease) -> Any:
-        row = right(self, session, lease)
-        used = int(self.rpc.call("eth_getTransactionCount", lease.sender, "latest"), 16)
-        row.next_nonce = used
-        return row
+    @contextmanager
+    def write(self: EngineContext, lease: Lease) -> Iterator[tuple[Session, Held]]:
+        with right(self, lease) as (session, held):
+            used = int(self.rpc.call("eth_getTransactionCount", lease.sender, "latest"), 16)
+            yield session, replace(held, next_nonce=used)
 
-    stack.enter_context(patch.object(EngineContext, "lane", lane))
+    stack.enter_context(patch.object(EngineContext, "write", write))
 
 
 @breaks()
@@ -207,7 +226,7 @@ def retried_under_another_nonce(stack: ExitStack) -> None:
             return right(self, to_send, meanwhile)
         except ChainUnavailable:
             for lease in to_send:
-                with self._context.write(lease) as session:
+                with self._context.write(lease) as (session, _):
                     session.execute(
                         update(Transaction)
                         .where(
