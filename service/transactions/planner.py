@@ -29,10 +29,10 @@ from service.payouts.models import Batch, ChainRequest, Chunk, Programme, Reques
 from service.payouts.states import BatchState, ChunkState, RequestState
 from service.payouts.states import move_all as move_payout_stages
 from service.transactions import calls, owners, trail
-from service.transactions.context import LAST_RETRY_MS
+from service.transactions.context import LAST_RETRY_MS, values_of
 from service.transactions.dbclock import has_come, read_now_ms
 from service.transactions.models import LIVE_STATES_SQL, Lane, Transaction
-from service.transactions.states import LIVE, Kind, State, move_all
+from service.transactions.states import IN_FLIGHT, LIVE, Kind, State, move_all
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ MAX_CHUNKS_A_ROUND = 64
 """Chunks planned at once: their calldata, 15 kB each, is what planning holds in memory."""
 
 FIRST_CHUNKS = 16
-"""Planned at once where none waits: the node has nothing to do until they are sent."""
+"""Planned for each lane while none is on its way: the node has nothing to do until they are."""
 
 ENOUGH_CHUNKS = 24
 """While so many are built and not signed, no more are planned."""
@@ -183,19 +183,25 @@ class Planner:
 
     def _chunks(self, session: Session, head: Head, relayers: Sequence[str]) -> Iterator[_Planned]:
         # Of lanes that can send, and not refused: what waits for something else fills no lane.
-        built = session.scalars(
-            select(func.count())
+        is_built = Transaction.state == State.BUILT
+        built, on_their_way = session.execute(
+            select(
+                func.count().filter(is_built, Transaction.failures == 0),
+                func.count().filter(~is_built),
+            )
             .select_from(Transaction)
             .where(
                 Transaction.chain_id == self._chain_id,
                 Transaction.sender.in_(relayers),
-                Transaction.state == State.BUILT,
+                Transaction.state.in_(values_of((State.BUILT, *IN_FLIGHT))),
                 Transaction.kind == Kind.EXECUTE_CHUNK,
-                Transaction.failures == 0,
             )
         ).one()
         if built >= ENOUGH_CHUNKS:
             return  # to look for more costs a look at each chunk that waits
+        at_once = MAX_CHUNKS_A_ROUND
+        if not built and not on_their_way:
+            at_once = min(at_once, FIRST_CHUNKS * len(relayers))
         due = session.execute(
             select(Chunk.batch_id, Chunk.chunk_index, Chunk.entries, Batch.asked_by_request)
             .join(Batch, Batch.id == Chunk.batch_id)
@@ -210,7 +216,7 @@ class Planner:
                 )
             )
             .order_by(Batch.released_at, Chunk.batch_id, Chunk.chunk_index)
-            .limit(MAX_CHUNKS_A_ROUND if built else FIRST_CHUNKS)
+            .limit(at_once)
         ).all()
         proofs: dict[str, list[list[bytes]]] = {}
         for batch_id, chunk_index, entries, asked_by in due:
