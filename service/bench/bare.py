@@ -1,7 +1,7 @@
 """The bare limit: the same calls signed, sent and mined by a loop that writes nothing down.
 
 It is as quick as we could make it: coincurve signs, JSON-RPC batches go over one kept connection,
-and the next batch is signed while the node mines. It reads no events, keeps no bytes, and would pay
+and the next batches are signed while the node mines. It reads no events, keeps no bytes, and would pay
 nobody twice only because nothing goes wrong.
 """
 
@@ -23,12 +23,12 @@ from service.processes import wait_until
 CALLS_A_BATCH = 4
 """What fits a block of 60 million gas, of chunks to 500 new wallets."""
 
-BATCHES_AHEAD = 2
-"""So many wait in the pool while the node mines one."""
+BATCHES_AHEAD = 8
+"""So many wait in the pool while the node mines one: as many blocks as the service sends ahead."""
 
 TIMEOUT_S = 3_600.0
 RECEIPT_TIMEOUT_S = 10.0
-PAUSE_S = 0.002
+PAUSE_S = 0.005
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ SECONDS_A_PAYOUT = 0.02
 
 PATIENCE_S = 120.0
 
-BLOCKS_AHEAD = 4.0
+BLOCKS_AHEAD = 8.0
 """The chain mines one block after the other, so it has the next ones' transactions in time."""
 MAX_RECOVERY_COUNT = 10_000
 _KIB_A_MIB = 1024

@@ -72,6 +72,13 @@ NOTHING_READ = IngestResult(0, 0, 0, 0, 0, caught_up=False)
 TIDY_EVERY_S = 1.0
 """While transactions are on their way, what only time brings is looked for so often."""
 
+PART_AHEAD = 0.25
+"""Of the blocks ahead a round may wait for so many: what was mined meanwhile counts as on its way
+until it is stored, which is a round later, and the node must not run out of work before."""
+
+MOST_REST_S = 0.5
+"""The longest rest while more is to be sent: no guess of when the node will be done holds longer."""
+
 COLLECT_AFTER = (100_000, 20, 50)
 """As :func:`gc.set_threshold` has them: objects more than were let go, collections of the young."""
 
@@ -189,6 +196,10 @@ class Worker:
         self._ahead = False
         self._has_enough = False
         self._tidy_again_s = 0.0
+        self._blocks_ahead = settings.blocks_ahead
+        self._blocks_came_s = 0.0
+        self._look_again_s = 0.0
+        self._had_more = False
         self.times = StageTimes(
             on_end=lambda name, seconds: STAGE_SECONDS.labels(name).observe(seconds)
         )
@@ -276,7 +287,10 @@ class Worker:
             if not report.idle:
                 note(log, "round", **_shown(report))
             busy = report.events + report.planned + report.moved + report.posted
-            stop.wait(0 if busy else IDLE_PAUSE_S if report.pending else POLL_PAUSE_S)
+            if busy:
+                stop.wait(max(0.0, self._look_again_s - time.monotonic()))
+            else:
+                stop.wait(IDLE_PAUSE_S if report.pending else POLL_PAUSE_S)
         self._engine.release()
         spent = {name: round(seconds, 3) for name, seconds in self.times.seconds.items()}
         note(log, "stopped", owner=self.owner, seconds_by_stage=spent)
@@ -337,6 +351,7 @@ class Worker:
 
     def _step(self) -> StepReport:
         self._start()
+        began_s = time.monotonic()
         with self.times.stage("read"):
             fetched = self._ingestor.fetch()
             self._agreement.check(fetched.last, fetched.hashes)
@@ -369,7 +384,9 @@ class Worker:
         (read,) = stored
         self._ahead = read.caught_up and moved > 0
         left = self._left()
-        self._has_enough = left[State.BUILT] >= ENOUGH_CHUNKS and fetched.chunks_only
+        enough = left[State.BUILT] >= ENOUGH_CHUNKS
+        self._keep_pace(began_s, len(fetched.headers), more=self._ahead and enough)
+        self._has_enough = enough and fetched.chunks_only
         final, posted = None, 0
         if not read.blocks or tidy:
             # Else the transaction that stored the blocks has settled and posted them.
@@ -413,6 +430,25 @@ class Worker:
             return False
         self._tidy_again_s = now_s + TIDY_EVERY_S
         return True
+
+    def _keep_pace(self, looked_s: float, blocks: int, *, more: bool) -> None:
+        """Set when to look again: while much is left to send, once a part of what is ahead is mined.
+
+        A round costs much the same for one block as for some, and the node what it takes. Where it
+        was done sooner than thought, more blocks have come, and the next rest is shorter.
+
+        Parameters
+        ----------
+        looked_s
+            When this round asked for blocks, and so many had come since the last that got some.
+        """
+        if not blocks:
+            return
+        a_block_s = (looked_s - self._blocks_came_s) / blocks
+        self._blocks_came_s = self._look_again_s = looked_s
+        if more and self._had_more:  # else it may have waited for work
+            self._look_again_s += min(a_block_s * self._blocks_ahead * PART_AHEAD, MOST_REST_S)
+        self._had_more = more
 
     def _can_wait(self, fetched: Fetched) -> bool:
         """Whether it is a few blocks in which nothing happened but that chunks of ours were run.

@@ -1,4 +1,4 @@
-"""What PostgreSQL thinks of the payouts, once very many were changed at once."""
+"""What PostgreSQL keeps and thinks of the payouts, once very many were changed at once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def tell_planner(session: Session, changed: int) -> None:
     """Have PostgreSQL look at the payouts after the commit that changes very many of them.
 
     Until its own housekeeping does, a minute later, it guesses by how they were before, and may
-    read a whole batch to find the few rows that an index would tell.
+    read a whole batch to find the few rows that an index would tell; and the index leads to what
+    they were.
 
     Parameters
     ----------
@@ -36,9 +37,8 @@ def tell_planner(session: Session, changed: int) -> None:
 
 def _look(engine: Engine) -> None:
     try:
-        with engine.begin() as connection:
-            # Its lock is shared with all but housekeeping; for that nobody waits here.
-            connection.execute(text("SET LOCAL lock_timeout = '1s'"))
-            connection.execute(text(f"ANALYZE {Payout.__tablename__}"))
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            # Its lock is shared with all but housekeeping; where that is at it, this is not needed.
+            connection.execute(text(f"VACUUM (ANALYZE, SKIP_LOCKED) {Payout.__tablename__}"))
     except DBAPIError as error:
         note(log, "statistics_not_renewed", logging.WARNING, detail=str(error.orig))

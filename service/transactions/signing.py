@@ -149,22 +149,16 @@ def _due(session: Session, context: EngineContext, lease: Lease) -> _Due:
 
 
 def _fitting(context: EngineContext, due: _Due, newest: Mapping[str, Any] | None) -> Sequence[int]:
-    """The first rows whose gas may be in flight beside what is; one, where nothing is.
-
-    More than a block's worth is sent only while something is left to send after it: with that, a
-    node that mines on arrival mines what did not fit before.
-    """
+    """The first rows whose gas may be in flight beside what is; one, where nothing is."""
     block_gas = int(newest["gasLimit"], 16) if newest is not None else TRANSACTION_GAS_CAP
-    room = int(block_gas * context.options.max_in_flight_blocks) - due.gas_in_flight
-    ahead = int(block_gas * context.options.blocks_ahead)
+    blocks = context.options.max_in_flight_blocks + context.options.blocks_ahead
+    room = int(block_gas * blocks) - due.gas_in_flight
     fitting: list[int] = []
     for row_id, kind, calldata_bytes in due.rows:
         room -= _chunk_gas(calldata_bytes) if kind == Kind.EXECUTE_CHUNK else USUAL_GAS
-        if room + ahead < 0 and (fitting or due.gas_in_flight):
-            return fitting
+        if room < 0 and (fitting or due.gas_in_flight):
+            break
         fitting.append(row_id)
-    if room < 0 and (len(fitting) > 1 or due.gas_in_flight):
-        return fitting[:-1]
     return fitting
 
 
