@@ -1,8 +1,8 @@
 """The bare limit: the same calls signed, sent and mined by a loop that writes nothing down.
 
 It is as quick as we could make it: coincurve signs, JSON-RPC batches go over one kept connection,
-and the next batches are signed while the node mines. It reads no events, keeps no bytes, and would pay
-nobody twice only because nothing goes wrong.
+and the next batches are signed while the node mines. It reads no events, keeps no bytes, and would
+pay nobody twice only because nothing goes wrong.
 """
 
 from __future__ import annotations

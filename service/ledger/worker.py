@@ -77,7 +77,7 @@ PART_AHEAD = 0.25
 until it is stored, which is a round later, and the node must not run out of work before."""
 
 MOST_REST_S = 0.5
-"""The longest rest while more is to be sent: no guess of when the node will be done holds longer."""
+"""The longest rest while more is to be sent: no guess of when the node is done holds longer."""
 
 COLLECT_AFTER = (100_000, 20, 50)
 """As :func:`gc.set_threshold` has them: objects more than were let go, collections of the young."""
@@ -432,7 +432,7 @@ class Worker:
         return True
 
     def _keep_pace(self, looked_s: float, blocks: int, *, more: bool) -> None:
-        """Set when to look again: while much is left to send, once a part of what is ahead is mined.
+        """Set when to look again: with much left to send, once a part of what is ahead is mined.
 
         A round costs much the same for one block as for some, and the node what it takes. Where it
         was done sooner than thought, more blocks have come, and the next rest is shorter.

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from service.ledger.worker import MOST_REST_S
 from service.payouts.service import pause, resume
 from service.transactions.context import EngineOptions
 from service.transactions.models import Transaction
@@ -82,3 +83,21 @@ def test_a_pause_counts_at_once_and_the_round_after_looks_again(
         worker.run_until_idle(30)
     assert world.payout_states(batch.id) == ["paid"] * COUNT
     assert world.differences() == []
+
+
+def test_a_worker_far_ahead_rests_by_the_time_that_the_last_blocks_took(world: World) -> None:
+    with world.worker() as worker:
+        worker._blocks_ahead = 8.0  # so two are waited for
+
+        def rest_s(looked_s: float, blocks: int, *, more: bool = True) -> float:
+            worker._keep_pace(looked_s, blocks, more=more)
+            return round(worker._look_again_s - looked_s, 6)
+
+        assert rest_s(100.0, 1) == 0  # the node may have waited for us until now
+        assert rest_s(100.2, 2) == 0.2
+        assert rest_s(100.3, 4) == 0.05  # sooner done than thought
+        assert rest_s(103.3, 1) == MOST_REST_S
+        assert rest_s(103.4, 1, more=False) == 0
+        assert rest_s(103.5, 1) == 0
+        assert rest_s(103.7, 0) < 0  # nothing came: as before, and that is over
+        assert rest_s(103.8, 2) == 0.3

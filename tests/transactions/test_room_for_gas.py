@@ -29,12 +29,17 @@ def test_a_chunk_whose_payees_are_all_frozen_has_gas_enough(world: World) -> Non
 
 
 @pytest.mark.parametrize(
-    ("blocks", "most"),
-    [(0.0, 1), (2.5 * GAS_OF_A_CHUNK_OF_ONE / BLOCK_GAS, 2), (1.0, 5)],
-    ids=["no room at all", "room for two and a half", "a whole block"],
+    ("blocks", "ahead", "most"),
+    [
+        (0.0, 0.0, 1),
+        (2.5 * GAS_OF_A_CHUNK_OF_ONE / BLOCK_GAS, 0.0, 2),
+        (0.0, 2.5 * GAS_OF_A_CHUNK_OF_ONE / BLOCK_GAS, 2),
+        (1.0, 0.0, 5),
+    ],
+    ids=["no room at all", "room for two and a half", "ahead of the block", "a whole block"],
 )
 def test_as_many_chunks_are_in_flight_as_fit_and_at_least_one(
-    world: World, blocks: float, most: int
+    world: World, blocks: float, ahead: float, most: int
 ) -> None:
     with world.session() as session:
         batch = add_batch(session, world.deployed, [1, 2, 3, 4, 5], chunk_size=1)
@@ -46,7 +51,8 @@ def test_as_many_chunks_are_in_flight_as_fit_and_at_least_one(
                 in_flight = Transaction.state.in_(IN_FLIGHT)
                 seen.append(session.scalars(select(func.count()).where(in_flight)).one())
 
-    world.run(hook=hook, options=EngineOptions(max_in_flight_blocks=blocks))
+    options = EngineOptions(max_in_flight_blocks=blocks, blocks_ahead=ahead)
+    world.run(hook=hook, options=options)
 
     assert max(seen) == most
     assert world.payout_states(batch.id) == ["paid"] * 5
