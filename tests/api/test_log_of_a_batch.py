@@ -45,7 +45,9 @@ def test_what_was_asked_of_the_chain_says_which_call_asked(office: Office) -> No
         office.work()
     told = lines.of(chain_request=str(asked.json()["id"]), request_id="attest-1")
     steps = [line["event"] for line in told if line.get("kind") == "request"]
-    assert steps == STEPS
+    # What it cost is told once the lane has nothing else to do, before it is final or after.
+    assert steps[:4] == STEPS[:4]
+    assert sorted(steps[4:]) == sorted(STEPS[4:])
 
 
 def test_no_name_amount_or_wallet_is_in_the_log(office: Office) -> None:
