@@ -247,9 +247,16 @@ class FaultyNode:
         self._read_head()
         return str(self.upstream.rpc("evm_snapshot"))
 
-    def nonce(self, sender: str, block: str = "latest") -> int:
-        """Nonce of an account by the chain."""
-        return int(self.upstream.rpc("eth_getTransactionCount", sender, block), 16)
+    def nonce(self, sender: str, seen: int | None = None) -> int:
+        """Nonce of an account by the chain, or by its first `seen` blocks.
+
+        By what was mined here since: anvil does not always have the state of an older block.
+        """
+        nonce = int(self.upstream.rpc("eth_getTransactionCount", sender, "latest"), 16)
+        if seen is None:
+            return nonce
+        later = (tx for block in self.blocks if block.number > seen for tx in block.transactions)
+        return nonce - sum(tx.sender.lower() == sender.lower() for tx in later)
 
     def mine(self, blocks: int = 1, *, limit: int | None = None, empty: bool = False) -> None:
         """Make blocks of what waits.
@@ -495,7 +502,7 @@ class FaultyNode:
             told(tx)
         nonce = self.nonce(tx.sender)
         try:
-            if seen < self.head and self.nonce(tx.sender, hex(seen)) <= tx.nonce < nonce:
+            if seen < self.head and self.nonce(tx.sender, seen) <= tx.nonce < nonce:
                 # This node does not know yet that the nonce is used; the network drops it.
                 return _result(call, tx.tx_hash)
             balance = int(self.upstream.rpc("eth_getBalance", tx.sender, "latest"), 16)
@@ -510,7 +517,7 @@ class FaultyNode:
         if method == "eth_blockNumber":
             return _result(call, hex(seen))
         if method == "eth_getTransactionCount" and params[1:] == ["pending"]:
-            nonce = self.nonce(params[0], hex(seen))
+            nonce = self.nonce(params[0], seen)
             return _result(call, hex(self.pool.pending_nonce(params[0], nonce)))
         if method == "eth_getTransactionByHash" and params[0] in self.pool:
             return _result(call, {"hash": params[0], "blockNumber": None})
