@@ -339,7 +339,7 @@ class Ingestor:
         """Return the blocks after the cursor's up to `last`; of these the first ones are known."""
         missing = range(cursor.block_number + 1 + len(known), last + 1)
         asked = [("eth_getBlockByNumber", (hex(number), False)) for number in missing]
-        headers = [*known, *(self._rpc.batch(asked) if asked else ())]
+        headers = [*known, *self._rpc.batch(asked)]
         parent = cursor.block_hash
         for header in headers:
             if not isinstance(header, dict) or header["parentHash"] != parent:

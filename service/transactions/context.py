@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eth_utils.crypto import keccak
-from sqlalchemy import ColumnElement, update
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session, sessionmaker
 
 from service.chain.contracts import Contracts
@@ -24,7 +24,7 @@ from service.errors import LimitExceeded
 from service.telemetry.logs import note
 from service.transactions import lanes, trail
 from service.transactions.lanes import Held, Lease
-from service.transactions.models import Lane, Transaction, TransactionAttempt
+from service.transactions.models import Transaction, TransactionAttempt
 from service.transactions.states import State
 
 log = logging.getLogger(__name__)
@@ -118,27 +118,6 @@ class EngineContext:
         """Open a unit of work that commits only while the lane is ours; with the lane's row."""
         with transaction(self.sessions) as session:
             yield session, lanes.hold(session, lease, self.options.lease_seconds)
-
-    def set_lane(
-        self,
-        session: Session,
-        lease: Lease,
-        *,
-        next_nonce: int | None = None,
-        out_of_funds: bool | None = None,
-    ) -> None:
-        """Say which nonce the lane's next transaction takes, or whether it has gas money."""
-        named = {"next_nonce": next_nonce, "out_of_funds": out_of_funds}
-        session.execute(
-            update(Lane)
-            .where(
-                Lane.chain_id == lease.chain_id,
-                Lane.sender == lease.sender,
-                Lane.fence == lease.fence,
-            )
-            .values({name: value for name, value in named.items() if value is not None})
-            .execution_options(synchronize_session=False)
-        )
 
     def market(self, lease: Lease, newest: Mapping[str, Any] | None = None) -> Fees | None:
         """What to offer now; None while gas costs more than the cap: the lane waits.

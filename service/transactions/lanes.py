@@ -7,8 +7,9 @@ next write: :func:`hold` opens every write of the engine, in the same database t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import ColumnElement, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.errors import Conflict
@@ -114,12 +115,7 @@ def hold(session: Session, lease: Lease, lease_seconds: int) -> Held:
     """
     lane = session.execute(
         update(Lane)
-        .where(
-            Lane.chain_id == lease.chain_id,
-            Lane.sender == lease.sender,
-            Lane.lease_owner == lease.owner,
-            Lane.fence == lease.fence,
-        )
+        .where(*_still(lease))
         .values(lease_expires_unix_ms=now_ms() + lease_seconds * 1000)
         .returning(Lane.next_nonce, Lane.out_of_funds, now_ms())
         .execution_options(synchronize_session=False)
@@ -131,14 +127,24 @@ def hold(session: Session, lease: Lease, lease_seconds: int) -> Held:
 
 def release(session: Session, lease: Lease) -> None:
     """Give the lane back; nothing happens where it is not ours any more."""
+    change(session, lease, lease_owner=None, lease_expires_unix_ms=0)
+
+
+def change(session: Session, lease: Lease, **values: Any) -> None:
+    """Set columns of the lane's row; nothing happens where it is not ours any more."""
     session.execute(
         update(Lane)
-        .where(
-            Lane.chain_id == lease.chain_id,
-            Lane.sender == lease.sender,
-            Lane.lease_owner == lease.owner,
-            Lane.fence == lease.fence,
-        )
-        .values(lease_owner=None, lease_expires_unix_ms=0)
+        .where(*_still(lease))
+        .values(**values)
         .execution_options(synchronize_session=False)
+    )
+
+
+def _still(lease: Lease) -> tuple[ColumnElement[bool], ...]:
+    """The lane's row, while its lease is ours and its token the newest."""
+    return (
+        Lane.chain_id == lease.chain_id,
+        Lane.sender == lease.sender,
+        Lane.lease_owner == lease.owner,
+        Lane.fence == lease.fence,
     )

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from service.chain.fees import Fees
 from service.db import transaction
 from service.telemetry.logs import note
+from service.transactions import lanes
 from service.transactions.context import FILL_GAS, EngineContext, of
 from service.transactions.lanes import Lease
 from service.transactions.models import Lane, Transaction
@@ -42,7 +43,7 @@ def close_gaps(context: EngineContext, lease: Lease) -> bool:
         if used > next_nonce:
             facts = {"lane": lease.sender, "nonce": next_nonce, "chain_nonce": used}
             note(log, "lane_behind_the_chain", logging.WARNING, **facts)
-            context.set_lane(session, lease, next_nonce=used)
+            lanes.change(session, lease, next_nonce=used)
         for nonce in missing:
             row = Transaction(
                 chain_id=context.chain_id,

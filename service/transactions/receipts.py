@@ -190,8 +190,6 @@ def _told_by_receipts(
     context: EngineContext, attempts: Sequence[_Attempt]
 ) -> tuple[dict[int, _Mined], set[int]]:
     """Return what receipts tell, and of which transactions the node answered for each attempt."""
-    if not attempts:
-        return {}, set()
     receipts = context.rpc.batch(
         [("eth_getTransactionReceipt", (attempt.tx_hash,)) for attempt in attempts]
     )

@@ -77,7 +77,7 @@ def record(
         moved = len(sent)
         paid_for = [_HAS_FUNDS[a.answer] for a, _ in open_rows if a.answer in _HAS_FUNDS]
         if paid_for and paid_for[-1] == held.out_of_funds:
-            context.set_lane(session, lease, out_of_funds=not paid_for[-1])
+            lanes.change(session, lease, out_of_funds=not paid_for[-1])
         _mark_sent(session, [row for attempt, row in sent if attempt.purpose == "call"])
         context.hook("sent:before-commit")
     context.hook("sent:after-commit")

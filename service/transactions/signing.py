@@ -14,7 +14,7 @@ from service.db import transaction
 from service.payouts.models import ChainRequest
 from service.payouts.states import RequestState
 from service.payouts.states import move_all as move_payout_stages
-from service.transactions import trail
+from service.transactions import lanes, trail
 from service.transactions.context import (
     FIRST_RETRY_MS,
     LAST_RETRY_MS,
@@ -94,7 +94,7 @@ def sign_built(
             context.add_attempt(session, row, 0, "call", fees, now_ms=held.now_ms)
             nonce += 1
         signed = nonce - held.next_nonce
-        context.set_lane(session, lease, next_nonce=nonce)
+        lanes.change(session, lease, next_nonce=nonce)
         context.hook("signed:before-commit")
     context.hook("signed:after-commit")
     return len(bad) + signed

@@ -129,20 +129,13 @@ def bytes_not_kept(stack: ExitStack) -> None:
 @breaks()
 def nonce_reused(stack: ExitStack) -> None:
     """The next nonce is not written down."""
-    right = EngineContext.set_lane
+    right = lanes.change
 
-    def set_lane(
-        self: EngineContext,
-        session: Session,
-        lease: Lease,
-        *,
-        next_nonce: int | None = None,
-        out_of_funds: bool | None = None,
-    ) -> None:
-        if out_of_funds is not None:
-            right(self, session, lease, out_of_funds=out_of_funds)
+    def change(session: Session, lease: Lease, **values: Any) -> None:
+        if "next_nonce" not in values:
+            right(session, lease, **values)
 
-    stack.enter_context(patch.object(EngineContext, "set_lane", set_lane))
+    stack.enter_context(patch.object(lanes, "change", change))
 
 
 @breaks()
