@@ -95,22 +95,46 @@ def _woken(node: DevNode) -> AbstractContextManager[None]:
     """Have the node mine what lies in its pool though it mines on arrival.
 
     Now and then, on a busy machine, it misses the arrival of a transaction that comes while it
-    mines another; without one more, nothing would be mined for ever.
+    mines another; without one more, nothing would be mined for ever. Or it takes such a one for
+    one whose nonce is too high, which it is no more; that one waits until it comes anew.
     """
 
     def wake(ended: threading.Event) -> None:
-        head, since = "", time.monotonic()
+        seen: tuple[str, dict[str, list[str]]] | None = None
+        since = time.monotonic()
         while not ended.wait(1.0):
             try:
-                seen = node.rpc("eth_blockNumber")
-                if seen != head or not int(node.rpc("txpool_status")["pending"], 16):
-                    head, since = seen, time.monotonic()
+                now = (node.rpc("eth_blockNumber"), left_queued(node))
+                idle = not now[1] and not int(node.rpc("txpool_status")["pending"], 16)
+                if now != seen or idle:
+                    seen, since = now, time.monotonic()
                 elif time.monotonic() - since > ASLEEP_S and node.rpc("anvil_getAutomine"):
+                    hand_in_anew(node, now[1])
                     node.rpc("evm_mine")
             except ChainUnavailable:  # busy, or put back meanwhile
                 continue
 
     return meanwhile(wake)
+
+
+def left_queued(node: DevNode) -> dict[str, list[str]]:
+    """Hashes, by nonce, of what waits in the pool for earlier nonces though these are used."""
+    queued = node.rpc("txpool_content")["queued"]
+    left = {}
+    for sender, by_nonce in queued.items():
+        nonces = sorted(by_nonce, key=int)
+        if int(node.rpc("eth_getTransactionCount", sender, "latest"), 16) >= int(nonces[0]):
+            left[sender] = [by_nonce[nonce]["hash"] for nonce in nonces]
+    return left
+
+
+def hand_in_anew(node: DevNode, hashes: dict[str, list[str]]) -> None:
+    """Take transactions out of the pool and send their bytes again."""
+    for sender, of_sender in hashes.items():
+        raws = [node.rpc("eth_getRawTransactionByHash", tx_hash) for tx_hash in of_sender]
+        node.rpc("anvil_removePoolTransactions", sender)
+        for raw in raws:
+            node.rpc("eth_sendRawTransaction", raw)
 
 
 def _wait_until_nothing_is_mined(node: DevNode) -> None:

@@ -22,7 +22,9 @@ from service.ledger.worker import Worker
 from service.payouts.chunk_tree import chunk_leaf, chunk_proofs
 from service.payouts.entries import pack_entries
 from service.payouts.models import Batch, Payout
-from service.transactions.models import Lane
+from service.transactions.context import values_of
+from service.transactions.models import Lane, Transaction
+from service.transactions.states import IN_FLIGHT, State
 from tests.support.deployed import Deployed, account, deploy, pack
 from tests.support.rows import SignedBatch
 
@@ -86,7 +88,19 @@ class World:
     def run(self, max_seconds: float = 30.0, **options: Any) -> None:
         """A new worker works until nothing is left to do."""
         with self.worker(**options) as worker:
-            worker.run_until_idle(max_seconds)
+            try:
+                worker.run_until_idle(max_seconds)
+            except TimeoutError as error:
+                error.add_note(self._what_is_open())
+                raise
+
+    def _what_is_open(self) -> str:
+        """Transactions in flight or due, and what the node has in its pool."""
+        open_states = values_of((State.BUILT, *IN_FLIGHT))
+        with self.session() as session:
+            rows = session.scalars(select(Transaction).where(Transaction.state.in_(open_states)))
+            told = [f"{r.kind} {r.state} nonce {r.nonce} by {r.sender}: {r.error}" for r in rows]
+        return "\n".join([*told, f"pool: {self.deployed.node.rpc('txpool_inspect')}"])
 
     def batch_state(self, batch_id: str) -> str:
         with self.session() as session:
