@@ -178,38 +178,55 @@ def tell(outcome: Outcome, *, target: str = "campaign") -> None:
     )
 
 
-def main() -> int:
-    """Read the arguments, run, report; 1 where something was violated."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--runs", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=None, help="default: drawn, and printed")
+def argument_parser(description: str | None, *, runs: int) -> argparse.ArgumentParser:
+    """Which runs of which seed, and when to end: what every campaign is told."""
+    parser = argparse.ArgumentParser(description=(description or "").splitlines()[0])
+    parser.add_argument("--runs", type=int, default=runs)
+    parser.add_argument(
+        "--seed", type=int, default=int(time.time()), help="default: drawn, and printed"
+    )
     parser.add_argument("--first", type=int, default=0, help="number of the first run")
     parser.add_argument("--only", type=int, default=None, help="this run alone, with its story")
-    parser.add_argument("--database", choices=["both", "sqlite", "postgresql"], default="both")
     parser.add_argument("--seconds", type=float, default=None, help="begin no run after so long")
     parser.add_argument("--keep-going", action="store_true", help="past the first violation")
-    options = parser.parse_args()
-    seed = options.seed if options.seed is not None else int(time.time())
-    print(f"[campaign] seed {seed}", flush=True)
-    numbers = range(options.first, options.first + options.runs)
+    return parser
+
+
+def numbers_of(options: argparse.Namespace) -> range:
+    """Numbers of the runs asked for."""
     if options.only is not None:
-        numbers = range(options.only, options.only + 1)
+        return range(options.only, options.only + 1)
+    return range(options.first, options.first + options.runs)
+
+
+def report(summary: Summary, name: str) -> int:
+    """Print and write what a campaign did; returns 1 where something was violated."""
+    print(summary.render())
+    REPORT.mkdir(parents=True, exist_ok=True)
+    path = REPORT / f"{name}.json"
+    path.write_text(json.dumps(summary.as_json(), indent=1) + "\n")
+    print(f"[campaign] written to {path}")
+    return 1 if summary.violations else 0
+
+
+def main() -> int:
+    """Read the arguments, run, report; 1 where something was violated."""
+    parser = argument_parser(__doc__, runs=1000)
+    parser.add_argument("--database", choices=["both", "sqlite", "postgresql"], default="both")
+    options = parser.parse_args()
+    print(f"[campaign] seed {options.seed}", flush=True)
+    numbers = numbers_of(options)
     databases = options.database
     if options.only is not None and databases == "both":
         databases = database_of(options.only)
     summary = carry_out(
-        seed,
+        options.seed,
         numbers,
         databases=databases,
         seconds=options.seconds,
         stop_at_first=not options.keep_going,
     )
-    print(summary.render())
-    REPORT.mkdir(parents=True, exist_ok=True)
-    path = REPORT / f"{seed}-{numbers.start}.json"
-    path.write_text(json.dumps(summary.as_json(), indent=1) + "\n")
-    print(f"[campaign] written to {path}")
-    return 1 if summary.violations else 0
+    return report(summary, f"{options.seed}-{numbers.start}")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ Usage::
 
 from __future__ import annotations
 
-import argparse
 import json
 import signal
 import subprocess
@@ -34,7 +33,7 @@ from service.transactions.models import Transaction
 from service.transactions.states import IN_FLIGHT
 from tests.conftest import start_postgres
 from tests.faults import checks
-from tests.faults.campaign import REPORT, Summary, grounds, tell
+from tests.faults.campaign import Summary, argument_parser, grounds, numbers_of, report, tell
 from tests.faults.ground import RELAYERS, Ground, Stage
 from tests.faults.node import Fault, FaultPlan
 from tests.faults.proxy import serve
@@ -294,26 +293,13 @@ def carry_out(
 
 def main() -> int:
     """Read the arguments, run, report; 1 where something was violated."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--runs", type=int, default=300)
-    parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--only", type=int, default=None)
-    parser.add_argument("--seconds", type=float, default=None)
-    parser.add_argument("--keep-going", action="store_true")
-    options = parser.parse_args()
-    seed = options.seed if options.seed is not None else int(time.time())
-    print(f"[campaign] seed {seed}", flush=True)
-    numbers = range(options.runs)
-    if options.only is not None:
-        numbers = range(options.only, options.only + 1)
+    options = argument_parser(__doc__, runs=300).parse_args()
+    print(f"[campaign] seed {options.seed}", flush=True)
+    numbers = numbers_of(options)
     summary = carry_out(
-        seed, numbers, seconds=options.seconds, stop_at_first=not options.keep_going
+        options.seed, numbers, seconds=options.seconds, stop_at_first=not options.keep_going
     )
-    print(summary.render())
-    REPORT.mkdir(parents=True, exist_ok=True)
-    path = REPORT / f"processes-{seed}.json"
-    path.write_text(json.dumps(summary.as_json(), indent=1) + "\n")
-    return 1 if summary.violations else 0
+    return report(summary, f"processes-{options.seed}-{numbers.start}")
 
 
 if __name__ == "__main__":
