@@ -5,8 +5,8 @@ the contracts that it reaches. A change that leaves the bytecode as it was is no
 test notices must be listed in ``mutation.toml`` with the reason why it does no harm; anything else
 fails, and so does an entry that tests notice or that matches no change any more.
 
-What was found is kept in ``var/mutation/report.json`` as it is found, and not tried again while the
-sources and tests that it depends on stand.
+What was found is kept in ``tests/mutation/judged.jsonl`` as it is found, and not tried again while
+the sources and tests that it depends on stand.
 """
 
 from __future__ import annotations
@@ -34,9 +34,11 @@ from scripts.mutation.compiler import (
 )
 from scripts.mutation.judges import TIME, BrownieJudge, ForgeJudge
 from scripts.mutation.mutants import Mutant, mutants_of
+from scripts.mutation.record import Record, Result
 from scripts.mutation.templates import MARK, Template, address_of, templates
 
 ACCEPTED = PROJECT_ROOT / "mutation.toml"
+JUDGED = PROJECT_ROOT / "tests" / "mutation" / "judged.jsonl"
 FOLDER = PROJECT_ROOT / "var" / "mutation"
 TESTS = "tests/contracts"
 PARTS_OF = {"VaultAdministration": "AllowanceVault", "VaultCorrections": "AllowanceVault"}
@@ -55,23 +57,24 @@ class Run:
     ----------
     compiler
         The running compiler.
-    report
+    record
         Where the results are kept.
+    folder
+        For what else a run leaves behind.
     """
 
-    def __init__(self, compiler: Compiler, brownie: BrownieJudge, report: Path) -> None:
+    def __init__(
+        self, compiler: Compiler, brownie: BrownieJudge, record: Record, folder: Path
+    ) -> None:
         self._compiler = compiler
         self._brownie = brownie
-        self._forge = ForgeJudge(report.parent / "forge", compiler)
-        self._report = report
-        self.results: dict[str, dict[str, Any]] = (
-            json.loads(report.read_text()) if report.exists() else {}
-        )
+        self._forge = ForgeJudge(folder / "forge", compiler)
+        self._record = record
         self._tests = _digest(PROJECT_ROOT / "tests" / part for part in ("contracts", "forge"))
         self._names_of_selectors = {
             selector: name for name, own in compiler.selectors.items() for selector in own
         }
-        self._calls_file = report.with_name("calls.json")
+        self._calls_file = folder / "calls.json"
         self._calls_of = [self._tests, _digest([PROJECT_ROOT / "contracts"])]
         self._calls = self._known_calls()
         self._digests: dict[str, str] = {}
@@ -87,7 +90,7 @@ class Run:
 
     def judge(
         self, mutants: Sequence[Mutant], *, skip_unchanged: bool = False
-    ) -> Iterator[tuple[Mutant, dict[str, Any]]]:
+    ) -> Iterator[tuple[Mutant, Result]]:
         """Yield what became of each mutant, found now or before, and keep it.
 
         First those that a test near them notices, then, more slowly, the others.
@@ -115,7 +118,7 @@ class Run:
             outcome, killer = self._outcome(mutant)
             yield mutant, self._keep(mutant, outcome, killer, started)
 
-    def _noticed_near(self, mutants: Sequence[Mutant]) -> Iterator[tuple[Mutant, dict[str, Any]]]:
+    def _noticed_near(self, mutants: Sequence[Mutant]) -> Iterator[tuple[Mutant, Result]]:
         """Yield those that a test near them notices, in a template of their source."""
         for path in dict.fromkeys(mutant.path for mutant in mutants):
             if self._forge.tests(path):
@@ -128,32 +131,27 @@ class Run:
                     if killer:
                         yield own[key], self._keep(own[key], "killed", killer, started)
 
-    def _known(self, mutant: Mutant) -> dict[str, Any] | None:
+    def _known(self, mutant: Mutant) -> Result | None:
         """Return what was found before and still stands."""
-        known = self.results.get(mutant.key)
-        stands = known and (known["outcome"] != "survived" or known["tests"] == self._tests)
+        known = self._record.results.get(mutant.key)
+        stands = known and known.get("tests") in (None, self._tests)
         return known if known and stands and known["sources"] == self._digest_of(mutant) else None
 
-    def _keep(
-        self, mutant: Mutant, outcome: str, killer: str | None, started: float
-    ) -> dict[str, Any]:
-        self.results[mutant.key] = {
+    def _keep(self, mutant: Mutant, outcome: str, killer: str | None, started: float) -> Result:
+        result: Result = {
+            "mutant": mutant.key,
             "path": mutant.path,
             "line": mutant.line,
             "place": mutant.place,
-            "operator": mutant.operator,
-            "before": mutant.before,
-            "after": mutant.after,
             "outcome": outcome,
             "killer": killer,
             "seconds": round(time.monotonic() - started, 1),
             "sources": self._digest_of(mutant),
-            "tests": self._tests,
         }
-        draft = self._report.with_suffix(".draft")
-        draft.write_text(json.dumps(self.results, indent=1))
-        draft.replace(self._report)
-        return self.results[mutant.key]
+        if outcome == "survived":
+            result["tests"] = self._tests
+        self._record.keep(result)
+        return result
 
     def check_unchanged(self, mutants: Iterable[Mutant]) -> None:
         """Make sure that the tests pass with the bytecode that mutants are compared with.
@@ -281,7 +279,7 @@ class Run:
         """Return the tests that noticed other changes of this function, the nearest first."""
         noticed = [
             result
-            for result in self.results.values()
+            for result in self._record.results.values()
             if result["place"] == mutant.place and result["killer"] not in (None, TIME)
         ]
         noticed.sort(key=lambda result: abs(result["line"] - mutant.line))
@@ -377,8 +375,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     FOLDER.mkdir(parents=True, exist_ok=True)
     with Compiler() as compiler, BrownieJudge(FOLDER / "brownie.log") as brownie:
-        run = Run(compiler, brownie, FOLDER / "report.json")
+        record = Record(JUDGED)
+        run = Run(compiler, brownie, record, FOLDER)
         everything, accepted = run.mutants(), accepted_mutants()
+        record.forget_all_but({mutant.key for mutant in everything})
         left_out = {entry["mutant"] for entry in accepted if not arguments.accepted}
         mutants = [
             mutant
