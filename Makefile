@@ -69,7 +69,7 @@ setup: .stamps/service .stamps/contracts .stamps/brownie .stamps/node  ## instal
 
 .stamps/service: .stamps/uv pyproject.toml uv.lock
 	@echo "[setup] .venv, the service and its tools"
-	@$(UV) sync --locked --quiet --python $(PYTHON)
+	@$(UV) sync --locked --quiet --extra server --python $(PYTHON)
 	@touch $@
 
 .stamps/contracts: .stamps/uv uv.lock

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C: 128 and the signal's number, as shells have it."""
@@ -19,7 +20,13 @@ def main() -> None:
     ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if ours:
         signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
-    from service.cli.main import app
+    try:
+        from service.cli.main import app
+    except ModuleNotFoundError as error:
+        sys.exit(
+            f"{error.name} is not installed: relief needs the extra of the server, "
+            "pip install 'relief[server]'; for auditors there is relief-audit"
+        )
 
     if ours:
         signal.signal(signal.SIGINT, signal.default_int_handler)

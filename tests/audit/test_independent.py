@@ -1,0 +1,74 @@
+"""The audit runs where nothing of the server's packages is installed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+
+from service.config import PROJECT_ROOT
+
+REFUSE = """
+import importlib, pkgutil, sys
+
+refused = set(sys.argv[1:])
+
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name in refused:
+            raise ModuleNotFoundError(f"{name} is not installed for an auditor")
+
+
+sys.meta_path.insert(0, Refuse())
+"""
+IMPORT_ALL = """
+import service.audit
+
+for module in pkgutil.walk_packages(service.audit.__path__, "service.audit."):
+    importlib.import_module(module.name)
+print(*sorted(name for name in sys.modules if name.startswith("service.")))
+"""
+
+
+def modules_of_the_server() -> set[str]:
+    """Modules of the distributions that only the extra `server` names."""
+    project = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["project"]
+    server = {
+        re.split(r"[\[>=<]", line)[0].replace("_", "-").lower()
+        for line in project["optional-dependencies"]["server"]
+    }
+    return {
+        module
+        for module, distributions in packages_distributions().items()
+        if server & {name.replace("_", "-").lower() for name in distributions}
+    }
+
+
+def run(program: str, refused: set[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", REFUSE + program, *refused],
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_every_module_of_it_is_imported_without_the_servers_packages() -> None:
+    refused = modules_of_the_server()
+    assert {"fastapi", "web3", "pydantic", "alembic", "eth_account"} <= refused
+
+    ran = run(IMPORT_ALL, refused)
+    assert ran.returncode == 0, ran.stderr
+    own = {name for name in ran.stdout.split() if not name.startswith("service.audit")}
+    assert own == {"service.errors", "service.terminal", "service.units"}
+
+
+def test_the_services_command_says_what_it_lacks_there() -> None:
+    ran = run("from service.cli.entry import main; main()", modules_of_the_server())
+    assert ran.returncode == 1
+    assert "pip install 'relief[server]'" in ran.stderr
+    assert "Traceback" not in ran.stderr
