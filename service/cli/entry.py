@@ -25,7 +25,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         sys.exit(
             f"{error.name} is not installed: relief needs the extra of the server, "
-            "pip install 'relief[server]'; for auditors there is relief-audit"
+            "pip install '.[server]' in a clone; for auditors there is relief-audit"
         )
 
     if ours:

@@ -70,5 +70,5 @@ def test_every_module_of_it_is_imported_without_the_servers_packages() -> None:
 def test_the_services_command_says_what_it_lacks_there() -> None:
     ran = run("from service.cli.entry import main; main()", modules_of_the_server())
     assert ran.returncode == 1
-    assert "pip install 'relief[server]'" in ran.stderr
+    assert "pip install '.[server]'" in ran.stderr
     assert "Traceback" not in ran.stderr
