@@ -59,11 +59,12 @@ def rlp(value: Rlp) -> bytes:
 def _prefix(length: int, short: int, long: int) -> bytes:
     if length < SHORT:
         return bytes([short + length])
-    size = _number(length)
+    size = integer(length)
     return bytes([long + len(size)]) + size
 
 
-def _number(value: int) -> bytes:
+def integer(value: int) -> bytes:
+    """Return a number as RLP has it: big-endian, no leading zero, zero is empty."""
     return value.to_bytes((value.bit_length() + 7) // 8, "big")
 
 
@@ -72,34 +73,50 @@ def unhex(text: str) -> bytes:
     return bytes.fromhex(text[2:])
 
 
-def header_hash(header: Mapping[str, Any]) -> bytes:
-    """Recompute a block's hash from its header, members of later forks where it has them."""
+def header_rlp(header: Mapping[str, Any]) -> bytes:
+    """Encode a block's header, members of later forks where it has them."""
     members = [*HEADER_MEMBERS, *(m for m in LATER_MEMBERS if header.get(m[0]) is not None)]
-    return keccak(
-        rlp(
-            [
-                _number(int(header[name], 16)) if kind is int else unhex(header[name])
-                for name, kind in members
-            ]
-        )
+    return rlp(
+        [
+            integer(int(header[name], 16)) if kind is int else unhex(header[name])
+            for name, kind in members
+        ]
     )
+
+
+def header_hash(header: Mapping[str, Any]) -> bytes:
+    """Recompute a block's hash from its header."""
+    return keccak(header_rlp(header))
 
 
 def receipts_root(receipts: Sequence[Mapping[str, Any]]) -> bytes:
     """Recompute the root of a block's receipts, given in order."""
-    items = [
-        (_nibbles(rlp(_number(index))), _receipt(receipt)) for index, receipt in enumerate(receipts)
-    ]
-    if not items:
+    return trie_root([receipt_bytes(receipt) for receipt in receipts])
+
+
+def trie_root(values: Sequence[bytes]) -> bytes:
+    """Return the root over a block's receipts or transactions, encoded, in order."""
+    if not values:
         return keccak(rlp(b""))
-    return keccak(rlp(_node(sorted(items), 0)))
+    return keccak(rlp(trie_node(trie_items(values), 0)))
 
 
-def _receipt(receipt: Mapping[str, Any]) -> bytes:
+def trie_items(values: Sequence[bytes]) -> list[tuple[tuple[int, ...], bytes]]:
+    """Return path (the nibbles of the RLP of its position) and value of each, by path."""
+    return sorted((trie_path(index), value) for index, value in enumerate(values))
+
+
+def trie_path(position: int) -> tuple[int, ...]:
+    """Return where a receipt or transaction stands in its block's trie, in nibbles."""
+    return _nibbles(rlp(integer(position)))
+
+
+def receipt_bytes(receipt: Mapping[str, Any]) -> bytes:
+    """Encode a receipt as a node gives it (EIP-2718: its type before the RLP, where it has one)."""
     first = (
         unhex(receipt["root"])
         if receipt.get("root") and receipt.get("status") is None
-        else _number(int(receipt["status"], 16))
+        else integer(int(receipt["status"], 16))
     )
     logs: list[Rlp] = [
         [unhex(log["address"]), [unhex(topic) for topic in log["topics"]], unhex(log["data"])]
@@ -108,7 +125,7 @@ def _receipt(receipt: Mapping[str, Any]) -> bytes:
     body = rlp(
         [
             first,
-            _number(int(receipt["cumulativeGasUsed"], 16)),
+            integer(int(receipt["cumulativeGasUsed"], 16)),
             unhex(receipt["logsBloom"]),
             logs,
         ]
@@ -128,7 +145,7 @@ def _compact(path: Sequence[int], *, leaf: bool) -> bytes:
     return bytes(high << 4 | low for high, low in zip(digits[::2], digits[1::2], strict=True))
 
 
-def _node(items: Sequence[tuple[tuple[int, ...], bytes]], depth: int) -> list[Rlp]:
+def trie_node(items: Sequence[tuple[tuple[int, ...], bytes]], depth: int) -> list[Rlp]:
     """Build the node over sorted (path, value) pairs that agree up to `depth`."""
     path, value = items[0]
     if len(items) == 1:
@@ -138,12 +155,12 @@ def _node(items: Sequence[tuple[tuple[int, ...], bytes]], depth: int) -> list[Rl
     while shared < min(len(path), len(last)) and path[shared] == last[shared]:
         shared += 1
     if shared > depth:
-        return [_compact(path[depth:shared], leaf=False), _reference(_node(items, shared))]
+        return [_compact(path[depth:shared], leaf=False), _reference(trie_node(items, shared))]
     branch: list[Rlp] = [b""] * 17
     for nibble in range(16):
         below = [item for item in items if len(item[0]) > depth and item[0][depth] == nibble]
         if below:
-            branch[nibble] = _reference(_node(below, depth + 1))
+            branch[nibble] = _reference(trie_node(below, depth + 1))
     if len(path) == depth:
         branch[16] = value
     return branch
