@@ -5,6 +5,7 @@ Each function names the library it mirrors. Nothing here knows of events or of a
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -27,6 +28,8 @@ BASE_UNITS_PER_TOKEN = 10**6
 CHUNK_TYPEHASH = keccak(b"Chunk(bytes32 batchId,uint256 chunkIndex,bytes32 entriesHash)")
 NODE_TYPEHASH = keccak(b"Node(bytes32 left,bytes32 right)")
 
+_ENTRY = struct.Struct(">20sQ")
+
 # ---- Entries.sol ---------------------------------------------------------------------------------
 
 
@@ -37,9 +40,8 @@ def entry_at(entries: bytes, position: int) -> tuple[bytes, int]:
 
 
 def unpack(entries: bytes) -> Iterator[tuple[bytes, int]]:
-    """Yield payee and amount of each entry."""
-    for at in range(0, len(entries) - ENTRY_BYTES + 1, ENTRY_BYTES):
-        yield entries[at : at + 20], int.from_bytes(entries[at + 20 : at + ENTRY_BYTES], "big")
+    """Iterate over payee and amount of each whole entry."""
+    return _ENTRY.iter_unpack(entries[: len(entries) // ENTRY_BYTES * ENTRY_BYTES])
 
 
 def pack(payee: bytes, amount: int) -> bytes:

@@ -1,26 +1,55 @@
-"""The chain read window by window, and what a node says held against itself.
+"""The chain read part by part, and what a node says held against itself.
 
-For each window: headers with their parents' hashes, hashes recomputed from the headers, logs by
-range, and the receipts of every block whose bloom may hold one of our logs, up to the header's
-receipts root. Where a root proves the receipts, their logs are the ones that are replayed, so that
-a log which the range query left out or invented is named and does no further harm.
+Headers come first: each names its parent's hash, and its own is recomputed from its members. Of the
+blocks whose bloom may hold one of our logs the receipts are asked for, which must give the root in
+the header; their logs are what is replayed. Only of a node that has no receipts by block, or when
+it is asked for, logs are taken by range, by the node's word.
+
+While one part is replayed the node is asked for the next.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from eth_hash.auto import keccak
+
 from service.audit.abi import Contract
-from service.audit.decode import Event, MalformedLog, decode
+from service.audit.ahead import ahead
+from service.audit.decode import Event, LogPlace, MalformedLog, decode, hex_text, place_of
 from service.audit.findings import Code, Findings, Place
-from service.audit.receipts import bloom_may_hold, header_hash, receipts_root, unhex
+from service.audit.receipts import (
+    bloom_may_hold,
+    header_hash,
+    receipt_bytes,
+    trie_root,
+    unhex,
+)
 from service.audit.rpc import Node, NodeRefused
+from service.audit.transfers import (
+    Happened,
+    PackedLogs,
+    TransferRun,
+    pack_logs,
+    read_transfers,
+)
 from service.errors import ChainUnavailable
 
 HEADERS_A_TIME = 500
-RECEIPTS_A_TIME = 20
+GAS_A_TIME = 120_000_000
+"""Receipts are asked for of blocks that used so much gas together: some 3,500 transfers."""
+
+RECEIPTS_A_TIME = 50
+HEADERS_AHEAD, RECEIPTS_AHEAD = 1, 2
+
+BORN_BY = (
+    b"AuthorityUpdated(address)",
+    b"RoleGranted(uint64,address,uint32,uint48,bool)",
+    b"OfficerAdded(uint32,uint16,uint24,uint8,uint40,bytes32,bytes,uint64)",
+)
+"""What the contracts' constructors say first."""
 
 NODE_CODES = frozenset(
     {
@@ -29,14 +58,15 @@ NODE_CODES = frozenset(
         Code.RECEIPTS_ROOT_MISMATCH,
         Code.LOG_MISPLACED,
         Code.LOG_MALFORMED,
-        Code.LOG_OMITTED,
-        Code.LOG_INVENTED,
     }
 )
 """Findings about what a node says, whatever the events mean."""
 
 Progress = Callable[[str, int, int | None], None]
 """Told what is being done, how much is done, and of how much."""
+
+Header = Mapping[str, Any]
+Log = Mapping[str, Any]
 
 
 @dataclass
@@ -52,13 +82,29 @@ class Evidence:
     receipts_proven
         Blocks whose receipts gave the root in the header.
     receipts_available
-        Whether the node serves receipts by block.
+        Whether the node serves receipts by block, and was asked for them.
     """
 
     blocks: int = 0
     hashes_recomputed: int = 0
     receipts_proven: int = 0
     receipts_available: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Consecutive blocks, and those among them that may hold logs of ours."""
+
+    headers: Sequence[Header]
+    wanted: Sequence[Header]
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a node told of a part: receipts by block number, or logs where it has no receipts."""
+
+    receipts: Mapping[int, Any] | None
+    logs: Sequence[Log] = ()
 
 
 @dataclass
@@ -69,70 +115,83 @@ class BlockReader:
     ----------
     contracts
         Which contract an address (bytes) is.
+    prove
+        Whether receipts are asked for, which prove the logs.
     """
 
     node: Node
     contracts: Mapping[bytes, Contract]
     findings: Findings
     progress: Progress
+    prove: bool = True
     evidence: Evidence = field(default_factory=Evidence)
     last_hash: str | None = None
     _mismatched: list[tuple[int, str]] = field(default_factory=list)
 
-    def events(self, first: int, last: int, *, skip_empty: bool) -> Iterator[list[Event]]:
+    def __post_init__(self) -> None:
+        self._addresses = [hex_text(address) for address in self.contracts]
+        self._contract_of = {hex_text(address): name for address, name in self.contracts.items()}
+        (self._token,) = (hex_text(a) for a, name in self.contracts.items() if name == "token")
+
+    def events(self, first: int, last: int, *, skip_empty: bool) -> Iterator[list[Happened]]:
         """Yield the events of each block that has some, in order.
 
         Parameters
         ----------
         skip_empty
-            Whether blocks before the first log are passed over: nothing is known of them.
+            Whether blocks before the contracts' first events are passed over: nothing is known of
+            them.
 
         Raises
         ------
         ChainUnavailable, NodeRefused
             When the node does not answer, or lacks a block.
         """
-        addresses = ["0x" + address.hex() for address in self.contracts]
-        for start, end, logs in self.node.log_windows(addresses, first, last):
-            begin = start
-            if skip_empty and self.evidence.blocks == 0:
-                if not logs:
-                    continue
-                begin = max(start, min(int(log["blockNumber"], 16) for log in logs))
-            yield from self._window(begin, end, logs, last)
+        begin = self._birth(first, last) if skip_empty else first
+        if begin is None:
+            return
+        if not self.prove:
+            self._no_receipts("receipts were not asked for: logs are there by the node's word")
+        for part, told in ahead(self._parts(begin, last), self._ask, RECEIPTS_AHEAD):
+            yield from self._happened(part, told)
+            self.progress("blocks", int(part.headers[-1]["number"], 16), last)
         self._judge_hashes()
 
-    def _window(
-        self, first: int, last: int, logs: list[dict[str, Any]], target: int
-    ) -> Iterator[list[Event]]:
-        by_block: dict[int, list[dict[str, Any]]] = {}
-        for log in logs:
-            by_block.setdefault(int(log["blockNumber"], 16), []).append(log)
-        for outside in [number for number in by_block if not first <= number <= last]:
-            self.findings.error(
-                Code.LOG_MISPLACED,
-                f"the node gave logs of block {outside} when asked for {first} to {last}",
-                Place(block=outside),
-            )
-            del by_block[outside]
-        for start in range(first, last + 1, HEADERS_A_TIME):
-            end = min(last, start + HEADERS_A_TIME - 1)
-            headers = [
-                self._linked(number, header)
-                for number, header in enumerate(self.node.headers(start, end), start)
-            ]
-            proven = self._proven_logs(headers)
-            for header in headers:
-                number = int(header["number"], 16)
-                given = by_block.get(number, [])
-                events = self._decoded(header, self._agreed(number, given, proven.get(number)))
-                if events:
-                    yield events
-            self.progress("blocks", end, target)
+    def _birth(self, first: int, last: int) -> int | None:
+        """Return the first block in which a contract says what its constructor does."""
+        topics = [hex_text(keccak(signature)) for signature in BORN_BY]
+        for _, _, logs in self.node.log_windows(self._addresses, first, last, [topics]):
+            if logs:
+                return max(first, min(int(log["blockNumber"], 16) for log in logs))
+        return None
 
     # ---- headers ---------------------------------------------------------------------------------
 
-    def _linked(self, number: int, header: dict[str, Any] | None) -> dict[str, Any]:
+    def _parts(self, first: int, last: int) -> Iterator[_Part]:
+        """Yield blocks by so many as the node is asked about at once."""
+        starts = range(first, last + 1, HEADERS_A_TIME)
+
+        def headers_from(start: int) -> list[dict[str, Any] | None]:
+            return self.node.headers(start, min(last, start + HEADERS_A_TIME - 1))
+
+        for start, headers in ahead(starts, headers_from, HEADERS_AHEAD):
+            part: list[Header] = []
+            wanted: list[Header] = []
+            gas = 0
+            for number, given in enumerate(headers, start):
+                header = self._linked(number, given)
+                part.append(header)
+                if not bloom_may_hold(unhex(header["logsBloom"]), self.contracts):
+                    continue
+                wanted.append(header)
+                gas += int(header["gasUsed"], 16)
+                if gas >= GAS_A_TIME or len(wanted) >= RECEIPTS_A_TIME:
+                    yield _Part(part, wanted)
+                    part, wanted, gas = [], [], 0
+            if part:
+                yield _Part(part, wanted)
+
+    def _linked(self, number: int, header: dict[str, Any] | None) -> Header:
         if header is None or int(header["number"], 16) != number:
             raise ChainUnavailable(f"the node has no block {number}")
         if self.last_hash is not None and header["parentHash"] != self.last_hash:
@@ -171,127 +230,163 @@ class BlockReader:
     def _weak(self, message: str) -> None:
         self.findings.warning(Code.EVIDENCE_WEAK, message)
 
-    # ---- logs ------------------------------------------------------------------------------------
+    # ---- what the node is asked ------------------------------------------------------------------
 
-    def _proven_logs(self, headers: list[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
-        """Return the logs of the blocks whose receipts give the header's root."""
-        if not self.evidence.receipts_available:
-            return {}
-        wanted = [
-            header
-            for header in headers
-            if bloom_may_hold(unhex(header["logsBloom"]), self.contracts)
-        ]
-        proven: dict[int, list[dict[str, Any]]] = {}
-        for start in range(0, len(wanted), RECEIPTS_A_TIME):
-            part = wanted[start : start + RECEIPTS_A_TIME]
+    def _ask(self, part: _Part) -> _Told:
+        """Ask for what the blocks of a part hold, in the thread that asks."""
+        if not part.wanted:
+            return _Told({})
+        if self.evidence.receipts_available:
+            numbers = [int(header["number"], 16) for header in part.wanted]
             try:
-                answers = self.node.batch("eth_getBlockReceipts", [[h["number"]] for h in part])
+                return _Told(dict(zip(numbers, self._receipts(numbers), strict=True)))
             except NodeRefused:
-                self.evidence.receipts_available = False
-                self._weak("the node gives no receipts by block: logs are there by its word")
-                return proven
-            for header, receipts in zip(part, answers, strict=True):
-                number = int(header["number"], 16)
-                if self._receipts_fit(header, receipts):
-                    self.evidence.receipts_proven += 1
-                    proven[number] = [
-                        log
-                        for receipt in receipts
-                        for log in receipt["logs"]
-                        if unhex(log["address"]) in self.contracts
-                    ]
-        return proven
+                pass  # not even of one block
+        first, last = (int(part.wanted[end]["number"], 16) for end in (0, -1))
+        windows = self.node.log_windows(self._addresses, first, last)
+        return _Told(None, [log for _, _, logs in windows for log in logs])
 
-    def _receipts_fit(self, header: Mapping[str, Any], receipts: Any) -> bool:
+    def _receipts(self, numbers: Sequence[int]) -> list[Any]:
+        """Ask for the receipts of blocks; of fewer at once where the node refuses so many."""
+        try:
+            return self.node.batch("eth_getBlockReceipts", [[hex(number)] for number in numbers])
+        except NodeRefused:
+            if len(numbers) == 1:
+                raise
+        half = len(numbers) // 2
+        return self._receipts(numbers[:half]) + self._receipts(numbers[half:])
+
+    def _no_receipts(self, why: str) -> None:
+        if self.evidence.receipts_available:
+            self.evidence.receipts_available = False
+            self._weak(why)
+
+    # ---- what it told ----------------------------------------------------------------------------
+
+    def _happened(self, part: _Part, told: _Told) -> Iterator[list[Happened]]:
+        if told.receipts is None:
+            self._no_receipts("the node gives no receipts by block: logs are there by its word")
+            yield from self._given(part, told.logs)
+            return
+        for header in part.wanted:
+            happened = self._proven(header, told.receipts[int(header["number"], 16)])
+            if happened:
+                yield happened
+
+    def _proven(self, header: Header, receipts: Any) -> list[Happened]:
+        """Return what a block's receipts hold, which must give the root in its header."""
         number = int(header["number"], 16)
         try:
-            root = "0x" + receipts_root(receipts).hex()
-        except (KeyError, TypeError, ValueError):
-            root = "unreadable receipts"
+            packed = [pack_logs(receipt["logs"], self._token) for receipt in receipts]
+            root = hex_text(
+                trie_root([receipt_bytes(r, p.rlp) for r, p in zip(receipts, packed, strict=True)])
+            )
+        except (AttributeError, KeyError, TypeError, ValueError):
+            packed, root = [], "unreadable receipts"
         if root == header["receiptsRoot"]:
-            return True
-        self.findings.error(
-            Code.RECEIPTS_ROOT_MISMATCH,
-            f"the receipts the node gives for block {number} are not those of its header",
-            Place(block=number),
-            expected=header["receiptsRoot"],
-            found=root,
+            self.evidence.receipts_proven += 1
+        else:
+            self.findings.error(
+                Code.RECEIPTS_ROOT_MISMATCH,
+                f"the receipts the node gives for block {number} are not those of its header",
+                Place(block=number),
+                expected=header["receiptsRoot"],
+                found=root,
+            )
+        happened: list[Happened] = []
+        behind = 0
+        for index, logs in enumerate(packed):
+            happened += self._in_receipt(header, index, receipts[index], logs, behind)
+            behind += len(receipts[index]["logs"])
+        return happened
+
+    def _in_receipt(
+        self, header: Header, index: int, receipt: Mapping[str, Any], packed: PackedLogs, first: int
+    ) -> Iterator[Happened]:
+        """Yield what one receipt holds; where its logs stand follows from its own place."""
+        number, tx = int(header["number"], 16), receipt["transactionHash"]
+        listed = header.get("transactions", [])
+        if index >= len(listed) or listed[index] != tx:
+            self.findings.error(
+                Code.LOG_MISPLACED,
+                f"receipt {index} of block {number} is another transaction's than the block lists",
+                Place(block=number, tx=tx),
+                expected=listed[index] if index < len(listed) else None,
+            )
+        place = LogPlace(
+            number, int(header["timestamp"], 16), unhex(header["hash"]), unhex(tx), index, first
         )
-        return False
+        in_run = 0
+        for position, log in enumerate(receipt["logs"]):
+            if in_run:
+                in_run -= 1
+                continue
+            here = place.behind(position)
+            if position in packed.runs:
+                transfers = _transfers(packed.runs[position], here)
+                if transfers is not None:
+                    in_run = len(transfers) - 1
+                    yield transfers
+                    continue
+            contract = self._contract_of.get(log["address"].lower())
+            if contract is not None:
+                yield from self._event(contract, log, here)
 
-    def _agreed(
-        self,
-        number: int,
-        given: list[dict[str, Any]],
-        proven: list[dict[str, Any]] | None,
-    ) -> list[dict[str, Any]]:
-        """Return the logs to replay; name those in which range query and receipts differ."""
-        if proven is None:
-            return given
-        by_range = {_identity(log): log for log in given}
-        by_receipt = {_identity(log): log for log in proven}
-        for identity, log in by_receipt.items():
-            if identity not in by_range:
-                self._report_log(Code.LOG_OMITTED, number, log, "left out, or altered,")
-        for identity, log in by_range.items():
-            if identity not in by_receipt:
-                self._report_log(Code.LOG_INVENTED, number, log, "invented, or altered,")
-        return proven
+    def _event(self, contract: Contract, log: Log, place: LogPlace) -> Iterator[Event]:
+        """Yield the event of a log, or name that no contract of ours can have written it."""
+        try:
+            yield decode(contract, log, place)
+        except MalformedLog as error:
+            told = Place(block=place.block, tx=hex_text(place.tx))
+            self.findings.error(Code.LOG_MALFORMED, f"log {place.log_index}: {error}", told)
 
-    def _report_log(self, code: Code, number: int, log: Mapping[str, Any], did: str) -> None:
-        contract = self.contracts.get(unhex(log["address"]))
-        name = _event_name(contract, log)
-        self.findings.error(
-            code,
-            f"asked for logs by range, the node {did} {name} at position "
-            f"{int(log['logIndex'], 16)} of block {number}",
-            Place(block=number, tx=log["transactionHash"]),
-        )
+    def _given(self, part: _Part, logs: Sequence[Log]) -> Iterator[list[Happened]]:
+        """Yield what logs say that are there by the node's word."""
+        by_block: dict[int, list[Log]] = {int(h["number"], 16): [] for h in part.wanted}
+        for log in logs:
+            number = int(log["blockNumber"], 16)
+            if number in by_block:
+                by_block[number].append(log)
+                continue
+            self.findings.error(
+                Code.LOG_MISPLACED,
+                f"the node gave a log of block {number}, which by its header can have none",
+                Place(block=number, tx=log.get("transactionHash")),
+            )
+        for header in part.wanted:
+            events = self._decoded(header, by_block[int(header["number"], 16)])
+            if events:
+                yield events
 
-    def _decoded(self, header: Mapping[str, Any], logs: list[dict[str, Any]]) -> list[Event]:
+    def _decoded(self, header: Header, logs: Sequence[Log]) -> list[Happened]:
         number, timestamp = int(header["number"], 16), int(header["timestamp"], 16)
-        events: list[Event] = []
+        events: list[Happened] = []
         previous = -1
         for log in logs:
-            place = Place(block=number, tx=log.get("transactionHash"))
-            contract = self.contracts.get(unhex(log["address"]))
+            told = Place(block=number, tx=log.get("transactionHash"))
+            contract = self._contract_of.get(log["address"].lower())
             position = int(log["logIndex"], 16)
             if contract is None or log["blockHash"] != header["hash"] or log.get("removed"):
                 self.findings.error(
                     Code.LOG_MISPLACED,
                     f"a log given for block {number} belongs to another block or contract",
-                    place,
+                    told,
                     expected=header["hash"],
                     found=log["blockHash"],
                 )
                 continue
             if position <= previous:
                 self.findings.error(
-                    Code.LOG_MISPLACED, f"logs of block {number} are out of order", place
+                    Code.LOG_MISPLACED, f"logs of block {number} are out of order", told
                 )
             previous = position
-            try:
-                events.append(decode(contract, log, timestamp))
-            except MalformedLog as error:
-                self.findings.error(Code.LOG_MALFORMED, f"log {position}: {error}", place)
+            events += self._event(contract, log, place_of(log, timestamp))
         return events
 
 
-def _identity(log: Mapping[str, Any]) -> tuple[Any, ...]:
-    return (
-        log["logIndex"],
-        log["transactionHash"],
-        log["address"].lower(),
-        tuple(log["topics"]),
-        log["data"],
-    )
-
-
-def _event_name(contract: Contract | None, log: Mapping[str, Any]) -> str:
-    if contract is None:
-        return "a log of another contract"
+def _transfers(packed: bytes, place: LogPlace) -> TransferRun | None:
+    """Read transfers that stand behind each other; None where each must be looked at alone."""
     try:
-        return f"{decode(contract, log, 0).name} of the {contract}"
+        return read_transfers(packed, place)
     except MalformedLog:
-        return f"a log of the {contract}"
+        return None

@@ -58,6 +58,10 @@ def replay_command(
     database: Annotated[
         str | None, typer.Option(help="SQLAlchemy URL of the service's database; only read.")
     ] = None,
+    receipts: Annotated[
+        bool,
+        typer.Option(help="Prove logs by their blocks' receipts; without, the node is believed."),
+    ] = True,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the whole result as one JSON document.")
     ] = False,
@@ -70,7 +74,7 @@ def replay_command(
     """
     quiet = bool(getattr(ctx.find_root().obj, "quiet", False))
     try:
-        options = Options(_address(vault), from_block, to_block, manifests, database)
+        options = Options(_address(vault), from_block, to_block, manifests, database, receipts)
         with Node(_http(rpc)) as node:
             report = _run(node, options, quiet=quiet)
     except ReliefError as error:

@@ -6,8 +6,9 @@ formatting; :func:`address_text` writes them for people.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -47,31 +48,39 @@ class Event:
     log_index: int
 
 
-def decode(contract: Contract, log: Mapping[str, Any], timestamp: int) -> Event:
-    """Decode one log as a node gives it.
+@dataclass(frozen=True, slots=True)
+class LogPlace:
+    """Where a log stands: the last members of :class:`Event`."""
 
-    Parameters
-    ----------
-    contract
-        Which contract the log's address is.
-    log
-        Member of an ``eth_getLogs`` answer.
-    timestamp
-        Of its block, Unix seconds.
+    block: int
+    timestamp: int
+    block_hash: bytes
+    tx: bytes
+    tx_index: int
+    log_index: int
+
+    def behind(self, logs: int) -> LogPlace:
+        """Return the place so many logs behind, in the same transaction."""
+        return replace(self, log_index=self.log_index + logs)
+
+    def as_tuple(self) -> tuple[int, int, bytes, bytes, int, int]:
+        """Return its members in order."""
+        return (
+            *(self.block, self.timestamp, self.block_hash),
+            *(self.tx, self.tx_index, self.log_index),
+        )
+
+
+def place_of(log: Mapping[str, Any], timestamp: int) -> LogPlace:
+    """Read where a node says that a log stands.
 
     Raises
     ------
     MalformedLog
-        When no event of the contract looks like this.
+        When it does not say so.
     """
-    try:
-        topics = [_unhex(topic) for topic in log["topics"]]
-        data = _unhex(log["data"])
-        event = _event_of(contract, topics)
-        return Event(
-            contract,
-            event.name,
-            decode_args(event, topics, data),
+    with _no_log():
+        return LogPlace(
             int(log["blockNumber"], 16),
             timestamp,
             _unhex(log["blockHash"]),
@@ -79,6 +88,36 @@ def decode(contract: Contract, log: Mapping[str, Any], timestamp: int) -> Event:
             int(log["transactionIndex"], 16),
             int(log["logIndex"], 16),
         )
+
+
+def decode(contract: Contract, log: Mapping[str, Any], place: LogPlace) -> Event:
+    """Decode one log as a node gives it.
+
+    Parameters
+    ----------
+    contract
+        Which contract the log's address is.
+    log
+        Member of an ``eth_getLogs`` answer, or of a receipt.
+    place
+        Where it stands.
+
+    Raises
+    ------
+    MalformedLog
+        When no event of the contract looks like this.
+    """
+    with _no_log():
+        topics = [_unhex(topic) for topic in log["topics"]]
+        data = _unhex(log["data"])
+        event = _event_of(contract, topics)
+        return Event(contract, event.name, decode_args(event, topics, data), *place.as_tuple())
+
+
+@contextmanager
+def _no_log() -> Iterator[None]:
+    try:
+        yield
     except MalformedLog:
         raise
     except (KeyError, TypeError, ValueError) as error:

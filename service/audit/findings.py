@@ -26,8 +26,6 @@ class Code(StrEnum):
     RECEIPTS_ROOT_MISMATCH = "receipts_root_mismatch"
     LOG_MISPLACED = "log_misplaced"
     LOG_MALFORMED = "log_malformed"
-    LOG_OMITTED = "log_omitted"
-    LOG_INVENTED = "log_invented"
     SEQUENCE_GAP = "sequence_gap"
     DEPLOYMENT_NOT_READ = "deployment_not_read"
     EVIDENCE_WEAK = "evidence_weak"

@@ -111,27 +111,38 @@ def trie_path(position: int) -> tuple[int, ...]:
     return _nibbles(rlp(integer(position)))
 
 
-def receipt_bytes(receipt: Mapping[str, Any]) -> bytes:
-    """Encode a receipt as a node gives it (EIP-2718: its type before the RLP, where it has one)."""
+def receipt_bytes(receipt: Mapping[str, Any], logs: bytes | None = None) -> bytes:
+    """Encode a receipt as a node gives it (EIP-2718: its type before the RLP, where it has one).
+
+    Parameters
+    ----------
+    logs
+        Its logs, encoded one behind the other, where that was done already.
+    """
     first = (
         unhex(receipt["root"])
         if receipt.get("root") and receipt.get("status") is None
         else integer(int(receipt["status"], 16))
     )
-    logs: list[Rlp] = [
-        [unhex(log["address"]), [unhex(topic) for topic in log["topics"]], unhex(log["data"])]
-        for log in receipt["logs"]
-    ]
-    body = rlp(
-        [
-            first,
-            integer(int(receipt["cumulativeGasUsed"], 16)),
-            unhex(receipt["logsBloom"]),
-            logs,
-        ]
+    if logs is None:
+        logs = b"".join(log_rlp(log) for log in receipt["logs"])
+    body = b"".join(
+        (
+            rlp(first),
+            rlp(integer(int(receipt["cumulativeGasUsed"], 16))),
+            rlp(unhex(receipt["logsBloom"])),
+            _prefix(len(logs), 0xC0, LONG_LIST) + logs,
+        )
     )
+    encoded = _prefix(len(body), 0xC0, LONG_LIST) + body
     kind = int(receipt.get("type") or "0x0", 16)
-    return bytes([kind]) + body if kind else body
+    return bytes([kind]) + encoded if kind else encoded
+
+
+def log_rlp(log: Mapping[str, Any]) -> bytes:
+    """Encode one log."""
+    topics = [unhex(topic) for topic in log["topics"]]
+    return rlp([unhex(log["address"]), topics, unhex(log["data"])])
 
 
 def _nibbles(key: bytes) -> tuple[int, ...]:

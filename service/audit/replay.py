@@ -25,9 +25,10 @@ from service.audit.report import ReplayReport, totals
 from service.audit.rows import DatabaseCheck
 from service.audit.rpc import Node
 from service.audit.signers import Signatures, asking
-from service.audit.state import PayoutStatus, State
+from service.audit.state import State
 from service.audit.streams import StreamReplay
 from service.audit.token import TokenReplay
+from service.audit.transfers import Happened, TransferRun, events_of
 from service.audit.vault import VaultReplay
 from service.audit.views import ViewCheck
 from service.errors import ChainUnavailable, InvalidInput
@@ -104,13 +105,18 @@ class Replayer:
             **corrections.handlers,
         }
 
-    def apply(self, event: Event) -> None:
-        """Apply one event."""
-        if event.tx != self._transaction:
-            self.close_transaction()
-            self._transaction = event.tx
-        names = self.counts[event.contract]
-        names[event.name] = names.get(event.name, 0) + 1
+    def apply(self, happened: Happened) -> None:
+        """Apply one event, or transfers that stand behind each other."""
+        if isinstance(happened, TransferRun):
+            self._begin(happened.place.tx)
+            self._count(Contract.TOKEN, "Transfer", len(happened))
+            self.token.apply_transfers(happened)
+        else:
+            self._apply_event(happened)
+
+    def _apply_event(self, event: Event) -> None:
+        self._begin(event.tx)
+        self._count(event.contract, event.name, 1)
         self._check_sequence(event)
         if event.contract is Contract.TOKEN:
             self.token.apply(event)
@@ -126,6 +132,16 @@ class Replayer:
                 self._powers_changed.clear()
         else:
             self._apply_manager(event)
+
+    def _begin(self, tx: bytes) -> None:
+        """Close the transaction before, where this is another one."""
+        if tx != self._transaction:
+            self.close_transaction()
+            self._transaction = tx
+
+    def _count(self, contract: Contract, name: str, times: int) -> None:
+        names = self.counts[contract]
+        names[name] = names.get(name, 0) + times
 
     def close_transaction(self) -> None:
         """Check what must hold once a transaction is over."""
@@ -239,13 +255,13 @@ def unpaid(state: State, batch_id: bytes) -> int:
     """Return what a batch has approved and neither paid nor given back, base units."""
     batch = state.batches[batch_id]
     total = batch.unexecuted
-    for payout in state.payouts(batch):
-        if payout.amount is None:
-            continue
-        if batch.is_stream:
-            total += payout.amount - payout.withdrawn - payout.returned
-        elif payout.status is PayoutStatus.SKIPPED:
-            total += payout.amount
+    if batch.is_stream:
+        for payout in state.payouts(batch):
+            if payout.amount is not None:
+                total += payout.amount - payout.withdrawn - payout.returned
+        return total
+    for chunk in batch.chunks.values():
+        total += sum(chunk.entry(at)[1] for at in chunk.skipped if chunk.waits(at))
     return total
 
 
@@ -265,6 +281,8 @@ class Options:
         Folder of batch manifests, or None.
     database
         URL of the service's database, or None; only read.
+    receipts
+        Whether receipts are asked for, which prove the logs.
     """
 
     vault: bytes
@@ -272,6 +290,7 @@ class Options:
     to_block: int | None = None
     manifests: Path | None = None
     database: str | None = None
+    receipts: bool = True
 
 
 def replay(node: Node, options: Options, progress: Progress = no_progress) -> ReplayReport:
@@ -319,7 +338,7 @@ def _replay(
         database = DatabaseCheck(snapshot, node, deployment, findings)
         database.attach(last)
     contracts = {address: contract for contract, address in deployment.addresses.items()}
-    reader = BlockReader(node, contracts, findings, progress)
+    reader = BlockReader(node, contracts, findings, progress, prove=options.receipts)
     began = _read(reader, replayer, database, options, (first, last))
     header = node.call("eth_getBlockByNumber", hex(last), False)
     if header is None or (reader.last_hash is not None and header["hash"] != reader.last_hash):
@@ -380,22 +399,30 @@ def _read(
 ) -> int:
     """Replay every event; return the block of the first."""
     began: int | None = None
-    for events in reader.events(*blocks, skip_empty=options.from_block is None):
+    for happened in reader.events(*blocks, skip_empty=options.from_block is None):
+        block, timestamp = _time_of(happened[0])
         if began is None:
-            began = events[0].block
-        if database is not None and database.due(events[0].block):
+            began = block
+        if database is not None and database.due(block):
             replayer.close_transaction()
-            database.compare(replayer.state, events[0].timestamp, reader.progress)
-        for event in events:
-            replayer.apply(event)
+            database.compare(replayer.state, timestamp, reader.progress)
+        for each in happened:
+            replayer.apply(each)
             if database is not None:
-                database.see(event)
+                for event in events_of(each):
+                    database.see(event)
     replayer.check_end()
     if not replayer.state.token.minters:
         replayer.findings.error(
             Code.DEPLOYMENT_NOT_READ, "the events of the deployment are not in these blocks"
         )
     return blocks[0] if began is None else began
+
+
+def _time_of(happened: Happened) -> tuple[int, int]:
+    """Return block and Unix time."""
+    place = happened.place if isinstance(happened, TransferRun) else happened
+    return place.block, place.timestamp
 
 
 def _check_manifests(

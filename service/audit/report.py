@@ -59,9 +59,9 @@ def totals(state: State, time: int) -> Totals:
     cut = 0
     for batch in state.batches.values():
         approved[int(batch.is_stream)] += batch.approval["count"]
-        for payout in state.payouts(batch):
-            counts[payout.status] += 1
-            cut += payout.cut is not None
+        for status, payouts in batch.statuses().items():
+            counts[status] += payouts
+        cut += sum(len(chunk.cancelled) for chunk in batch.chunks.values())
     token, lane = state.token, state.lane
     grants = dict.fromkeys(GrantState, 0)
     for grant in lane.grants.values():

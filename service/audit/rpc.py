@@ -170,11 +170,20 @@ class Node:
         )
 
     def log_windows(
-        self, addresses: Sequence[str], first: int, last: int
+        self,
+        addresses: Sequence[str],
+        first: int,
+        last: int,
+        topics: Sequence[Sequence[str]] = (),
     ) -> Iterator[tuple[int, int, list[dict[str, Any]]]]:
         """Yield consecutive windows of blocks with the logs of some addresses.
 
         A window the node refuses is halved; answers with few logs let the next one grow.
+
+        Parameters
+        ----------
+        topics
+            As ``eth_getLogs`` takes them: for each place the topics that may stand there.
 
         Yields
         ------
@@ -191,7 +200,13 @@ class Node:
         size = FIRST_WINDOW
         while first <= last:
             end = min(last, first + size - 1)
-            query = {"address": list(addresses), "fromBlock": hex(first), "toBlock": hex(end)}
+            query: dict[str, Any] = {
+                "address": list(addresses),
+                "fromBlock": hex(first),
+                "toBlock": hex(end),
+            }
+            if topics:
+                query["topics"] = [list(choice) for choice in topics]
             try:
                 logs = self.call("eth_getLogs", query)
             except NodeRefused:

@@ -136,8 +136,13 @@ def recover(digest: bytes, signature: bytes) -> bytes | None:
 
 
 def word(value: int | bytes) -> bytes:
-    """Return a value as one ABI word: numbers and addresses right-aligned, 32 bytes as they are."""
-    return value.to_bytes(32, "big") if isinstance(value, int) else value.rjust(32, b"\0")
+    """Return a value as one ABI word: numbers and addresses right-aligned, 32 bytes as they are.
+
+    A negative number, which no contract of ours can say, is its complement.
+    """
+    if isinstance(value, int):
+        return (value % 2**256).to_bytes(32, "big")
+    return value.rjust(32, b"\0")
 
 
 @dataclass(frozen=True, slots=True)

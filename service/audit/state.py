@@ -175,6 +175,22 @@ class Chunk:
         return position in self.skipped and not done
 
 
+class PayoutStatus(StrEnum):
+    """Where a payout stands on chain."""
+
+    APPROVED = "approved"
+    """Its chunk was not run."""
+    PAID = "paid"
+    OPENED = "opened"
+    """A stream."""
+    SKIPPED = "skipped"
+    """Could not be paid; waits for a retry."""
+    CANCELLED = "cancelled"
+    """Its batch was cancelled before its chunk was run."""
+    EXPIRED = "expired"
+    """Its chunk was not run in time, or it can never be paid; returned to the budget."""
+
+
 @dataclass
 class Batch:
     """An approved batch and what became of it."""
@@ -243,6 +259,28 @@ class Batch:
         size = int(self.approval["chunkSize"])
         return self.chunks.get(index // size), index % size
 
+    def statuses(self) -> dict[PayoutStatus, int]:
+        """Count its payouts by where they stand."""
+        counts = dict.fromkeys(PayoutStatus, 0)
+        run = 0
+        for chunk in self.chunks.values():
+            run += chunk.count
+            waiting = sum(chunk.waits(position) for position in chunk.skipped)
+            counts[PayoutStatus.SKIPPED] += waiting
+            counts[PayoutStatus.EXPIRED] += len(chunk.expired)
+            done = PayoutStatus.OPENED if self.is_stream else PayoutStatus.PAID
+            counts[done] += chunk.count - waiting - len(chunk.expired)
+        counts[self.status_unrun] += int(self.approval["count"]) - run
+        return counts
+
+    @property
+    def status_unrun(self) -> PayoutStatus:
+        """Where payouts stand whose chunk was not run."""
+        # One whose time was over may be cancelled after that, for nothing: its money had returned.
+        if self.expired_block:
+            return PayoutStatus.EXPIRED
+        return PayoutStatus.CANCELLED if self.cancelled else PayoutStatus.APPROVED
+
     def place(self, event: Event | None = None, index: int | None = None) -> Place:
         """Name one of its payouts, or the batch, where an event happened."""
         return Place(
@@ -252,22 +290,6 @@ class Batch:
             index=index,
             number=None if index is None else self.first_number + index,
         )
-
-
-class PayoutStatus(StrEnum):
-    """Where a payout stands on chain."""
-
-    APPROVED = "approved"
-    """Its chunk was not run."""
-    PAID = "paid"
-    OPENED = "opened"
-    """A stream."""
-    SKIPPED = "skipped"
-    """Could not be paid; waits for a retry."""
-    CANCELLED = "cancelled"
-    """Its batch was cancelled before its chunk was run."""
-    EXPIRED = "expired"
-    """Its chunk was not run in time, or it can never be paid; returned to the budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -442,7 +464,9 @@ class State:
             yield _line("frozen", account=account)
         for account, balance in sorted(token.balances.items()):
             if balance:
-                yield _line("balance", account=account, amount=balance)
+                # As _line writes it, for a million wallets.
+                text = f'["balance",{{"account":"{hex_text(account)}","amount":"{balance}"}}]\n'
+                yield text.encode()
         yield from self._registry_lines()
         paused = [self.paused, self.withdrawals_paused_until]
         yield _line("vault", seq=self.vault_seq, paused=paused, sunset=self.sunset)
@@ -494,13 +518,7 @@ class State:
 def payout_at(batch: Batch, chunk: Chunk | None, index: int, position: int) -> Payout:
     """Spell one payout out."""
     if chunk is None:
-        status = PayoutStatus.APPROVED
-        # One whose time was over may be cancelled after that, for nothing: its money had returned.
-        if batch.expired_block:
-            status = PayoutStatus.EXPIRED
-        elif batch.cancelled:
-            status = PayoutStatus.CANCELLED
-        return Payout(batch, index, status)
+        return Payout(batch, index, batch.status_unrun)
     payee, amount = chunk.entry(position)
     signed, _ = entry_at(chunk.entries, position)
     if batch.is_stream:

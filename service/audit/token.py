@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from service.audit.abi import Contract
-from service.audit.decode import Event, address_text, hex_text
+from service.audit.decode import Event, LogPlace, address_text, hex_text
 from service.audit.findings import Code, Findings, Place
 from service.audit.officers import Claim, Officers
 from service.audit.state import Minter, Posting, State
+from service.audit.transfers import TransferRun
 
 RESERVE_MAX_AGE_S = 35 * 86_400
 RAISE_DELAY_S = 2 * 86_400
@@ -43,7 +44,7 @@ class TokenReplay:
     burns: list[tuple[bytes, int]] = field(default_factory=list)
     commitments: list[tuple[bytes, int]] = field(default_factory=list)
     releases: list[int] = field(default_factory=list)
-    _last: Event | None = None
+    _last: Event | LogPlace | None = None
     _created_in: bytes | None = None
 
     def apply(self, event: Event) -> None:
@@ -109,6 +110,23 @@ class TokenReplay:
 
     # ---- transfers -------------------------------------------------------------------------------
 
+    def apply_transfers(self, run: TransferRun) -> None:
+        """Apply transfers that stand behind each other, all mints at once where all are mints."""
+        token = self.state.token
+        lane = token.minters.get(self.lane)
+        mints_alone = set(run.sources) == {ZERO_ADDRESS} and 0 not in run.values
+        of_lane = lane is not None and lane.committed
+        if not mints_alone or of_lane or not token.frozen.isdisjoint(run.targets):
+            for event in run.events():
+                self.apply(event)
+            return
+        self._last = run.place
+        balances = token.balances
+        for payee, amount in zip(run.targets, run.values, strict=True):
+            balances[payee] = balances.get(payee, 0) + amount
+        self._minted(sum(run.values))
+        self.mints.extend(zip(run.targets, run.values, strict=True))
+
     def _transfer(self, event: Event) -> None:
         source, target, value = event.args["from"], event.args["to"], event.args["value"]
         token = self.state.token
@@ -143,6 +161,11 @@ class TokenReplay:
         token = self.state.token
         self._not_frozen(event, payee)
         token.balances[payee] = token.balances.get(payee, 0) + amount
+        self._minted(amount)
+        self.mints.append((payee, amount))
+
+    def _minted(self, amount: int) -> None:
+        token = self.state.token
         token.supply += amount
         token.committed -= amount
         # What the lane commits it mints in the same call: while it has something committed, a mint
@@ -152,7 +175,6 @@ class TokenReplay:
         if minter is not None:
             minter.committed -= amount
             minter.minted += amount
-        self.mints.append((payee, amount))
 
     def _not_frozen(self, event: Event, account: bytes) -> None:
         if account in self.state.token.frozen:
@@ -387,5 +409,5 @@ class TokenReplay:
         return 4 if payee in self.state.token.frozen else 0
 
 
-def _place(event: Event) -> Place:
+def _place(event: Event | LogPlace) -> Place:
     return Place(block=event.block, tx=hex_text(event.tx))

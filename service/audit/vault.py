@@ -25,7 +25,7 @@ from service.audit.findings import Code, Findings, Place
 from service.audit.officers import GOVERNOR, REVIEWER, Claim, Officers
 from service.audit.state import ONE_OFF, Batch, Chunk, Programme, State
 from service.audit.terms import terms_problems
-from service.audit.token import TokenReplay
+from service.audit.token import ZERO_ADDRESS, TokenReplay
 
 APPROVALS, EXECUTION, WITHDRAWALS = 1, 2, 4
 ALL_OPERATIONS = 7
@@ -269,19 +269,19 @@ class VaultReplay:
     def _check_caps(self, event: Event, batch: Batch, chunk_index: int, entries: bytes) -> int:
         programme = self.state.programmes.get(batch.programme)
         cap = programme.payout_cap if programme else 0
-        total = 0
-        for position, (_, amount) in enumerate(unpack(entries)):
-            total += amount
-            if amount > cap:
-                index = batch.first_index(chunk_index) + position
-                self.findings.error(
-                    Code.PAYOUT_ABOVE_CAP,
-                    f"payout {index} is above the programme's cap",
-                    batch.place(event, index),
-                    expected=f"at most {cap}",
-                    found=amount,
-                )
-        return total
+        amounts = [amount for _, amount in unpack(entries)]
+        if max(amounts, default=0) > cap:
+            for position, amount in enumerate(amounts):
+                if amount > cap:
+                    index = batch.first_index(chunk_index) + position
+                    self.findings.error(
+                        Code.PAYOUT_ABOVE_CAP,
+                        f"payout {index} is above the programme's cap",
+                        batch.place(event, index),
+                        expected=f"at most {cap}",
+                        found=amount,
+                    )
+        return sum(amounts)
 
     def _check_complete(self, event: Event, batch: Batch) -> None:
         if batch.unexecuted < 0 or (batch.complete and batch.unexecuted):
@@ -351,19 +351,7 @@ class VaultReplay:
         chunk = self.run_chunk(event, batch, ONE_OFF)
         first = batch.first_index(chunk.index)
         skipped = set(bits(args["skippedLow"], args["skippedHigh"]))
-        owed: list[tuple[int, bytes, int]] = []
-        for position, (payee, amount) in enumerate(unpack(chunk.entries)):
-            reason = (
-                self.token.unpayable_reason(payee, self.token_address, self.address)
-                if amount
-                else 0
-            )
-            self._check_skip(event, batch, first + position, int(position in skipped), reason)
-            if position in skipped:
-                chunk.skipped[position] = reason
-                self.skips.append((batch, first + position, payee, amount, reason))
-            elif amount:
-                owed.append((first + position, payee, amount))
+        owed = self._owed(event, batch, chunk, skipped)
         self.explain_mints(event, batch, owed)
         paid = sum(amount for _, _, amount in owed)
         if paid != args["paid"] or any(position >= chunk.count for position in skipped):
@@ -375,6 +363,31 @@ class VaultReplay:
                 found=args["paid"],
             )
         self.post_payment(event, batch, args["paid"], first, chunk.count)
+
+    def _owed(
+        self, event: Event, batch: Batch, chunk: Chunk, skipped: set[int]
+    ) -> list[tuple[int, bytes, int]]:
+        """Return index, payee and amount of what a chunk must pay; check whom it skipped."""
+        first = batch.first_index(chunk.index)
+        entries = list(unpack(chunk.entries))
+        payees = {payee for payee, _ in entries}
+        payable = payees.isdisjoint((ZERO_ADDRESS, self.token_address, self.address))
+        if not skipped and payable and payees.isdisjoint(self.state.token.frozen):
+            return [(first + at, *entry) for at, entry in enumerate(entries) if entry[1]]
+        owed: list[tuple[int, bytes, int]] = []
+        for position, (payee, amount) in enumerate(entries):
+            reason = (
+                self.token.unpayable_reason(payee, self.token_address, self.address)
+                if amount
+                else 0
+            )
+            self._check_skip(event, batch, first + position, int(position in skipped), reason)
+            if position in skipped:
+                chunk.skipped[position] = reason
+                self.skips.append((batch, first + position, payee, amount, reason))
+            elif amount:
+                owed.append((first + position, payee, amount))
+        return owed
 
     def post_payment(
         self, event: Event, batch: Batch, amount: int, first_index: int, payouts: int

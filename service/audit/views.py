@@ -1,12 +1,15 @@
 """The contracts' own views at the last block, held against the rebuilt state.
 
-Views are asked in batches. One that reverts is a difference like any other.
+Hundreds are compared in one call where the node runs such (:mod:`service.audit.view_batches`); what
+differs there, or all of them elsewhere, is asked by itself. One that reverts is a difference like
+any other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from typing import TypeVar
 
@@ -21,6 +24,7 @@ from service.audit.lane_state import Grant, GrantState
 from service.audit.rpc import Node, NodeRefused
 from service.audit.signatures import word
 from service.audit.state import Batch, Chunk, State
+from service.audit.view_batches import comparing_code, fitting
 
 CALLS_A_TIME = 1_000
 REVERTED = 3
@@ -58,7 +62,7 @@ class View:
     members
         Name and value of each word of the answer.
     about
-        Whom or what it is about, for messages.
+        Whom or what it is about, for messages; bytes are an address.
     open_ended
         The answer goes on with what the events do not tell.
     """
@@ -67,7 +71,7 @@ class View:
     call: str
     arguments: tuple[Value, ...]
     members: tuple[tuple[str, Value], ...]
-    about: str = ""
+    about: str | bytes = ""
     place: Place = NOWHERE
     open_ended: bool = False
 
@@ -76,10 +80,21 @@ class View:
         """Call data."""
         return calldata(self.call, *self.arguments)
 
+    @property
+    def answer(self) -> bytes:
+        """What it must answer."""
+        return b"".join(word(value) for _, value in self.members)
+
 
 def calldata(signature: str, *arguments: Value) -> bytes:
     """Encode a call with static arguments."""
-    return keccak(signature.encode())[:4] + b"".join(word(argument) for argument in arguments)
+    return selector(signature) + b"".join(word(argument) for argument in arguments)
+
+
+@cache
+def selector(signature: str) -> bytes:
+    """Return the first four bytes of a call."""
+    return keccak(signature.encode())[:4]
 
 
 def as_address(value: bytes) -> bytes:
@@ -107,13 +122,43 @@ class ViewCheck:
             When the node does not answer, or no longer has the block's state.
         """
         done = 0
-        for group in batched(self._all(), CALLS_A_TIME):
-            for view, answer in zip(group, self._ask(group), strict=True):
+        for group in self._groups():
+            for view in self._differing(group):
+                (answer,) = self._ask([view])
                 self._compare(view, answer)
             done += len(group)
             progress("views", done, None)
         self._check_pointers()
         return done
+
+    def _groups(self) -> Iterator[list[View]]:
+        """Yield all views by so many as fit one question: of one contract, of the same lengths."""
+        waiting: dict[tuple[Contract, int, int, bool], list[View]] = {}
+        for view in self._all():
+            lengths = (len(view.data), len(view.answer))
+            group = waiting.setdefault((view.contract, *lengths, view.open_ended), [])
+            group.append(view)
+            if len(group) == fitting(*lengths):
+                yield list(group)
+                group.clear()
+        yield from filter(None, waiting.values())
+
+    def _differing(self, views: list[View]) -> list[View]:
+        """Compare views in one call and return those that differ; all where it says nothing."""
+        code = comparing_code(
+            bytes.fromhex(self.addresses[views[0].contract][2:]),
+            [(view.data, view.answer) for view in views],
+            open_ended=views[0].open_ended,
+        )
+        try:
+            said = bytes.fromhex(
+                self.node.call("eth_call", {"data": hex_text(code)}, hex(self.block))[2:]
+            )
+        except NodeRefused:
+            return views
+        if len(said) != len(views):
+            return views
+        return [view for view, equal in zip(views, said, strict=True) if equal != 1]
 
     def _ask(self, views: Sequence[View]) -> list[bytes | None]:
         calls = [(self.addresses[view.contract], view.data) for view in views]
@@ -131,12 +176,13 @@ class ViewCheck:
             raise
 
     def _compare(self, view: View, answer: bytes | None) -> None:
-        expected = b"".join(word(value) for _, value in view.members)
+        expected = view.answer
         if answer is not None and view.open_ended:
             answer = answer[: len(expected)]
         if answer == expected:
             return
-        about = f" of {view.about}" if view.about else ""
+        shown = address_text(view.about) if isinstance(view.about, bytes) else view.about
+        about = f" of {shown}" if shown else ""
         for at, (name, value) in enumerate(view.members):
             given = None if answer is None else answer[at * 32 : at * 32 + 32]
             if given == word(value):
@@ -201,11 +247,10 @@ class ViewCheck:
             about = address_text(account)
             yield View(Contract.TOKEN, "pendingMinter(address)", (account,), pending, about)
         for account in sorted({*token.balances, *token.frozen}):
-            about = address_text(account)
             balance = (("balance", token.balances.get(account, 0)),)
             frozen = (("frozen", int(account in token.frozen)),)
-            yield View(Contract.TOKEN, "balanceOf(address)", (account,), balance, about)
-            yield View(Contract.TOKEN, "isFrozen(address)", (account,), frozen, about)
+            yield View(Contract.TOKEN, "balanceOf(address)", (account,), balance, account)
+            yield View(Contract.TOKEN, "isFrozen(address)", (account,), frozen, account)
 
     def _registry(self) -> Iterator[View]:
         registry = self.state.registry

@@ -1,5 +1,4 @@
-"""A chain full of payouts, made without the service: batches that officers signed, run chunk by
-chunk, as a replay finds them.
+"""A chain full of payouts, made without the service: batches that officers signed, all chunks run.
 
 Everything follows from the numbers of the payouts, but the times that the chain gives.
 """

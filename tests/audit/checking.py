@@ -18,6 +18,7 @@ from service.audit.rows import DatabaseCheck
 from service.audit.rpc import Node
 from service.audit.signers import Ask, Signatures, asking
 from service.audit.state import State
+from service.audit.transfers import events_of
 from service.audit.views import ViewCheck
 from tests.support.deployed import Deployed
 
@@ -89,7 +90,12 @@ def replayed_once(node: Node, deployed: Deployed) -> Replayed:
     deployment = discover(node, bytes.fromhex(deployed.vault[2:]), last)
     contracts = {address: contract for contract, address in deployment.addresses.items()}
     reader = BlockReader(node, contracts, findings, no_progress)
-    events = [event for block in reader.events(0, last, skip_empty=True) for event in block]
+    events = [
+        event
+        for block in reader.events(0, last, skip_empty=True)
+        for happened in block
+        for event in events_of(happened)
+    ]
     replayed = Replayed(node, deployment, events, State(), last, deployed.now(), calls_of(node))
     found, replayed.state = replayed.against_rules(events)
     assert findings.items == found == []

@@ -58,22 +58,30 @@ def altering(topic: bytes) -> LogLie:
     return lie
 
 
-def inventing(log: Log) -> list[Log]:
-    return [log, log | {"logIndex": hex(int(log["logIndex"], 16) + 50)}]
+def inventing(topic: bytes) -> LogLie:
+    chosen = of(topic)
+    return lambda log: [log, log] if chosen(log) else [log]
 
 
-def in_logs(lie: LogLie, *, of_receipts: bool = False) -> Lie:
-    """Tell a lie about logs, asked for by range or by receipt too."""
+def in_receipts(lie: LogLie) -> Lie:
+    """Tell a lie about the logs of receipts."""
+    return of_receipts(
+        lambda receipt: receipt | {"logs": [told for log in receipt["logs"] for told in lie(log)]}
+    )
+
+
+def of_receipts(lie: Callable[[dict[str, Any]], dict[str, Any]]) -> Lie:
+    def said(method: str, _params: list[Any], result: Any) -> Any:
+        return [lie(receipt) for receipt in result] if method == RECEIPTS else result
+
+    return said
+
+
+def in_ranges(lie: LogLie) -> Lie:
+    """Tell a lie about logs that are asked for by range."""
 
     def said(method: str, _params: list[Any], result: Any) -> Any:
-        if method == LOGS:
-            return [told for log in result for told in lie(log)]
-        if method == RECEIPTS and of_receipts:
-            return [
-                receipt | {"logs": [told for log in receipt["logs"] for told in lie(log)]}
-                for receipt in result
-            ]
-        return result
+        return [told for log in result for told in lie(log)] if method == LOGS else result
 
     return said
 
@@ -109,6 +117,8 @@ def answering(signature: bytes, about: bytes, answer: bytes) -> Lie:
     def said(method: str, params: list[Any], result: Any) -> Any:
         if method == "eth_call":
             data = params[0]["data"]
+            if "to" not in params[0]:
+                raise Refuse(-32000, "contract creation is not allowed")
             if data.startswith(selector) and about.hex() in data:
                 return hexed(answer)
         return result
@@ -120,28 +130,55 @@ def flipped(text: str) -> str:
     return text[:-1] + ("0" if text[-1] != "0" else "1")
 
 
+def exchanging(receipt: dict[str, Any]) -> dict[str, Any]:
+    """Give the logs of a receipt in another order."""
+    return receipt | {"logs": receipt["logs"][::-1]}
+
+
 LIES: dict[str, tuple[Lie, set[Code]]] = {
-    "a log left out of the range": (in_logs(leaving_out(CHUNK_PAID)), {Code.LOG_OMITTED}),
-    "a log altered in the range": (
-        in_logs(altering(CHUNK_PAID)),
-        {Code.LOG_OMITTED, Code.LOG_INVENTED},
-    ),
-    "logs invented in the range": (in_logs(inventing), {Code.LOG_INVENTED}),
-    "a log left out of the receipts too": (
-        in_logs(leaving_out(CHUNK_PAID), of_receipts=True),
+    "a log left out": (
+        in_receipts(leaving_out(CHUNK_PAID)),
         {Code.RECEIPTS_ROOT_MISMATCH, Code.SEQUENCE_GAP},
     ),
-    "a log altered in the receipts too": (
-        in_logs(altering(TRANSFER), of_receipts=True),
+    "a log altered": (
+        in_receipts(altering(TRANSFER)),
         {Code.RECEIPTS_ROOT_MISMATCH, Code.MINT_UNEXPLAINED},
     ),
+    "a transfer invented": (
+        in_receipts(inventing(TRANSFER)),
+        {Code.RECEIPTS_ROOT_MISMATCH, Code.MINT_UNEXPLAINED},
+    ),
+    "an event invented": (
+        in_receipts(inventing(CHUNK_PAID)),
+        {Code.RECEIPTS_ROOT_MISMATCH, Code.SEQUENCE_GAP, Code.CHUNK_REPEATED},
+    ),
+    "logs in another order": (of_receipts(exchanging), {Code.RECEIPTS_ROOT_MISMATCH}),
+    "a transaction that failed": (
+        of_receipts(lambda receipt: receipt | {"status": "0x0"}),
+        {Code.RECEIPTS_ROOT_MISMATCH},
+    ),
+    "words that end in the next one": (
+        in_receipts(
+            lambda log: [log | {"topics": [*log["topics"][:-1], log["topics"][-1] + "a0"]}]
+        ),
+        {Code.RECEIPTS_ROOT_MISMATCH},
+    ),
+    "no logs at all": (in_receipts(lambda _: []), {Code.RECEIPTS_ROOT_MISMATCH}),
+    "another transaction": (
+        of_receipts(lambda receipt: receipt | {"transactionHash": "0x" + "ab" * 32}),
+        {Code.LOG_MISPLACED},
+    ),
     "a vault's log left out by a node without receipts": (
-        without_receipts(in_logs(leaving_out(CHUNK_PAID))),
+        without_receipts(in_ranges(leaving_out(CHUNK_PAID))),
         {Code.EVIDENCE_WEAK, Code.SEQUENCE_GAP},
     ),
     "a token's log left out by a node without receipts": (
-        without_receipts(in_logs(leaving_out(TRANSFER))),
+        without_receipts(in_ranges(leaving_out(TRANSFER))),
         {Code.EVIDENCE_WEAK, Code.MINT_MISSING, Code.VIEW_MISMATCH},
+    ),
+    "a log of another block by a node without receipts": (
+        without_receipts(in_ranges(lambda log: [log | {"blockHash": "0x" + "ab" * 32}])),
+        {Code.EVIDENCE_WEAK, Code.LOG_MISPLACED},
     ),
 }
 
@@ -155,13 +192,32 @@ def test_a_lie_about_logs_is_found(scenario: Scenario, audit: Audit, name: str) 
     assert report.differences
 
 
-def test_what_receipts_prove_is_replayed_although_the_range_lies(
+def test_a_node_that_lies_about_ranges_is_not_asked_for_them(
     scenario: Scenario, audit: Audit
 ) -> None:
     honest = audit()
-    lie = in_logs(leaving_out(CHUNK_PAID))
+    lie = in_ranges(leaving_out(CHUNK_PAID))
     with lying_node(scenario.deployed.node.rpc_url, lie) as url:
-        assert audit(rpc=url).state_digest == honest.state_digest
+        report = audit(rpc=url)
+    assert (report.findings, report.state_digest) == ([], honest.state_digest)
+
+
+def test_a_node_that_refuses_many_receipts_at_once_is_asked_for_fewer(
+    scenario: Scenario, audit: Audit
+) -> None:
+    asked: list[str] = []
+
+    def lie(method: str, params: list[Any], result: Any) -> Any:
+        if method == RECEIPTS:
+            asked.append(params[0])
+            if len(asked) < 8:
+                raise Refuse(-32005, "too much")
+        return result
+
+    with lying_node(scenario.deployed.node.rpc_url, lie) as url:
+        report = audit(rpc=url)
+    assert report.findings == []
+    assert report.evidence.receipts_available
 
 
 def chunk_block(audit: Audit) -> int:
@@ -219,6 +275,27 @@ def test_an_honest_node_without_receipts_leaves_a_warning_and_no_difference(
     assert report.differences == 0
 
 
+def test_without_receipts_the_report_says_that_the_node_is_believed(
+    scenario: Scenario, audit: Audit
+) -> None:
+    asked: list[str] = []
+
+    def lie(method: str, _params: list[Any], result: Any) -> Any:
+        asked.append(method)
+        return result
+
+    with lying_node(scenario.deployed.node.rpc_url, lie) as url:
+        report = audit(rpc=url, receipts=False)
+    (finding,) = report.findings
+    assert (finding.code, finding.message) == (
+        Code.EVIDENCE_WEAK,
+        "receipts were not asked for: logs are there by the node's word",
+    )
+    assert RECEIPTS not in asked
+    assert (report.evidence.receipts_proven, report.differences) == (0, 0)
+    assert report.state_digest == audit().state_digest
+
+
 def test_a_node_that_forges_every_hash_leaves_a_warning(scenario: Scenario, audit: Audit) -> None:
     """Chains of other consensus hash in their own way, so it is no error; but it is said."""
 
@@ -232,7 +309,7 @@ def test_a_node_that_forges_every_hash_leaves_a_warning(scenario: Scenario, audi
     assert {finding.code for finding in report.findings} == {Code.EVIDENCE_WEAK}
 
 
-def test_a_node_that_answers_short_ranges_only_is_asked_for_those(
+def test_a_node_without_receipts_that_answers_short_ranges_only_is_asked_for_those(
     scenario: Scenario, audit: Audit
 ) -> None:
     def lie(method: str, params: list[Any], result: Any) -> Any:

@@ -1,0 +1,40 @@
+"""Asking ahead: while answers are worked on, the node is asked the next questions."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
+
+
+def ahead(
+    questions: Iterable[Question], ask: Callable[[Question], Answer], depth: int
+) -> Iterator[tuple[Question, Answer]]:
+    """Yield questions and their answers, in order; what `ask` raises is raised here.
+
+    Parameters
+    ----------
+    questions
+        Taken so many ahead, in the caller's thread.
+    ask
+        Called in another thread, one question after the other.
+    depth
+        Answers that wait at most.
+    """
+    waiting: deque[tuple[Question, Future[Answer]]] = deque()
+    thread = ThreadPoolExecutor(1, thread_name_prefix="ask")
+    try:
+        for question in questions:
+            waiting.append((question, thread.submit(ask, question)))
+            if len(waiting) > depth:
+                asked, answer = waiting.popleft()
+                yield asked, answer.result()
+        while waiting:
+            asked, answer = waiting.popleft()
+            yield asked, answer.result()
+    finally:
+        thread.shutdown(wait=True, cancel_futures=True)
