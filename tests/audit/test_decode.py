@@ -1,4 +1,4 @@
-"""The decoder reads what another implementation of the ABI encodes, and nothing that it would not."""
+"""The decoder reads what another implementation of the ABI writes, and nothing cut short."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ from service.audit.decode import MalformedLog, decode_args
 
 ALL = [event for events in EVENTS.values() for event in events.values()]
 
+SIMPLE: dict[str, st.SearchStrategy[Any]] = {
+    "bool": st.booleans(),
+    "string": st.text(st.characters(codec="utf-8"), max_size=40),
+    "address": st.binary(min_size=20, max_size=20),
+    "bytes": st.binary(max_size=90),
+}
+
 
 def values_of(field: Field) -> st.SearchStrategy[Any]:
     """Values of a field, as the decoder gives them."""
-    if field.type == "tuple":
-        return st.fixed_dictionaries({member.name: values_of(member) for member in field.members})
-    if field.type == "tuple[]":
+    if field.members:
         one = st.fixed_dictionaries({member.name: values_of(member) for member in field.members})
-        return st.lists(one, max_size=4)
-    if field.type == "bool":
-        return st.booleans()
-    if field.type == "string":
-        return st.text(st.characters(codec="utf-8"), max_size=40)
-    if field.type == "address":
-        return st.binary(min_size=20, max_size=20)
+        return st.lists(one, max_size=4) if field.type.endswith("[]") else one
+    if field.type in SIMPLE:
+        return SIMPLE[field.type]
     if field.type.startswith("bytes"):
-        size = field.type.removeprefix("bytes")
-        return st.binary(min_size=int(size), max_size=int(size)) if size else st.binary(max_size=90)
+        size = int(field.type.removeprefix("bytes"))
+        return st.binary(min_size=size, max_size=size)
     return st.integers(0, 2 ** int(field.type.removeprefix("uint")) - 1)
 
 
