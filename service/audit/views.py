@@ -102,6 +102,10 @@ def as_address(value: bytes) -> bytes:
     return value[-20:]
 
 
+Asked = tuple[View, bytes, bytes]
+"""A view, its call data, and what it must answer."""
+
+
 @dataclass
 class ViewCheck:
     """Compares every view with the state at one block."""
@@ -131,23 +135,25 @@ class ViewCheck:
         self._check_pointers()
         return done
 
-    def _groups(self) -> Iterator[list[View]]:
+    def _groups(self) -> Iterator[list[Asked]]:
         """Yield all views by so many as fit one question: of one contract, of the same lengths."""
-        waiting: dict[tuple[Contract, int, int, bool], list[View]] = {}
-        for view in self._all():
-            lengths = (len(view.data), len(view.answer))
-            group = waiting.setdefault((view.contract, *lengths, view.open_ended), [])
-            group.append(view)
-            if len(group) == fitting(*lengths):
+        waiting: dict[tuple[Contract, int, int, bool], list[Asked]] = {}
+        for view in self.views():
+            asked = (view, view.data, view.answer)
+            kind = (view.contract, len(asked[1]), len(asked[2]), view.open_ended)
+            group = waiting.setdefault(kind, [])
+            group.append(asked)
+            if len(group) == fitting(len(asked[1]), len(asked[2])):
                 yield list(group)
                 group.clear()
         yield from filter(None, waiting.values())
 
-    def _differing(self, views: list[View]) -> list[View]:
+    def _differing(self, group: list[Asked]) -> list[View]:
         """Compare views in one call and return those that differ; all where it says nothing."""
+        views = [view for view, _, _ in group]
         code = comparing_code(
             bytes.fromhex(self.addresses[views[0].contract][2:]),
-            [(view.data, view.answer) for view in views],
+            [(data, answer) for _, data, answer in group],
             open_ended=views[0].open_ended,
         )
         try:
@@ -198,7 +204,8 @@ class ViewCheck:
 
     # ---- what is asked ---------------------------------------------------------------------------
 
-    def _all(self) -> Iterator[View]:
+    def views(self) -> Iterator[View]:
+        """Yield every view with what it must answer."""
         yield from self._token()
         yield from self._registry()
         yield from self._roles()
