@@ -25,6 +25,8 @@ REORG_RUNS ?= 1000
 FORGE_ARGS ?=
 # What of it to try, such as MUTATE_ARGS='--only BenefitToken.commit --all'.
 MUTATE_ARGS ?=
+# More arguments for `relief bench replay`, such as BENCH_ARGS='--count 100000'.
+BENCH_ARGS ?=
 # More arguments for Halmos, such as HALMOS_ARGS='--contract VestingCheck -v'.
 HALMOS_ARGS ?=
 FORGE := HOME=$(CURDIR)/.home node_modules/.bin/forge
@@ -49,7 +51,7 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME UV_PROJECT_ENVIRONMENT
 
 .PHONY: help setup compile demo up test test-fast test-contracts test-evms test-forge test-service prove \
         reorg-fuzz campaign campaign-processes campaign-broken crash-matrix mutate bench-gas \
-        bench-gas-snapshot lint slither halmos format clean distclean FORCE
+        bench-gas-snapshot bench-replay lint slither halmos format clean distclean FORCE
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -113,6 +115,13 @@ setup: .stamps/service .stamps/contracts .stamps/brownie .stamps/node  ## instal
 	@echo "[setup] .venv-py-evm, Python's EVM"
 	@UV_PROJECT_ENVIRONMENT=.venv-py-evm \
 	    $(UV) sync --locked --quiet --only-group py-evm --python $(PYTHON)
+	@touch $@
+
+# Not part of `setup`: other readers of a chain, which only bench-replay needs.
+.stamps/ethereum-etl .stamps/cryo: .stamps/%: scripts/toolchain/%-requirements.txt .stamps/uv
+	@echo "[setup] .venv-$*, to be measured beside"
+	@$(UV) venv --quiet --clear --python $(PYTHON) .venv-$*
+	@$(UV) pip install --quiet --no-deps --require-hashes --python .venv-$*/bin/python --requirement $<
 	@touch $@
 
 .stamps/brownie: scripts/brownie.py | .stamps/service .stamps/contracts
@@ -215,6 +224,10 @@ bench-gas: .stamps/compile .stamps/gas-peers  ## measure the contracts' gas besi
 bench-gas-snapshot: .stamps/compile .stamps/gas-peers  ## agree to the contracts' gas as it is now: tests/gas/snapshot.json
 	@$(RUN) -m tests.gas.bench --snapshot
 
+bench-replay: .stamps/compile .stamps/ethereum-etl .stamps/cryo  ## replay a million payouts beside other readers: var/bench/replay.json, half an hour
+	@echo "[bench-replay] on anvil"
+	@.venv/bin/relief bench replay $(BENCH_ARGS)
+
 lint: .stamps/service  ## check style, types and the direction of imports
 	@echo "[lint] ruff"
 	@$(RUN) -m ruff check --quiet .
@@ -256,5 +269,6 @@ clean:  ## remove what compiling and testing made; the record of deployments sta
 	    -not -path './.uv/*' -prune -exec rm -rf {} +
 
 distclean: clean  ## remove the installed environments too; accounts and networks in .home stay
-	@rm -rf .venv .venv-contracts .venv-slither .venv-halmos .venv-py-evm .uv .stamps node_modules \
+	@rm -rf .venv .venv-contracts .venv-slither .venv-halmos .venv-py-evm .venv-ethereum-etl \
+	    .venv-cryo .uv .stamps node_modules \
 	    tests/gas/peers/node_modules tests/evms/node_modules .home/test-runs

@@ -56,3 +56,32 @@ def payouts(
         say=run.note,
     )
     run.record(result.as_dict())
+
+
+@app.command("replay")
+def replay(
+    ctx: typer.Context,
+    *,
+    count: Annotated[int, typer.Option(min=1, help="How many payouts.")] = 1_000_000,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="File of the result; default: bench/replay.json in the data folder."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Replay an embedded chain full of payouts as an auditor does, beside others who read it.
+
+    Raw eth_getLogs and web3.py always; ethereum-etl and cryo where `make bench-replay` has
+    installed them. Needs anvil and the compiled contracts (`make compile`).
+    """
+    from service.bench.replay import bench_replay
+
+    run = start(ctx, as_json)
+    settings = run.app.settings
+    result = bench_replay(
+        count,
+        artifacts_dir=settings.artifacts_dir,
+        out=out or settings.data_dir / "bench" / "replay.json",
+        say=run.note,
+    )
+    run.record(result.as_dict())
