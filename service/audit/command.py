@@ -68,7 +68,9 @@ def replay_command(
     ] = None,
     formats: Annotated[
         list[Format] | None,
-        typer.Option("--format", help="A format of the tables, again for more; default: all."),
+        typer.Option(
+            "--format", help="sqlite, parquet, csv or jsonl; again for more; default: all."
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the whole result as one JSON document.")

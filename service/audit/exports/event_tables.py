@@ -9,7 +9,17 @@ from typing import Any
 
 from service.audit.abi import EVENTS, Contract, Field
 from service.audit.decode import Event, address_text, hex_text
-from service.audit.exports.table import BY_BLOCK, Column, Row, Source, Table, amount, integer, text
+from service.audit.exports.table import (
+    BY_BLOCK,
+    Column,
+    Partition,
+    Row,
+    Source,
+    Table,
+    amount,
+    integer,
+    text,
+)
 from service.audit.signatures import MalformedSignatures, Record, records
 
 EventKey = tuple[Contract, str]
@@ -56,6 +66,7 @@ def recorded_table(
     columns: tuple[Column, ...],
     *,
     key: int = 1,
+    partition: Partition | None = None,
     indexes: tuple[tuple[str, ...], ...] = (),
 ) -> Table:
     """Return a table whose rows were recorded as they stand."""
@@ -63,7 +74,7 @@ def recorded_table(
     def rows(source: Source) -> Iterator[Row]:
         return source.recorded.rows(name)
 
-    return Table(name, meaning, columns, rows, key, BY_BLOCK, indexes)
+    return Table(name, meaning, columns, rows, key, partition, indexes)
 
 
 def _table(
@@ -73,6 +84,7 @@ def _table(
     cells: Callable[[Event], Row],
     columns: tuple[Column, ...],
     *,
+    partition: Partition | None = None,
     indexes: tuple[tuple[str, ...], ...] = (),
 ) -> EventTable:
     """Return a table with one row an event: :data:`WHERE`, then `cells`."""
@@ -80,7 +92,7 @@ def _table(
     def rows(number: int, event: Event) -> Iterator[Row]:
         yield where(number, event) + cells(event)
 
-    table = recorded_table(name, meaning, WHERE + columns, indexes=indexes)
+    table = recorded_table(name, meaning, WHERE + columns, partition=partition, indexes=indexes)
     return EventTable(table, events, rows)
 
 
@@ -246,6 +258,7 @@ EVENT_TABLES = (
             text("payment_reference", "Reference of the bank payment, 32 bytes, 0x-hex."),
             amount("redeemed_total", "Sum of all redemptions with this one, as the token says it."),
         ),
+        partition=BY_BLOCK,
         indexes=(("payment_reference",), ("holder",)),
     ),
     _table(
@@ -292,6 +305,7 @@ EVENT_TABLES = (
             text("target", "To whom, address; the zero address for a burn."),
             amount("amount", "How much."),
         ),
+        partition=BY_BLOCK,
         indexes=(("source",), ("target",)),
     ),
     _table(
@@ -310,6 +324,7 @@ EVENT_TABLES = (
                 "more than 48 bits are strings, addresses EIP-55, bytes 0x-hex.",
             ),
         ),
+        partition=BY_BLOCK,
         indexes=(("name",), ("tx",)),
     ),
 )

@@ -36,7 +36,8 @@ def export(
     """
     source = Source(report, recorded)
     with ExitStack() as stack:
-        opens = [stack.enter_context(_writer(each, folder, recorded)) for each in formats]
+        chosen = [each for each in Format if each in formats]
+        opens = [stack.enter_context(_writer(each, folder, recorded)) for each in chosen]
         for done, table in enumerate(TABLES, 1):
             with ExitStack() as tables:
                 writes = [tables.enter_context(opened(table)) for opened in opens]

@@ -26,7 +26,7 @@ from service.audit.exports.event_tables import (
     signed_by,
     where,
 )
-from service.audit.exports.table import Row, Table, amount, integer, text
+from service.audit.exports.table import BY_BLOCK, Row, Table, amount, integer, text
 from service.audit.state import Batch
 from service.errors import InvalidInput
 
@@ -61,6 +61,7 @@ WITHDRAWALS = recorded_table(
         integer("alone", "1 where the stream was withdrawn by itself, 0 with its chunk."),
     ),
     key=3,
+    partition=BY_BLOCK,
     indexes=(("batch_id", "payout_index"), ("payee",)),
 )
 
