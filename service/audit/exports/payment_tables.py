@@ -198,14 +198,6 @@ def _stream_cells(payout: Payout, accrued: int | None) -> Row:
     return payout.paid_through, payout.cut, accrued
 
 
-def _payees(payee: bytes | None, signed: bytes | None) -> Row:
-    """Spell both out, which are the same nearly always, and cost more than the rest of a row."""
-    shown = None if payee is None else address_text(payee)
-    if signed == payee:
-        return shown, shown
-    return shown, None if signed is None else address_text(signed)
-
-
 def _payout(source: Source, payout: Payout, line: Line | None) -> Row:
     batch = payout.batch
     chunk, position = batch.locate(payout.index)
@@ -221,7 +213,8 @@ def _payout(source: Source, payout: Payout, line: Line | None) -> Row:
         payout.index // batch.approval["chunkSize"],
         KINDS[batch.is_stream],
         payout.status.value,
-        *_payees(payout.payee, signed_payee),
+        None if payout.payee is None else address_text(payout.payee),
+        None if signed_payee is None else address_text(signed_payee),
         signed_amount,
         None if line is None else line.commitment,
         _paid(payout),
