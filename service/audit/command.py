@@ -6,6 +6,8 @@ Also ``python -m service.audit``. Data goes to stdout, progress and errors to st
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn
 from urllib.parse import urlsplit
@@ -15,6 +17,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from service.audit.blocks import Progress as ToldProgress
+from service.audit.exports.formats import Format
 from service.audit.replay import Options, replay
 from service.audit.report import ReplayReport
 from service.audit.rpc import Node
@@ -62,6 +66,16 @@ def replay_command(
         bool,
         typer.Option(help="Prove logs by their blocks' receipts; without, the node is believed."),
     ] = True,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder, new or empty, for all tables and the result as JSON."),
+    ] = None,
+    formats: Annotated[
+        list[Format] | None,
+        typer.Option(
+            "--format", help="sqlite, parquet, csv or jsonl; again for more; default: all."
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the whole result as one JSON document.")
     ] = False,
@@ -75,8 +89,13 @@ def replay_command(
     quiet = bool(getattr(ctx.find_root().obj, "quiet", False))
     try:
         options = Options(_address(vault), from_block, to_block, manifests, database, receipts)
-        with Node(_http(rpc)) as node:
-            report = _run(node, options, quiet=quiet)
+        if formats and out is None:
+            raise InvalidInput("--format says how tables are written: say where with --out")
+        with Node(_http(rpc)) as node, _shown(quiet=quiet) as progress:
+            if out is None:
+                report = replay(node, options, progress)
+            else:
+                report = _replay_into(out, formats or list(Format), node, options, progress)
     except ReliefError as error:
         _fail(error, as_json=as_json)
     _print(report, as_json=as_json)
@@ -101,7 +120,23 @@ def _http(url: str) -> str:
     return url
 
 
-def _run(node: Node, options: Options, *, quiet: bool) -> ReplayReport:
+def _replay_into(
+    out: Path, formats: Sequence[Format], node: Node, options: Options, progress: ToldProgress
+) -> ReplayReport:
+    """Replay, and write what is handed over."""
+    from service.audit.exports.export import export
+    from service.audit.exports.folder import draft_folder
+    from service.audit.exports.recorder import Recorder
+
+    with draft_folder(out) as draft, Recorder(draft) as recorder:
+        report = replay(node, options, progress, recorder)
+        export(report, recorder, draft, formats, progress)
+    return report
+
+
+@contextmanager
+def _shown(*, quiet: bool) -> Iterator[ToldProgress]:
+    """Yield a function that shows how far things are."""
     shown = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -119,7 +154,7 @@ def _run(node: Node, options: Options, *, quiet: bool) -> ReplayReport:
                 tasks[stage] = shown.add_task(stage, total=total)
             shown.update(tasks[stage], completed=done, total=total)
 
-        return replay(node, options, progress)
+        yield progress
 
 
 def _print(report: ReplayReport, *, as_json: bool) -> None:
