@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from service.audit.command_line import DIFFERENCES, address_of, fail, node_url
+from service.audit.digests.command import digest_command
 from service.audit.replay import Options, replay
 from service.audit.report import ReplayReport
 from service.audit.rpc import Node
@@ -99,3 +100,6 @@ def _print(report: ReplayReport, *, as_json: bool) -> None:
         write_json(report.as_json())
         return
     console(sys.stdout).print(report.render())
+
+
+audit_app.command("digest")(digest_command)

@@ -26,6 +26,7 @@ ELECTRUM_OFFSET = 27
 DOMAIN_TYPEHASH = keccak(
     b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 )
+DOMAIN_VERSION = "1"
 DOMAIN_NAMES = {
     Contract.VAULT: "Relief AllowanceVault",
     Contract.TOKEN: "Relief Benefit Token",
@@ -181,7 +182,7 @@ def domain(contract: Contract, chain_id: int, address: bytes) -> Domain:
         keccak(
             DOMAIN_TYPEHASH
             + keccak(DOMAIN_NAMES[contract].encode())
-            + keccak(b"1")
+            + keccak(DOMAIN_VERSION.encode())
             + word(chain_id)
             + word(address)
         )
