@@ -10,8 +10,6 @@ is always a JSON document with a member ``format`` that names its kind (:func:`c
 
 from __future__ import annotations
 
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +19,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from service.audit.new_file import OWNERS, write_new
 from service.errors import InvalidInput
 
 PUBLIC_KEY_BYTES = 32
@@ -57,12 +56,7 @@ class AuditorKey:
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
-        try:
-            _write_new(path, pem)
-        except FileExistsError:
-            raise InvalidInput(f"{path} is there already: a key is never written over") from None
-        except OSError as error:
-            raise InvalidInput(f"cannot write the key {path}: {error.strerror}") from error
+        write_new(path, pem, mode=OWNERS)
         return cls(_hex_of(private.public_key()), private)
 
     @classmethod
@@ -129,17 +123,3 @@ def canonical_json(document: dict[str, Any]) -> bytes:
 
 def _hex_of(public: Ed25519PublicKey) -> str:
     return public.public_bytes_raw().hex()
-
-
-def _write_new(path: Path, content: bytes) -> None:
-    """Write a new file, whole or not at all; only its owner may read it."""
-    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        # Other than a rename, a link fails where something is there.
-        os.link(draft, path)
-    finally:
-        Path(draft).unlink()

@@ -8,7 +8,7 @@ a log which the range query left out or invented is named and does no further ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,6 +69,8 @@ class BlockReader:
     ----------
     contracts
         Which contract an address (bytes) is.
+    watched, headers
+        Numbers of blocks whose headers are kept, and those that were read.
     """
 
     node: Node
@@ -77,6 +79,8 @@ class BlockReader:
     progress: Progress
     evidence: Evidence = field(default_factory=Evidence)
     last_hash: str | None = None
+    watched: Collection[int] = ()
+    headers: dict[int, dict[str, Any]] = field(default_factory=dict)
     _mismatched: list[tuple[int, str]] = field(default_factory=list)
 
     def events(self, first: int, last: int, *, skip_empty: bool) -> Iterator[list[Event]]:
@@ -145,6 +149,8 @@ class BlockReader:
             )
         self.last_hash = header["hash"]
         self.evidence.blocks += 1
+        if number in self.watched:
+            self.headers[number] = header
         try:
             recomputed = "0x" + header_hash(header).hex()
         except (KeyError, TypeError, ValueError):

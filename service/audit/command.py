@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from service.audit.checkpoints.command import checkpoint_command, new_key_command
 from service.audit.command_line import DIFFERENCES, address_of, fail, node_url
 from service.audit.digests.command import digest_command
 from service.audit.replay import Options, replay
@@ -52,6 +53,16 @@ def replay_command(
     database: Annotated[
         str | None, typer.Option(help="SQLAlchemy URL of the service's database; only read.")
     ] = None,
+    checkpoints: Annotated[
+        list[Path] | None,
+        typer.Option(
+            exists=True, help="A checkpoint, or a folder of one auditor's; may be given repeatedly."
+        ),
+    ] = None,
+    trusted_key: Annotated[
+        list[str] | None,
+        typer.Option(help="Public key of an auditor whose the checkpoints must be."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the whole result as one JSON document.")
     ] = False,
@@ -64,7 +75,15 @@ def replay_command(
     """
     quiet = bool(getattr(ctx.find_root().obj, "quiet", False))
     try:
-        options = Options(address_of(vault, "--vault"), from_block, to_block, manifests, database)
+        options = Options(
+            address_of(vault, "--vault"),
+            from_block,
+            to_block,
+            manifests,
+            database,
+            tuple(checkpoints or ()),
+            tuple(trusted_key or ()),
+        )
         with Node(node_url(rpc)) as node:
             report = _run(node, options, quiet=quiet)
     except ReliefError as error:
@@ -103,3 +122,5 @@ def _print(report: ReplayReport, *, as_json: bool) -> None:
 
 
 audit_app.command("digest")(digest_command)
+audit_app.command("checkpoint")(checkpoint_command)
+audit_app.command("new-key")(new_key_command)

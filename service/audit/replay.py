@@ -12,6 +12,7 @@ from eth_hash.auto import keccak
 from service.audit.abi import Contract
 from service.audit.blocks import NODE_CODES, BlockReader, Progress
 from service.audit.calls import Call, CallOf
+from service.audit.checkpoints.compare import CheckpointCheck, read_checkpoints
 from service.audit.corrections import CorrectionReplay
 from service.audit.database import Snapshot
 from service.audit.decode import Event, address_text, hex_text
@@ -265,6 +266,8 @@ class Options:
         Folder of batch manifests, or None.
     database
         URL of the service's database, or None; only read.
+    checkpoints, trusted_keys
+        Checkpoints and folders of them, and public keys of the auditors whose they must be.
     """
 
     vault: bytes
@@ -272,6 +275,8 @@ class Options:
     to_block: int | None = None
     manifests: Path | None = None
     database: str | None = None
+    checkpoints: tuple[Path, ...] = ()
+    trusted_keys: tuple[str, ...] = ()
 
 
 def replay(node: Node, options: Options, progress: Progress = no_progress) -> ReplayReport:
@@ -283,7 +288,8 @@ def replay(node: Node, options: Options, progress: Progress = no_progress) -> Re
         When the node does not answer, lacks a block or its state, or the chain was reorganised
         meanwhile.
     InvalidInput
-        When there is no vault at the address, or the blocks asked for are not there.
+        When there is no vault at the address, the blocks asked for are not there, or what was given
+        as a checkpoint is none.
     ConfigurationError
         When the database cannot be read.
     """
@@ -309,8 +315,9 @@ def _code_of_verifiers(node: Node, state: State, block: int) -> dict[str, str]:
 def _replay(
     node: Node, options: Options, snapshot: Snapshot | None, progress: Progress
 ) -> ReplayReport:
-    first, last = _range(node, options)
+    first, last, newest = _range(node, options)
     findings = Findings()
+    checkpoints = read_checkpoints(options.checkpoints, options.trusted_keys, findings)
     deployment = discover(node, options.vault, last)
     replayer = Replayer(deployment, findings, calls_of(node), Signatures(asking(node)))
     state = replayer.state
@@ -319,8 +326,10 @@ def _replay(
         database = DatabaseCheck(snapshot, node, deployment, findings)
         database.attach(last)
     contracts = {address: contract for contract, address in deployment.addresses.items()}
-    reader = BlockReader(node, contracts, findings, progress)
-    began = _read(reader, replayer, database, options, (first, last))
+    reader = BlockReader(node, contracts, findings, progress, watched=checkpoints.blocks)
+    skip_empty = options.from_block is None
+    blocks = (first, last)
+    began = _read(reader, replayer, database, checkpoints, blocks, skip_empty=skip_empty)
     header = node.call("eth_getBlockByNumber", hex(last), False)
     if header is None or (reader.last_hash is not None and header["hash"] != reader.last_hash):
         raise ChainUnavailable(f"block {last} was replaced while it was read: run again")
@@ -333,6 +342,7 @@ def _replay(
         addresses = {name: hex_text(address) for name, address in deployment.addresses.items()}
         views = ViewCheck(node, addresses, state, findings, last, time).run(progress)
         manifests = _check_manifests(options, replayer, database, time, progress)
+        checkpoints.compare(deployment, reader.headers, last, newest)
     else:
         database = None
         findings.keep_only(NODE_CODES)
@@ -359,38 +369,48 @@ def _replay(
         state_digest=state.digest(),
         findings=findings.items,
         state=state,
+        checkpoints_compared=checkpoints.compared if options.checkpoints else None,
+        checkpoint_notes=tuple(checkpoints.notes),
     )
 
 
-def _range(node: Node, options: Options) -> tuple[int, int]:
+def _range(node: Node, options: Options) -> tuple[int, int, int]:
+    """Return first and last block to replay, and the newest there is."""
     head = int(node.call("eth_blockNumber"), 16)
     last = head if options.to_block is None else options.to_block
     first = options.from_block or 0
     if not 0 <= first <= last <= head:
         raise InvalidInput(f"blocks {first} to {last} are not there: the newest is {head}")
-    return first, last
+    return first, last, head
 
 
 def _read(
     reader: BlockReader,
     replayer: Replayer,
     database: DatabaseCheck | None,
-    options: Options,
+    checkpoints: CheckpointCheck,
     blocks: tuple[int, int],
+    *,
+    skip_empty: bool,
 ) -> int:
     """Replay every event; return the block of the first."""
     began: int | None = None
-    for events in reader.events(*blocks, skip_empty=options.from_block is None):
+    for events in reader.events(*blocks, skip_empty=skip_empty):
         if began is None:
             began = events[0].block
         if database is not None and database.due(events[0].block):
             replayer.close_transaction()
             database.compare(replayer.state, events[0].timestamp, reader.progress)
+        if checkpoints.due(events[0].block):
+            replayer.close_transaction()
+            checkpoints.keep(events[0].block, replayer.state)
         for event in events:
             replayer.apply(event)
             if database is not None:
                 database.see(event)
     replayer.check_end()
+    if checkpoints.due(None):
+        checkpoints.keep(None, replayer.state)
     if not replayer.state.token.minters:
         replayer.findings.error(
             Code.DEPLOYMENT_NOT_READ, "the events of the deployment are not in these blocks"

@@ -121,6 +121,8 @@ class ReplayReport:
         Keccak-256 of the canonical state: two auditors of the same block get the same one.
     state
         The rebuilt state itself.
+    checkpoints_compared, checkpoint_notes
+        How many, None where none were given; and what of them was not compared.
     """
 
     chain_id: int
@@ -139,6 +141,8 @@ class ReplayReport:
     state_digest: str
     findings: list[Finding]
     state: State = field(repr=False)
+    checkpoints_compared: int | None = None
+    checkpoint_notes: tuple[str, ...] = ()
 
     @property
     def vault(self) -> str:
@@ -163,7 +167,11 @@ class ReplayReport:
             notes.append("no manifests given: that no case was paid twice is not proven")
         if self.database_rows is None:
             notes.append("no database given: the chain was compared with itself alone")
-        return notes
+        if self.checkpoints_compared is None:
+            notes.append(
+                "no checkpoints given: that the chain was not rewritten whole is not proven"
+            )
+        return [*notes, *self.checkpoint_notes]
 
     def as_json(self) -> dict[str, Any]:
         """Return everything but the state, amounts as strings."""
@@ -196,6 +204,7 @@ class ReplayReport:
             "views_compared": self.views,
             "manifests_checked": self.manifests_checked,
             "database_rows_compared": self.database_rows,
+            "checkpoints_compared": self.checkpoints_compared,
             "state_digest": self.state_digest,
             "differences": self.differences,
             "findings": [finding.as_dict() for finding in self.findings],
@@ -249,6 +258,7 @@ class ReplayReport:
             ("proven", proven),
             ("events", ", ".join(f"{name} {sum(n.values())}" for name, n in self.events.items())),
             ("views compared", str(self.views)),
+            ("checkpoints compared", str(self.checkpoints_compared or 0)),
             ("state digest", self.state_digest),
         ):
             table.add_row(name, value)
