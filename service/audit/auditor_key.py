@@ -20,12 +20,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from service.audit.new_file import OWNERS, write_new
+from service.audit.private_file import read_private
 from service.errors import InvalidInput
 
 PUBLIC_KEY_BYTES = 32
 SIGNATURE_BYTES = 64
-OTHERS = 0o077
-"""Permission bits of everybody but the owner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +68,7 @@ class AuditorKey:
             When the file cannot be read, may be read by others than its owner, or holds something
             else than an unencrypted Ed25519 key.
         """
-        try:
-            mode = path.stat().st_mode & 0o777
-            if mode & OTHERS:
-                raise InvalidInput(f"others may read the key {path} (mode {mode:04o}): chmod 600")
-            pem = path.read_bytes()
-        except OSError as error:
-            raise InvalidInput(f"cannot read the key {path}: {error.strerror}") from error
+        pem = read_private(path)
         try:
             private = serialization.load_pem_private_key(pem, password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:

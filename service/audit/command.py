@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from service.audit.checkpoints.command import checkpoint_command, new_key_command
 from service.audit.command_line import DIFFERENCES, address_of, fail, node_url
 from service.audit.digests.command import digest_command
+from service.audit.openings.command import check_openings_command, draw_command
 from service.audit.replay import Options, replay
 from service.audit.report import ReplayReport
 from service.audit.rpc import Node
@@ -124,3 +125,5 @@ def _print(report: ReplayReport, *, as_json: bool) -> None:
 audit_app.command("digest")(digest_command)
 audit_app.command("checkpoint")(checkpoint_command)
 audit_app.command("new-key")(new_key_command)
+audit_app.command("draw")(draw_command)
+audit_app.command("check-openings")(check_openings_command)

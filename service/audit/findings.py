@@ -106,6 +106,9 @@ class Code(StrEnum):
     MANIFEST_MALFORMED = "manifest_malformed"
     MANIFEST_MISMATCH = "manifest_mismatch"
     COMMITMENT_REPEATED = "commitment_repeated"
+    # Openings.
+    OPENING_MISMATCH = "opening_mismatch"
+    OPENING_MISSING = "opening_missing"
     # Checkpoints.
     CHECKPOINT_MISMATCH = "checkpoint_mismatch"
     CHECKPOINT_SIGNATURE_INVALID = "checkpoint_signature_invalid"
