@@ -10,7 +10,7 @@ While one part is replayed the node is asked for the next.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -117,6 +117,8 @@ class BlockReader:
         Which contract an address (bytes) is.
     prove
         Whether receipts are asked for, which prove the logs.
+    watched, headers
+        Numbers of blocks whose headers are kept, and those that were read.
     """
 
     node: Node
@@ -126,6 +128,8 @@ class BlockReader:
     prove: bool = True
     evidence: Evidence = field(default_factory=Evidence)
     last_hash: str | None = None
+    watched: Collection[int] = ()
+    headers: dict[int, Header] = field(default_factory=dict)
     _mismatched: list[tuple[int, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -204,6 +208,8 @@ class BlockReader:
             )
         self.last_hash = header["hash"]
         self.evidence.blocks += 1
+        if number in self.watched:
+            self.headers[number] = header
         try:
             recomputed = "0x" + header_hash(header).hex()
         except (KeyError, TypeError, ValueError):

@@ -9,27 +9,23 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
-from urllib.parse import urlsplit
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.text import Text
 
 from service.audit.blocks import Progress as ToldProgress
+from service.audit.checkpoints.command import checkpoint_command, new_key_command
+from service.audit.command_line import DIFFERENCES, address_of, fail, node_url
+from service.audit.digests.command import digest_command
 from service.audit.exports.formats import Format
+from service.audit.openings.command import check_openings_command, draw_command
 from service.audit.replay import Options, replay
 from service.audit.report import ReplayReport
 from service.audit.rpc import Node
-from service.errors import ChainUnavailable, ConfigurationError, InvalidInput, ReliefError
-from service.terminal import console, error_document, write_json
-
-DIFFERENCES = 1
-INVALID = 2
-UNAVAILABLE = 3
-
-ADDRESS_BYTES = 20
+from service.errors import InvalidInput, ReliefError
+from service.terminal import console, write_json
 
 audit_app = typer.Typer(
     no_args_is_help=True, help="Rebuild everything from the chain and name each difference."
@@ -62,6 +58,16 @@ def replay_command(
     database: Annotated[
         str | None, typer.Option(help="SQLAlchemy URL of the service's database; only read.")
     ] = None,
+    checkpoints: Annotated[
+        list[Path] | None,
+        typer.Option(
+            exists=True, help="A checkpoint, or a folder of one auditor's; may be given repeatedly."
+        ),
+    ] = None,
+    trusted_key: Annotated[
+        list[str] | None,
+        typer.Option(help="Public key of an auditor whose the checkpoints must be."),
+    ] = None,
     receipts: Annotated[
         bool,
         typer.Option(help="Prove logs by their blocks' receipts; without, the node is believed."),
@@ -88,36 +94,28 @@ def replay_command(
     """
     quiet = bool(getattr(ctx.find_root().obj, "quiet", False))
     try:
-        options = Options(_address(vault), from_block, to_block, manifests, database, receipts)
+        options = Options(
+            address_of(vault, "--vault"),
+            from_block,
+            to_block,
+            manifests,
+            database,
+            tuple(checkpoints or ()),
+            tuple(trusted_key or ()),
+            receipts=receipts,
+        )
         if formats and out is None:
             raise InvalidInput("--format says how tables are written: say where with --out")
-        with Node(_http(rpc)) as node, _shown(quiet=quiet) as progress:
+        with Node(node_url(rpc)) as node, _shown(quiet=quiet) as progress:
             if out is None:
                 report = replay(node, options, progress)
             else:
                 report = _replay_into(out, formats or list(Format), node, options, progress)
     except ReliefError as error:
-        _fail(error, as_json=as_json)
+        fail(error, as_json=as_json)
     _print(report, as_json=as_json)
     if report.differences:
         raise typer.Exit(DIFFERENCES)
-
-
-def _address(text: str) -> bytes:
-    try:
-        address = bytes.fromhex(text.removeprefix("0x"))
-    except ValueError:
-        address = b""
-    if len(address) != ADDRESS_BYTES:
-        raise InvalidInput(f"--vault is not an address: {text}")
-    return address
-
-
-def _http(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InvalidInput(f"--rpc is no address of a node: {url}; write http://host:port")
-    return url
 
 
 def _replay_into(
@@ -164,13 +162,8 @@ def _print(report: ReplayReport, *, as_json: bool) -> None:
     console(sys.stdout).print(report.render())
 
 
-def _fail(error: ReliefError, *, as_json: bool) -> NoReturn:
-    """Say what went wrong and end with its exit code."""
-    if as_json:
-        write_json(error_document(error))
-    console(sys.stderr).print(Text(f"{error.title}: {error.detail}", style="bold red"))
-    if isinstance(error, InvalidInput):
-        raise typer.Exit(INVALID)
-    if isinstance(error, (ChainUnavailable, ConfigurationError)):
-        raise typer.Exit(UNAVAILABLE)
-    raise typer.Exit(DIFFERENCES)
+audit_app.command("digest")(digest_command)
+audit_app.command("checkpoint")(checkpoint_command)
+audit_app.command("new-key")(new_key_command)
+audit_app.command("draw")(draw_command)
+audit_app.command("check-openings")(check_openings_command)

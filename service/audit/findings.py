@@ -104,6 +104,13 @@ class Code(StrEnum):
     MANIFEST_MALFORMED = "manifest_malformed"
     MANIFEST_MISMATCH = "manifest_mismatch"
     COMMITMENT_REPEATED = "commitment_repeated"
+    # Openings.
+    OPENING_MISMATCH = "opening_mismatch"
+    OPENING_MISSING = "opening_missing"
+    # Checkpoints.
+    CHECKPOINT_MISMATCH = "checkpoint_mismatch"
+    CHECKPOINT_SIGNATURE_INVALID = "checkpoint_signature_invalid"
+    CHECKPOINT_CHAIN_BROKEN = "checkpoint_chain_broken"
     # The database.
     DATABASE_MISMATCH = "database_mismatch"
     DATABASE_ROW_MISSING = "database_row_missing"

@@ -21,8 +21,6 @@ THRESHOLD_OF_DIGITS = {2: "provinceOverdue", 4: "cityOverdue", 6: "countyOverdue
 LIMITS = tuple(member.split()[1] for member in STRUCTS["Limits"].split(","))
 """Members of the limits in their order."""
 
-GRANT_MEMBERS = tuple(member.split()[1] for member in STRUCTS["EmergencyGrant"].split(","))
-
 
 @dataclass
 class LaneReplay:
@@ -100,8 +98,7 @@ class LaneReplay:
         self.token.post(event, "emergency", "circulating", grant.amount)
 
     def _grant_digest(self, grant: Grant) -> bytes:
-        members = (grant.given[name] for name in GRANT_MEMBERS)
-        return self.officers.domains[Contract.LANE].digest("EmergencyGrant", *members)
+        return self.officers.domains[Contract.LANE].digest_of("EmergencyGrant", grant.given)
 
     def _check_terms(self, event: Event, grant: Grant, place: Place) -> None:
         if self.state.lane.paused:

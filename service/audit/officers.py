@@ -316,7 +316,7 @@ class Officers:
         approval = event.args["approval"]
         maker = approval["maker"]
         region = (approval["regionCode"], approval["regionDigits"])
-        digest = self.domains[Contract.VAULT].approval_digest(approval)
+        digest = self.domains[Contract.VAULT].digest_of("BatchApproval", approval)
         given = self._signed_by(digest, event, place)
         for record in given:
             role = MAKER if record.officer_id == maker else REVIEWER

@@ -12,6 +12,7 @@ from eth_hash.auto import keccak
 from service.audit.abi import Contract
 from service.audit.blocks import NODE_CODES, BlockReader, Progress
 from service.audit.calls import Call, CallOf
+from service.audit.checkpoints.compare import CheckpointCheck, read_checkpoints
 from service.audit.corrections import CorrectionReplay
 from service.audit.database import Snapshot
 from service.audit.decode import Event, address_text, hex_text
@@ -290,6 +291,8 @@ class Options:
         URL of the service's database, or None; only read.
     receipts
         Whether receipts are asked for, which prove the logs.
+    checkpoints, trusted_keys
+        Checkpoints and folders of them, and public keys of the auditors whose they must be.
     """
 
     vault: bytes
@@ -297,6 +300,8 @@ class Options:
     to_block: int | None = None
     manifests: Path | None = None
     database: str | None = None
+    checkpoints: tuple[Path, ...] = ()
+    trusted_keys: tuple[str, ...] = ()
     receipts: bool = True
 
 
@@ -321,7 +326,8 @@ def replay(
         When the node does not answer, lacks a block or its state, or the chain was reorganised
         meanwhile.
     InvalidInput
-        When there is no vault at the address, or the blocks asked for are not there.
+        When there is no vault at the address, the blocks asked for are not there, or what was given
+        as a checkpoint is none.
     ConfigurationError
         When the database cannot be read.
     """
@@ -351,8 +357,9 @@ def _replay(
     progress: Progress,
     listener: Listener | None,
 ) -> ReplayReport:
-    first, last = _range(node, options)
+    first, last, newest = _range(node, options)
     findings = Findings()
+    checkpoints = read_checkpoints(options.checkpoints, options.trusted_keys, findings)
     deployment = discover(node, options.vault, last)
     replayer = Replayer(
         deployment, findings, calls_of(node), Signatures(asking(node)), listener=listener
@@ -363,8 +370,12 @@ def _replay(
         database = DatabaseCheck(snapshot, node, deployment, findings)
         database.attach(last)
     contracts = {address: contract for contract, address in deployment.addresses.items()}
-    reader = BlockReader(node, contracts, findings, progress, prove=options.receipts)
-    began = _read(reader, replayer, database, options, (first, last))
+    reader = BlockReader(
+        node, contracts, findings, progress, prove=options.receipts, watched=checkpoints.blocks
+    )
+    skip_empty = options.from_block is None
+    blocks = (first, last)
+    began = _read(reader, replayer, database, checkpoints, blocks, skip_empty=skip_empty)
     header = node.call("eth_getBlockByNumber", hex(last), False)
     if header is None or (reader.last_hash is not None and header["hash"] != reader.last_hash):
         raise ChainUnavailable(f"block {last} was replaced while it was read: run again")
@@ -377,6 +388,7 @@ def _replay(
         addresses = {name: hex_text(address) for name, address in deployment.addresses.items()}
         views = ViewCheck(node, addresses, state, findings, last, time).run(progress)
         manifests = _check_manifests(options, replayer, database, time, progress)
+        checkpoints.compare(deployment, reader.headers, last, newest)
     else:
         database = None
         findings.keep_only(NODE_CODES)
@@ -404,40 +416,50 @@ def _replay(
         findings=findings.items,
         state=state,
         manifest_lines={} if manifests is None else manifests.lines,
+        checkpoints_compared=checkpoints.compared if options.checkpoints else None,
+        checkpoint_notes=tuple(checkpoints.notes),
     )
 
 
-def _range(node: Node, options: Options) -> tuple[int, int]:
+def _range(node: Node, options: Options) -> tuple[int, int, int]:
+    """Return first and last block to replay, and the newest there is."""
     head = int(node.call("eth_blockNumber"), 16)
     last = head if options.to_block is None else options.to_block
     first = options.from_block or 0
     if not 0 <= first <= last <= head:
         raise InvalidInput(f"blocks {first} to {last} are not there: the newest is {head}")
-    return first, last
+    return first, last, head
 
 
 def _read(
     reader: BlockReader,
     replayer: Replayer,
     database: DatabaseCheck | None,
-    options: Options,
+    checkpoints: CheckpointCheck,
     blocks: tuple[int, int],
+    *,
+    skip_empty: bool,
 ) -> int:
     """Replay every event; return the block of the first."""
     began: int | None = None
-    for happened in reader.events(*blocks, skip_empty=options.from_block is None):
+    for happened in reader.events(*blocks, skip_empty=skip_empty):
         block, timestamp = _time_of(happened[0])
         if began is None:
             began = block
         if database is not None and database.due(block):
             replayer.close_transaction()
             database.compare(replayer.state, timestamp, reader.progress)
+        if checkpoints.due(block):
+            replayer.close_transaction()
+            checkpoints.keep(block, replayer.state)
         for each in happened:
             replayer.apply(each)
             if database is not None:
                 for event in events_of(each):
                     database.see(event)
     replayer.check_end()
+    if checkpoints.due(None):
+        checkpoints.keep(None, replayer.state)
     if not replayer.state.token.minters:
         replayer.findings.error(
             Code.DEPLOYMENT_NOT_READ, "the events of the deployment are not in these blocks"

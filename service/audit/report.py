@@ -14,7 +14,7 @@ from service.audit.blocks import Evidence
 from service.audit.decode import address_text, hex_text
 from service.audit.findings import Finding, Severity
 from service.audit.lane_state import Grant, GrantState
-from service.audit.manifests import Line
+from service.audit.manifest_file import Line
 from service.audit.state import PayoutStatus, State
 from service.units import format_amount
 
@@ -124,6 +124,8 @@ class ReplayReport:
         The rebuilt state itself.
     manifest_lines
         The payouts of each manifest that is the signed one, by batch id and index.
+    checkpoints_compared, checkpoint_notes
+        How many, None where none were given; and what of them was not compared.
     """
 
     chain_id: int
@@ -143,6 +145,8 @@ class ReplayReport:
     findings: list[Finding]
     state: State = field(repr=False)
     manifest_lines: dict[bytes, list[Line]] = field(repr=False)
+    checkpoints_compared: int | None = None
+    checkpoint_notes: tuple[str, ...] = ()
 
     @property
     def vault(self) -> str:
@@ -167,7 +171,11 @@ class ReplayReport:
             notes.append("no manifests given: that no case was paid twice is not proven")
         if self.database_rows is None:
             notes.append("no database given: the chain was compared with itself alone")
-        return notes
+        if self.checkpoints_compared is None:
+            notes.append(
+                "no checkpoints given: that the chain was not rewritten whole is not proven"
+            )
+        return [*notes, *self.checkpoint_notes]
 
     def as_json(self) -> dict[str, Any]:
         """Return everything but the state, amounts as strings."""
@@ -200,6 +208,7 @@ class ReplayReport:
             "views_compared": self.views,
             "manifests_checked": self.manifests_checked,
             "database_rows_compared": self.database_rows,
+            "checkpoints_compared": self.checkpoints_compared,
             "state_digest": self.state_digest,
             "differences": self.differences,
             "findings": [finding.as_dict() for finding in self.findings],
@@ -253,6 +262,7 @@ class ReplayReport:
             ("proven", proven),
             ("events", ", ".join(f"{name} {sum(n.values())}" for name, n in self.events.items())),
             ("views compared", str(self.views)),
+            ("checkpoints compared", str(self.checkpoints_compared or 0)),
             ("state digest", self.state_digest),
         ):
             table.add_row(name, value)

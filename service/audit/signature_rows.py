@@ -41,7 +41,8 @@ class SignatureRows:
         """
         domain = self.domains[Contract.VAULT]
         self._by_digest = {
-            domain.approval_digest(batch.approval): batch for batch in self.state.batches.values()
+            domain.digest_of("BatchApproval", batch.approval): batch
+            for batch in self.state.batches.values()
         }
         order = ("batch_id", "officer_id")
         for row in self.snapshot.rows("approval_signatures", order):

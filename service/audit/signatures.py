@@ -5,14 +5,15 @@ The type strings are stated here again; a test compares them with the contracts'
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from coincurve import PublicKey
 from eth_hash.auto import keccak
 
-from service.audit.abi import EVENTS, Contract
+from service.audit.abi import STRUCTS, Contract
 
 SECP256K1_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 """SEC 2, 2.4.1."""
@@ -25,59 +26,68 @@ ELECTRUM_OFFSET = 27
 DOMAIN_TYPEHASH = keccak(
     b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 )
+DOMAIN_VERSION = "1"
 DOMAIN_NAMES = {
     Contract.VAULT: "Relief AllowanceVault",
     Contract.TOKEN: "Relief Benefit Token",
     Contract.REGISTRY: "Relief OfficerRegistry",
     Contract.LANE: "Relief EmergencyLane",
 }
-TYPES = {
-    "BatchApproval": "uint32 programme,uint32 programmeVersion,bytes32 batchId,uint32 maker,"
-    "uint8 kind,uint24 regionCode,uint8 regionDigits,uint16 chunkSize,bytes32 chunksRoot,"
-    "bytes32 manifestHash,uint32 count,uint80 total,uint40 start,uint32 cliff,uint32 duration,"
-    "uint32 cadence,uint40 executeBefore,uint40 expiresAt",
-    "BatchCancellation": "bytes32 batchId,bytes32 actionId,uint40 deadline",
-    "StreamCancellation": "bytes32 batchId,uint256 chunkIndex,uint256 maskLow,uint256 maskHigh,"
-    "bytes32 actionId,uint40 deadline",
-    "BatchHold": "bytes32 batchId,bytes32 actionId,uint40 deadline",
-    "EntryHold": "bytes32 batchId,uint256 index,bytes32 actionId,uint40 deadline",
-    "WalletChange": "bytes32 batchId,uint256 index,address from,address to,bytes32 actionId,"
-    "uint40 deadline",
-    "Unpause": "uint8 operations,bytes32 actionId,uint40 deadline",
-    "Sunset": "bytes32 actionId,uint40 deadline",
-    "OfficerAddition": "uint32 officerId,uint16 roles,uint24 regionCode,uint8 regionDigits,"
-    "uint8 signerType,bytes signer,bytes32 actionId,uint40 deadline",
-    "OfficerRemoval": "uint32 officerId,bytes32 actionId,uint40 deadline",
-    "SignerAddition": "uint32 officerId,uint8 signerType,bytes signer,bytes32 actionId,"
-    "uint40 deadline",
-    "SignerRemoval": "uint8 signerType,bytes signer,bytes32 actionId,uint40 deadline",
-    "VerifierAddition": "address verifier,bytes32 actionId,uint40 deadline",
-    "VerifierRemoval": "address verifier,bytes32 actionId,uint40 deadline",
-    "ManagerCall": "bytes data,bytes32 actionId,uint40 deadline",
-    "UnpauseTransfers": "bytes32 actionId,uint40 deadline",
-    "CapIncrease": "uint80 cap,bytes32 actionId,uint40 deadline",
-    "MinterAddition": "address minter,uint80 cap,bytes32 actionId,uint40 deadline",
-    "MinterRemoval": "address minter,bytes32 actionId,uint40 deadline",
-    "EmergencyGrant": "bytes32 grantId,uint32 officer,address payee,uint64 amount,"
-    "uint24 regionCode,uint8 regionDigits,bytes32 caseCommitment,uint40 validUntil",
-    "GrantCountersignature": "bytes32 grantId,address payee,uint64 amount,uint40 deadline",
-    "GrantWriteOff": "bytes32 grantId,bytes32 actionId,uint40 deadline",
-    "LimitsRaise": "uint64 perGrant,uint80 perOfficer,uint80 outstanding,uint32 countersignWindow,"
-    "uint80 perCounty,uint80 perCity,uint80 perProvince,uint80 country,uint80 countyOverdue,"
-    "uint80 cityOverdue,uint80 provinceOverdue,bytes32 actionId,uint40 deadline",
-    "RegionCapRaise": "uint24 regionCode,uint8 regionDigits,uint80 cap,bytes32 actionId,"
-    "uint40 deadline",
-    "UnpauseGrants": "bytes32 actionId,uint40 deadline",
+
+
+def _struct(name: str) -> str:
+    """Return the members of a struct that is signed as events carry it."""
+    return re.sub(r"\s*,\s*", ",", " ".join(STRUCTS[name].split()))
+
+
+_ACTION = "bytes32 actionId,uint40 deadline"
+
+TYPES_OF = {
+    Contract.VAULT: {
+        "BatchApproval": _struct("BatchApproval"),
+        "BatchCancellation": f"bytes32 batchId,{_ACTION}",
+        "StreamCancellation": "bytes32 batchId,uint256 chunkIndex,uint256 maskLow,"
+        f"uint256 maskHigh,{_ACTION}",
+        "BatchHold": f"bytes32 batchId,{_ACTION}",
+        "EntryHold": f"bytes32 batchId,uint256 index,{_ACTION}",
+        "WalletChange": f"bytes32 batchId,uint256 index,address from,address to,{_ACTION}",
+        "Unpause": f"uint8 operations,{_ACTION}",
+        "Sunset": _ACTION,
+    },
+    Contract.REGISTRY: {
+        "OfficerAddition": "uint32 officerId,uint16 roles,uint24 regionCode,uint8 regionDigits,"
+        f"uint8 signerType,bytes signer,{_ACTION}",
+        "OfficerRemoval": f"uint32 officerId,{_ACTION}",
+        "SignerAddition": f"uint32 officerId,uint8 signerType,bytes signer,{_ACTION}",
+        "SignerRemoval": f"uint8 signerType,bytes signer,{_ACTION}",
+        "VerifierAddition": f"address verifier,{_ACTION}",
+        "VerifierRemoval": f"address verifier,{_ACTION}",
+        "ManagerCall": f"bytes data,{_ACTION}",
+    },
+    Contract.TOKEN: {
+        "UnpauseTransfers": _ACTION,
+        "CapIncrease": f"uint80 cap,{_ACTION}",
+        "MinterAddition": f"address minter,uint80 cap,{_ACTION}",
+        "MinterRemoval": f"address minter,{_ACTION}",
+    },
+    Contract.LANE: {
+        "EmergencyGrant": _struct("EmergencyGrant"),
+        "GrantCountersignature": "bytes32 grantId,address payee,uint64 amount,uint40 deadline",
+        "GrantWriteOff": f"bytes32 grantId,{_ACTION}",
+        "LimitsRaise": f"{_struct('Limits')},{_ACTION}",
+        "RegionCapRaise": f"uint24 regionCode,uint8 regionDigits,uint80 cap,{_ACTION}",
+        "UnpauseGrants": _ACTION,
+    },
 }
+"""Members, as EIP-712 spells them, of everything that officers sign for each contract."""
+
+TYPES = {name: members for types in TYPES_OF.values() for name, members in types.items()}
 TYPEHASHES = {name: keccak(f"{name}({members})".encode()) for name, members in TYPES.items()}
-APPROVAL_MEMBERS = tuple(
-    member.name
-    for event in EVENTS[Contract.VAULT].values()
-    if event.name == "BatchApproved"
-    for field in event.fields
-    if field.name == "approval"
-    for member in field.members
-)
+
+
+def members_of(primary_type: str) -> list[tuple[str, str]]:
+    """Return type and name of each member, in the type's order."""
+    return [(kind, name) for kind, name in map(str.split, TYPES[primary_type].split(","))]
 
 
 class MalformedSignatures(ValueError):
@@ -162,9 +172,13 @@ class Domain:
         struct = keccak(TYPEHASHES[primary_type] + b"".join(word(member) for member in members))
         return keccak(b"\x19\x01" + self.separator + struct)
 
-    def approval_digest(self, approval: dict[str, Any]) -> bytes:
-        """Return what officers sign for a batch."""
-        return self.digest("BatchApproval", *(approval[name] for name in APPROVAL_MEMBERS))
+    def digest_of(self, primary_type: str, values: Mapping[str, Any]) -> bytes:
+        """Return what is signed: values by the names of the type's members, as they are."""
+        members = [
+            keccak(values[name]) if kind == "bytes" else values[name]
+            for kind, name in members_of(primary_type)
+        ]
+        return self.digest(primary_type, *members)
 
 
 def domain(contract: Contract, chain_id: int, address: bytes) -> Domain:
@@ -173,7 +187,7 @@ def domain(contract: Contract, chain_id: int, address: bytes) -> Domain:
         keccak(
             DOMAIN_TYPEHASH
             + keccak(DOMAIN_NAMES[contract].encode())
-            + keccak(b"1")
+            + keccak(DOMAIN_VERSION.encode())
             + word(chain_id)
             + word(address)
         )

@@ -16,12 +16,12 @@ from service.audit.database import Row, Snapshot
 from service.audit.decode import hex_text
 from service.audit.findings import Code, Findings, Place
 from service.audit.rpc import Node
-from service.audit.signatures import TYPES
+from service.audit.signatures import members_of
 from service.audit.state import State
 
 ROWS_A_TIME = 500
 
-APPROVAL_TYPE = f"({','.join(each.split()[0] for each in TYPES['BatchApproval'].split(','))})"
+APPROVAL_TYPE = f"({','.join(kind for kind, _ in members_of('BatchApproval'))})"
 SELECTORS = {
     "execute_chunk": keccak(b"executeChunk(bytes32,uint256,bytes,bytes32[8])")[:4],
     "approve_batch": keccak(f"approveBatch({APPROVAL_TYPE},bytes)".encode())[:4],

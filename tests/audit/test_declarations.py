@@ -10,7 +10,7 @@ import pytest
 from eth_hash.auto import keccak
 
 from service.audit.abi import EVENTS, Contract
-from service.audit.signatures import DOMAIN_NAMES, TYPES
+from service.audit.signatures import DOMAIN_NAMES, TYPEHASHES, TYPES, TYPES_OF
 from service.audit.transaction_rows import SELECTORS
 from service.config import PROJECT_ROOT
 
@@ -27,6 +27,13 @@ SOURCES = {
     Contract.REGISTRY: ("OfficerRegistry",),
     Contract.LANE: ("EmergencyLane",),
 }
+COMPILED = {
+    Contract.VAULT: ("AllowanceVault", "VaultAdministration", "VaultCorrections"),
+    Contract.TOKEN: ("BenefitToken",),
+    Contract.REGISTRY: ("OfficerRegistry",),
+    Contract.LANE: ("EmergencyLane",),
+}
+"""Contracts whose code is run at an address; VaultState is a part of the vault's three."""
 HOLDERS_TYPES = {
     *("Permit", "TransferWithAuthorization", "ReceiveWithAuthorization"),
     *("CancelAuthorization", "RedeemWithAuthorization"),
@@ -81,9 +88,27 @@ def test_the_typed_data_is_that_of_the_source(contract: Contract) -> None:
     assert f'EIP712("{DOMAIN_NAMES[contract]}", "1")' in source
 
 
-def test_every_typed_data_stated_is_some_contracts() -> None:
-    sources = "".join(map(source_of, SOURCES))
-    assert all(f'"{name}({members})"' in sources for name, members in TYPES.items())
+@pytest.mark.parametrize("contract", DOMAIN_NAMES)
+def test_every_typed_data_stated_is_that_contracts(contract: Contract) -> None:
+    source = source_of(contract)
+    stated = TYPES_OF[contract]
+    assert stated
+    assert all(f'"{name}({members})"' in source for name, members in stated.items())
+
+
+def test_each_type_is_stated_for_one_contract() -> None:
+    assert sorted(TYPES) == sorted(name for types in TYPES_OF.values() for name in types)
+
+
+@pytest.mark.parametrize("contract", DOMAIN_NAMES)
+def test_the_type_hashes_are_in_the_compiled_code(contract: Contract) -> None:
+    """The compiler puts each hash into the code as it stands: it is pushed as one constant."""
+    code = "".join(
+        json.loads((PROJECT_ROOT / "build" / "contracts" / f"{name}.json").read_text())["bytecode"]
+        for name in COMPILED[contract]
+    )
+    missing = [name for name in TYPES_OF[contract] if TYPEHASHES[name].hex() not in code]
+    assert missing == []
 
 
 def test_the_calls_of_the_service_are_the_vaults() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from typer.main import get_command
 
 from service.audit.command import audit_app
@@ -20,15 +21,19 @@ def test_every_code_is_explained_once_and_no_other() -> None:
 
 def test_warnings_are_marked() -> None:
     marked = set(re.findall(r"^\| `([a-z_]+)` \| warning:", TEXT, re.MULTILINE))
-    source = "".join(path.read_text() for path in (PROJECT_ROOT / "service" / "audit").glob("*.py"))
+    source = "".join(
+        path.read_text() for path in (PROJECT_ROOT / "service" / "audit").rglob("*.py")
+    )
     given = re.findall(r"\.warning\(\s*Code\.([A-Z_]+)", source)
     assert marked == {name.lower() for name in given}
 
 
-def test_every_option_is_named() -> None:
-    command = get_command(audit_app).commands["replay"]  # type: ignore[attr-defined]
-    options = {name for each in command.params for name in each.opts if name != "--help"}
-    assert {name for name in options if f"`{name}" in TEXT or f"{name} " in TEXT} == options
+@pytest.mark.parametrize("name", get_command(audit_app).commands)  # type: ignore[attr-defined]
+def test_every_option_is_named(name: str) -> None:
+    command = get_command(audit_app).commands[name]  # type: ignore[attr-defined]
+    options = {each for param in command.params for each in param.opts if each.startswith("--")}
+    options -= {"--help"}
+    assert {each for each in options if f"`{each}" in TEXT or f"{each} " in TEXT} == options
 
 
 def test_the_links_lead_somewhere() -> None:

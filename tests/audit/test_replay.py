@@ -16,7 +16,7 @@ def test_an_honest_chain_alone_has_no_finding(audit: Audit) -> None:
     report = audit()
     assert report.findings == []
     assert report.differences == 0
-    assert len(report.notes) == 2  # no manifests, no database
+    assert len(report.notes) == 3  # no manifests, no database, no checkpoints
 
 
 def test_an_honest_chain_database_and_manifests_have_no_finding(
@@ -24,7 +24,7 @@ def test_an_honest_chain_database_and_manifests_have_no_finding(
 ) -> None:
     report = audit(database=scenario.copy_into(database_url), manifests=scenario.manifests)
     assert report.findings == []
-    assert report.notes == []
+    assert [note.split(":")[0] for note in report.notes] == ["no checkpoints given"]
     assert report.views > 100
     assert report.manifests_checked == 5
     assert report.database_rows is not None

@@ -86,6 +86,8 @@ class Deployed:
     roles
         Key of each housekeeping role: ``guardian, freezer, attestor, treasurer,
         programme_manager``.
+    signed
+        Contract, primary type, message and digest of all that was signed, in order.
     """
 
     node: DevNode
@@ -96,6 +98,7 @@ class Deployed:
     deployer: LocalAccount
     officers: dict[int, LocalAccount]
     roles: dict[str, LocalAccount] = field(default_factory=dict)
+    signed: list[tuple[str, str, dict[str, Any], bytes]] = field(default_factory=list)
 
     @property
     def vault(self) -> str:
@@ -236,6 +239,7 @@ class Deployed:
     ) -> bytes:
         """Sign EIP-712 typed data in a contract's domain: 65 bytes."""
         digest = self.digest(key, primary_type, members, message)
+        self.signed.append((key, primary_type, dict(message), digest))
         return bytes(signer.unsafe_sign_hash(digest).signature)
 
     def sign_batch(

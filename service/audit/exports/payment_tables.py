@@ -16,7 +16,7 @@ from service.audit.exports.table import (
     integer,
     text,
 )
-from service.audit.manifests import Line
+from service.audit.manifest_file import Line
 from service.audit.state import Batch, Chunk, Payout, PayoutStatus
 
 KINDS = ("one_off", "stream")

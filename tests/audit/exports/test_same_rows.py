@@ -52,7 +52,6 @@ def test_no_column_is_always_empty_but_for_what_the_scenario_lacks(exported: Pat
         "payouts.held_until_unix_s",
         "programmes.pending_budget_base_units",
         "programmes.pending_budget_from_unix_s",
-        "report.notes",
         "signers.removed_block",
         "verifiers.removed_block",
     }

@@ -1,0 +1,150 @@
+"""``relief audit checkpoint`` and ``relief audit new-key``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from service.audit.auditor_key import AuditorKey
+from service.audit.checkpoints.compare import STATE_FORMAT, moment_of
+from service.audit.checkpoints.document import Checkpoint, read_checkpoint
+from service.audit.command_line import DIFFERENCES, address_of, fail, node_url
+from service.audit.findings import Code
+from service.audit.new_file import write_new
+from service.audit.replay import Options, replay
+from service.audit.report import ReplayReport
+from service.audit.rpc import Node, NodeRefused
+from service.errors import InvalidInput, ReliefError
+from service.terminal import console, write_json
+
+DEEP_ENOUGH = 64
+"""Blocks behind the newest that count as final where a node does not say which are."""
+
+CHECKPOINT_CODES = frozenset(
+    {
+        Code.CHECKPOINT_MISMATCH,
+        Code.CHECKPOINT_SIGNATURE_INVALID,
+        Code.CHECKPOINT_CHAIN_BROKEN,
+    }
+)
+
+
+def new_key_command(
+    file: Annotated[Path, typer.Argument(help="Where to write it; nothing may be there yet.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Make an auditor's key (Ed25519, PEM, mode 0600) and print its public key.
+
+    It signs checkpoints and reports. Publish the public key; keep the file off every server.
+    """
+    try:
+        key = AuditorKey.create(file)
+    except ReliefError as error:
+        fail(error, as_json=as_json)
+    if as_json:
+        write_json({"public_key": key.public_hex})
+    else:
+        sys.stdout.write(key.public_hex + "\n")
+
+
+def checkpoint_command(
+    out: Annotated[Path, typer.Argument(help="Where to write it; nothing may be there yet.")],
+    *,
+    rpc: Annotated[str, typer.Option(help="Address of a node, http or https.")],
+    vault: Annotated[str, typer.Option(help="Address of the AllowanceVault.")],
+    at: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Block; default: what the node calls finalized, else 64 before the newest.",
+        ),
+    ] = None,
+    after: Annotated[
+        Path | None, typer.Option(help="The checkpoint before: compared, and named by its hash.")
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="The auditor's key, to sign with: new-key makes one.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the checkpoint and its hash as JSON.")
+    ] = False,
+) -> None:
+    """Replay to a final block and write down what is there, to be published elsewhere.
+
+    Nothing is written where the chain no longer is that of the checkpoint before. Exit codes: 0
+    written; 1 differences, written all the same unless it is the chain that was rewritten; 2 wrong
+    input; 3 node unavailable.
+    """
+    try:
+        signing = None if key is None else AuditorKey.load(key)
+        before = None if after is None else read_checkpoint(after)
+        with Node(node_url(rpc)) as node:
+            block = _final(node) if at is None else at
+            if before is not None and before.block >= block:
+                raise InvalidInput(
+                    f"--after: that checkpoint is of block {before.block}, this one of {block}"
+                )
+            given = () if after is None else (after,)
+            options = Options(address_of(vault, "--vault"), to_block=block, checkpoints=given)
+            report = replay(node, options)
+        made = _checkpoint(report, before, signing)
+        rewritten = any(finding.code in CHECKPOINT_CODES for finding in report.findings)
+        if not rewritten:
+            write_new(out, made.content)
+    except ReliefError as error:
+        fail(error, as_json=as_json)
+    if as_json:
+        findings = [finding.as_dict() for finding in report.findings]
+        shown = None if rewritten else made.as_json() | {"hash": made.hash}
+        write_json({"written": not rewritten, "checkpoint": shown, "findings": findings})
+    else:
+        _show(made, report, written=not rewritten)
+    if report.differences:
+        raise typer.Exit(DIFFERENCES)
+
+
+def _final(node: Node) -> int:
+    try:
+        header = node.call("eth_getBlockByNumber", "finalized", False)
+    except NodeRefused:
+        header = None
+    if header is not None:
+        return int(header["number"], 16)
+    return max(0, int(node.call("eth_blockNumber"), 16) - DEEP_ENOUGH)
+
+
+def _checkpoint(
+    report: ReplayReport, before: Checkpoint | None, signing: AuditorKey | None
+) -> Checkpoint:
+    moment = moment_of(report.state)
+    made = Checkpoint(
+        chain_id=report.chain_id,
+        contracts=report.addresses,
+        block=report.to_block,
+        block_hash=report.to_block_hash,
+        timestamp=report.timestamp,
+        events=moment.events,
+        state_format=STATE_FORMAT,
+        state_digest=moment.state_digest,
+        errors=report.differences,
+        warnings=len(report.findings) - report.differences,
+        previous=None if before is None else before.hash,
+    )
+    return made if signing is None else made.signed_by(signing)
+
+
+def _show(made: Checkpoint, report: ReplayReport, *, written: bool) -> None:
+    out = console(sys.stdout)
+    for finding in report.findings:
+        out.print(Text(f"{finding.severity}: {finding.code}: {finding.message}", style="bold red"))
+    if not written:
+        out.print(Text("nothing written: the chain is not that of the checkpoint before"))
+        return
+    out.print(Text(f"block {made.block} ({made.block_hash})"))
+    out.print(Text(f"state digest {made.state_digest}"))
+    out.print(Text(f"publish this hash (SHA-256 of the file): {made.hash}"))
