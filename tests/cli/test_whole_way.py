@@ -113,6 +113,26 @@ def test_a_wallet_elsewhere_signs_the_typed_data(ready: Cli, deployed: Deployed)
     assert "no officer" in ran.err
 
 
+def test_an_officer_sees_what_they_are_about_to_sign(
+    ready: Cli, deployed: Deployed, tmp_path: Path
+) -> None:
+    built = ready.ok("batch", "build", "flood", "--kind", "one_off", "--maker", "1")
+    batch_id = built["batches"][0]["id"]
+    document = tmp_path / "batch.json"
+    document.write_text(ready("batch", "typed-data", batch_id).out)
+    manifest = ready.app.settings.resolved_manifests_dir / f"{batch_id}.jsonl"
+    checked = ready.ok(
+        *("audit", "digest", document, "--manifest", manifest, "--rpc", deployed.node.rpc_url)
+    )
+    assert (checked["clean"], checked["title"]) == (True, "Approve a batch of payouts")
+    total = {"name": "total", "says": "1201.00 tokens (1201000000 base units)"}
+    assert total in checked["facts"]
+    assert checked["signed"]["message"]["total"] == "1201000000"
+    assert checked["lists"][0]["is_signed"] is True
+    signature = deployed.officers[1].unsafe_sign_hash(bytes.fromhex(checked["digest"][2:]))
+    ready.ok("batch", "approve", batch_id, "--signature", signature.signature.hex())
+
+
 def test_one_officer_alone_releases_nothing(ready: Cli) -> None:
     built = ready.ok("batch", "build", "flood", "--kind", "one_off", "--maker", "1")
     batch_id = built["batches"][0]["id"]

@@ -15,6 +15,7 @@ from service.audit.digests.document import Difference, TypedData
 from service.audit.digests.payouts import PayoutList, first_differing_line, shown_line
 from service.audit.digests.words import Words, amount
 from service.audit.manifest_file import FIRST_PAYOUT_LINE
+from service.units import amounts
 
 
 @dataclass
@@ -83,7 +84,10 @@ class Checked:
             "clean": self.clean,
             **(_signed_json(self.data) if self.data else {}),
             "title": self.words.title if self.words else None,
-            "facts": self.words.facts if self.words else {},
+            "facts": [
+                {"name": name, "says": says}
+                for name, says in (self.words.facts if self.words else {}).items()
+            ],
             "consequences": self.words.consequences if self.words else [],
             "refused_because": self.refused,
             "differences": [each.as_dict() for each in self.differences],
@@ -123,13 +127,15 @@ class Checked:
 
 def _signed_json(data: TypedData) -> dict[str, Any]:
     return {
-        "primary_type": data.primary_type,
         "contract": data.contract.value,
         "verifying_contract": address_text(data.verifying_contract),
         "chain_id": str(data.chain_id),
-        "message": {
-            name: str(value) if isinstance(value, int) else hex_text(value)
-            for name, value in data.values.items()
+        "signed": {
+            "primaryType": data.primary_type,
+            "message": {
+                name: str(value) if isinstance(value, int) else hex_text(value)
+                for name, value in data.values.items()
+            },
         },
         "domain_separator": hex_text(data.domain.separator),
         "digest": hex_text(data.digest),
@@ -143,14 +149,14 @@ def _list_json(each: PayoutList) -> dict[str, Any]:
         "manifest_hash": hex_text(each.hash),
         "chunks_root": None if each.root is None else hex_text(each.root),
         "count": each.count,
-        "total_base_units": str(each.total),
+        **amounts(total=each.total),
         "wallets": each.wallets,
-        "largest_base_units": None if each.largest is None else str(each.largest.amount),
+        **({} if each.largest is None else amounts(largest=each.largest.amount)),
         "first": [
             {
                 "index": line.index,
                 "payee": address_text(line.payee),
-                "amount_base_units": str(line.amount),
+                **amounts(amount=line.amount),
                 "commitment": line.commitment,
             }
             for line in each.first

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from service.audit.arithmetic import region_valid
 from service.audit.decode import address_text, hex_text
 from service.audit.signers import SIGNER_ACCOUNT, SIGNER_EOA, SIGNER_KEY, well_formed
-from service.units import format_amount, format_duration
+from service.units import format_amount, format_duration, format_unix_s
 
 ADDRESS_BYTES = 20
 LAST_SECOND = 253_402_300_799
@@ -50,10 +49,10 @@ def amount(base_units: int) -> str:
 
 
 def moment(unix_s: int) -> str:
-    """Write Unix seconds as a date in UTC."""
+    """Write Unix seconds as a date and time in UTC."""
     if unix_s > LAST_SECOND:
         return f"Unix second {unix_s}, after the year 9999"
-    return f"{datetime.fromtimestamp(unix_s, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return format_unix_s(unix_s)
 
 
 def duration(seconds: int) -> str:

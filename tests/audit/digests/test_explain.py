@@ -45,8 +45,8 @@ def test_a_batch_is_told_in_tokens_dates_and_places() -> None:
         "payouts": "1,200, in chunks of 500",
         "total": "720000.000001 tokens (720000000001 base units)",
         "kind": "one-off: each payout is paid once, in full",
-        "to be run before": "2030-04-16 17:46:40 UTC",
-        "expires": "2030-07-15 17:46:40 UTC",
+        "to be run before": "2030-04-16T17:46:40Z",
+        "expires": "2030-07-15T17:46:40Z",
         "maker": "officer 1",
         "batch": "0x" + "ba" * 32,
         "chunks root": "0x" + "cc" * 32,
@@ -67,9 +67,9 @@ STREAM = {
 def test_a_stream_is_told_with_its_terms() -> None:
     facts = words("BatchApproval", **STREAM).facts
     assert facts["kind"] == "streams: each payout accrues by the second"
-    assert facts["accrues from"] == "2030-03-17 17:46:40 UTC"
-    assert facts["cliff"] == "7 days (604800 s): nothing before 2030-03-24 17:46:40 UTC"
-    assert facts["lasts"] == "60 days (5184000 s): until 2030-05-16 17:46:40 UTC"
+    assert facts["accrues from"] == "2030-03-17T17:46:40Z"
+    assert facts["cliff"] == "7 days (604800 s): nothing before 2030-03-24T17:46:40Z"
+    assert facts["lasts"] == "60 days (5184000 s): until 2030-05-16T17:46:40Z"
     assert facts["cadence"] == "withdrawn in whole steps of 1 day (86400 s)"
 
 
@@ -89,7 +89,7 @@ def test_other_actions_name_whom_they_concern() -> None:
             "paid now to": PAYEE,
             "from then on to": OTHER,
             "payout": "index 77 of the batch, counted from 0",
-            "may be sent until": "2030-03-18 17:46:40 UTC",
+            "may be sent until": "2030-03-18T17:46:40Z",
             "action": "0x" + "ac" * 32,
         }
         == words("WalletChange").facts
