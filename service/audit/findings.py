@@ -104,6 +104,10 @@ class Code(StrEnum):
     MANIFEST_MALFORMED = "manifest_malformed"
     MANIFEST_MISMATCH = "manifest_mismatch"
     COMMITMENT_REPEATED = "commitment_repeated"
+    # Payment proofs.
+    TRANSACTIONS_ROOT_MISMATCH = "transactions_root_mismatch"
+    BLOCK_DIFFERS = "block_differs"
+    PROOF_MISMATCH = "proof_mismatch"
     # The database.
     DATABASE_MISMATCH = "database_mismatch"
     DATABASE_ROW_MISSING = "database_row_missing"

@@ -12,7 +12,7 @@ from typing import Any
 from coincurve import PublicKey
 from eth_hash.auto import keccak
 
-from service.audit.abi import EVENTS, Contract
+from service.audit.abi import EVENTS, STRUCTS, Contract
 
 SECP256K1_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 """SEC 2, 2.4.1."""
@@ -78,6 +78,7 @@ APPROVAL_MEMBERS = tuple(
     if field.name == "approval"
     for member in field.members
 )
+GRANT_MEMBERS = tuple(member.split()[1] for member in STRUCTS["EmergencyGrant"].split(","))
 
 
 class MalformedSignatures(ValueError):
@@ -165,6 +166,10 @@ class Domain:
     def approval_digest(self, approval: dict[str, Any]) -> bytes:
         """Return what officers sign for a batch."""
         return self.digest("BatchApproval", *(approval[name] for name in APPROVAL_MEMBERS))
+
+    def grant_digest(self, grant: dict[str, Any]) -> bytes:
+        """Return what an officer signs for an emergency grant."""
+        return self.digest("EmergencyGrant", *(grant[name] for name in GRANT_MEMBERS))
 
 
 def domain(contract: Contract, chain_id: int, address: bytes) -> Domain:
