@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from service.audit.abi import Contract
@@ -78,7 +78,7 @@ class BatchStatements(Statements):
     batch: bytes = b""
     index: int = 0
     programme_id: int = 0
-    _signed_payee: bytes = field(default=b"")
+    _signed_payee: bytes = b""
 
     @property
     def handlers(self) -> Mapping[str, Callable[[Event], None]]:
@@ -133,6 +133,10 @@ class BatchStatements(Statements):
             "payee": self._signed_payee,
             "amount_base_units": self.amount,
             "digest": self.officers.domains[Contract.VAULT].approval_digest(signed),
+            "changes": [
+                {"event": event.name, "block": event.block, "transaction": event.tx}
+                for event in self.changes
+            ],
         }
 
     @property
@@ -311,7 +315,7 @@ class BatchStatements(Statements):
             return
         self._run(event, STREAM)
         signed = self._signed
-        if self.accrual is None and signed["duration"]:
+        if self.accrual is None and signed["duration"] and signed["cadence"]:
             terms = Terms(signed["start"], signed["cliff"], signed["duration"], signed["cadence"])
             self.accrual = Accrual(self.amount, terms)
 
@@ -361,6 +365,7 @@ class BatchStatements(Statements):
         if self._position not in bits(args["maskLow"], args["maskHigh"]):
             return
         self.use(event)
+        self.changes.append(event)
         accrual = self._opened_stream(event)
         if accrual is None:
             return
@@ -398,6 +403,7 @@ class BatchStatements(Statements):
         if args["batchId"] != self.batch or args["index"] != self.index or not self.approval:
             return
         self.use(event)
+        self.changes.append(event)
         place = self.place(event)
         facts = (self.batch, self.index, args["from"], args["to"])
         claim = Claim(Contract.VAULT, "WalletChange", facts, REVIEWER, self._region, place)

@@ -182,7 +182,7 @@ def _is_canonical(document: Any, data: bytes) -> bool:
 
 def _payout(value: Any) -> dict[str, Any]:
     kind = value.get("kind") if isinstance(value, dict) else None
-    if kind not in CONTRACTS:
+    if not isinstance(kind, str) or kind not in CONTRACTS:
         raise InvalidInput("payout: kind is none of one_off, stream and grant")
     for name in ("grant",) if kind == "grant" else ("batch",):
         _bytes(value.get(name), f"payout.{name}", 32)

@@ -55,6 +55,8 @@ class Statements(ABC):
         The event with the officers' signatures; None until it came.
     payments
         What was paid, in order.
+    changes
+        Of its wallet, and the cut of its stream.
     used
         Transactions that say something of the payout.
     mints
@@ -67,6 +69,7 @@ class Statements(ABC):
     payer: Contract
     approval: Event | None = None
     payments: list[Payment] = field(default_factory=list)
+    changes: list[Event] = field(default_factory=list)
     used: set[Spot] = field(default_factory=set)
     mints: list[tuple[bytes, int]] = field(default_factory=list)
     _signatures: list[bytes] = field(default_factory=list)

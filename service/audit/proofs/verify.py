@@ -63,7 +63,7 @@ class Verification:
                 {
                     "number": str(header.number),
                     "hash": hex_text(header.hash),
-                    "timestamp": format_unix_s(header.timestamp),
+                    "timestamp": _time(header.timestamp),
                     "compared": header.number in self.compared,
                 }
                 for header in self.headers
@@ -92,7 +92,7 @@ class Verification:
 
     def _blocks(self) -> list[str]:
         return [
-            f"{header.number} {hex_text(header.hash)} of {format_unix_s(header.timestamp)}, "
+            f"{header.number} {hex_text(header.hash)} of {_time(header.timestamp)}, "
             f"{'as given' if header.number in self.compared else 'not compared'}"
             for header in self.headers
         ]
@@ -180,9 +180,17 @@ def _sentences(proof: PaymentProof, statements: Statements, claims: dict[str, An
     return [
         what,
         f"It was {made} {_when(approval)}, {who}.",
+        *(_changed(event) for event in statements.changes),
         *(_paid(payment) for payment in statements.payments),
         f"In all {paid} were paid, in {payments} payment{plural}, of the {where}.",
     ]
+
+
+def _changed(event: Event) -> str:
+    if event.name == "WalletChanged":
+        old, new = (address_text(event.args[name]) for name in ("from", "to"))
+        return f"Reviewers had {new} paid in place of {old} {_when(event)}."
+    return f"Reviewers cut the stream at its second {event.args['cut']} {_when(event)}."
 
 
 def _paid(payment: Payment) -> str:
@@ -197,7 +205,7 @@ def _terms(approval: Event, claims: Mapping[str, Any]) -> str:
         return ""
     signed = approval.args["approval"]
     start, end = signed["start"], signed["start"] + signed["duration"]
-    return f", accruing from {format_unix_s(start)} to {format_unix_s(end)} unless it is cut"
+    return f", accruing from {_time(start)} to {_time(end)} unless it is cut"
 
 
 def _signers(approval: Event, claims: Mapping[str, Any]) -> str:
@@ -211,9 +219,17 @@ def _signers(approval: Event, claims: Mapping[str, Any]) -> str:
 
 def _when(event: Event) -> str:
     return (
-        f"at {format_unix_s(event.timestamp)} in block {event.block}, transaction "
+        f"at {_time(event.timestamp)} in block {event.block}, transaction "
         f"{hex_text(event.tx)}"
     )
+
+
+def _time(unix_s: int) -> str:
+    """Write a time; a header made up may have one that no calendar has."""
+    try:
+        return format_unix_s(unix_s)
+    except (ValueError, OverflowError, OSError):
+        return f"second {unix_s} of Unix time"
 
 
 def _address(text: str) -> str:
