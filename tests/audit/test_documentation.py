@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from typer.main import get_command
 
 from service.audit.command import audit_app
@@ -25,9 +26,10 @@ def test_warnings_are_marked() -> None:
     assert marked == {name.lower() for name in given}
 
 
-def test_every_option_is_named() -> None:
-    command = get_command(audit_app).commands["replay"]  # type: ignore[attr-defined]
-    options = {name for each in command.params for name in each.opts if name != "--help"}
+@pytest.mark.parametrize("name", ["replay", "prove", "verify-proof"])
+def test_every_option_is_named(name: str) -> None:
+    command = get_command(audit_app).commands[name]  # type: ignore[attr-defined]
+    options = {name for each in command.params for name in each.opts if name.startswith("--")}
     assert {name for name in options if f"`{name}" in TEXT or f"{name} " in TEXT} == options
 
 

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -40,6 +40,9 @@ def prove_command(
     out: Annotated[
         Path | None, typer.Option(dir_okay=False, help="File to write; default: stdout.")
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print errors, and what a file proves, as JSON.")
+    ] = False,
 ) -> None:
     """Write one file that proves one payout to anybody: who, how much, when, approved by whom.
 
@@ -53,12 +56,14 @@ def prove_command(
         with Node(http_url(rpc)) as node:
             proof, verification = make(node, address, wanted, from_block, to_block)
         if verification.holds:
-            _write(proof, verification, out)
-            return
+            _write(proof, out)
     except ReliefError as error:
-        fail(error, as_json=False)
-    console(sys.stderr).print(verification.render())
-    raise typer.Exit(DIFFERENCES)
+        fail(error, as_json=as_json)
+    if not verification.holds:
+        _print(verification, sys.stderr, as_json=as_json)
+        raise typer.Exit(DIFFERENCES)
+    if out is not None:
+        _print(verification, sys.stdout, as_json=as_json)
 
 
 def verify_proof_command(
@@ -85,12 +90,16 @@ def verify_proof_command(
         verification = verify(read(data), known)
     except ReliefError as error:
         fail(error, as_json=as_json)
+    _print(verification, sys.stdout, as_json=as_json)
+    if not verification.holds:
+        raise typer.Exit(DIFFERENCES)
+
+
+def _print(verification: Verification, stream: TextIO, *, as_json: bool) -> None:
     if as_json:
         write_json(verification.as_json())
     else:
-        console(sys.stdout).print(verification.render())
-    if not verification.holds:
-        raise typer.Exit(DIFFERENCES)
+        console(stream).print(verification.render())
 
 
 def _wanted(
@@ -124,7 +133,7 @@ def _known(texts: Sequence[str]) -> dict[int, bytes]:
     return known
 
 
-def _write(proof: PaymentProof, verification: Verification, out: Path | None) -> None:
+def _write(proof: PaymentProof, out: Path | None) -> None:
     data = write(proof)
     if out is None:
         sys.stdout.write(data.decode())
@@ -136,4 +145,3 @@ def _write(proof: PaymentProof, verification: Verification, out: Path | None) ->
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise InvalidInput(f"{out} cannot be written: {error.strerror}") from error
-    console(sys.stdout).print(verification.render())

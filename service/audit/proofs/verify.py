@@ -218,10 +218,7 @@ def _signers(approval: Event, claims: Mapping[str, Any]) -> str:
 
 
 def _when(event: Event) -> str:
-    return (
-        f"at {_time(event.timestamp)} in block {event.block}, transaction "
-        f"{hex_text(event.tx)}"
-    )
+    return f"at {_time(event.timestamp)} in block {event.block}, transaction {hex_text(event.tx)}"
 
 
 def _time(unix_s: int) -> str:

@@ -234,6 +234,16 @@ def test_a_block_with_a_transaction_of_another_kind_cannot_be_proven(
     assert "has a type unknown here (0x7e)" in " ".join(done.stderr.split())
 
 
+def test_as_json_it_says_what_the_file_proves_and_what_went_wrong(
+    prove: Prove, tmp_path: Path
+) -> None:
+    done = prove("--programme", 1, "--number", 4, "--json", "--out", tmp_path / "proof.json")
+    assert json.loads(done.stdout)["payout"]["number"] == "4"
+    failed = prove("--programme", 1, "--number", 900, "--json")
+    assert failed.exit_code == 2
+    assert json.loads(failed.stdout)["error"]["code"] == "invalid_input"
+
+
 def test_a_grants_proof_names_the_grant(scenario: Scenario, prove: Prove) -> None:
     grant = "0x" + keccak(text="grant seen").hex()
     done = prove("--grant", grant)

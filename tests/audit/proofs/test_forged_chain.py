@@ -106,7 +106,7 @@ ALTERED: dict[str, tuple[str, str, Callable[[Log], None], set[Code]]] = {
     "deadline": ("paid", "BatchApproved", word(16, 1), {*SIGNED, Code.BATCH_RULE_BROKEN}),
     # What the vault adds to it.
     "first number": ("paid", "BatchApproved", word(18, 1), {Code.NUMBER_MISMATCH}),
-    "waiting time": ("paid", "BatchApproved", word(19, 1), {Code.BATCH_RULE_BROKEN}),
+    "waiting time": ("paid", "BatchApproved", word(19, -1), {Code.BATCH_RULE_BROKEN}),
     "a sum of a lower tier": (
         "paid",
         "BatchApproved",
