@@ -6,13 +6,13 @@ transactions matter, and once from what headers and tries prove of these.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from eth_hash.auto import keccak
 
-from service.audit.abi import Contract
+from service.audit.abi import EVENTS, Contract
 from service.audit.arithmetic import TREE_DEPTH, chunk_leaf, chunk_siblings, proven_root
 from service.audit.decode import Event, MalformedLog, decode, hex_text, place_of
 from service.audit.deployment import Deployment, discover
@@ -28,6 +28,12 @@ from service.audit.rpc import Node, NodeRefused
 from service.audit.state import STREAM
 from service.audit.transactions import transaction_bytes
 from service.errors import ChainUnavailable, InvalidInput
+
+BATCH_EVENTS = (
+    *("BatchApproved", "ChunkPaid", "StreamsOpened", "PayoutRetried", "StreamWithdrawn"),
+    *("StreamsWithdrawn", "StreamsCancelled", "WalletChanged"),
+)
+"""Events of a batch that may concern a payout; a batch's id is the first topic of each."""
 
 NO_SIBLINGS = (bytes(32),) * TREE_DEPTH
 
@@ -95,35 +101,34 @@ def make(
 def _events_of(
     node: Node, deployment: Deployment, wanted: Wanted, first: int, last: int
 ) -> tuple[list[Event], dict[str, Any]]:
-    """Return the events that may matter, and which payout it is, as claims have it."""
-    payer = Contract.VAULT if wanted.grant is None else Contract.LANE
-    contracts = {
-        deployment.addresses[contract]: contract for contract in (payer, Contract.REGISTRY)
-    }
-    events: list[Event] = []
-    payout: dict[str, Any] = {}
-    for event in _logs(node, contracts, first, last):
-        if event.name == "BatchApproved" and not payout:
-            payout = _found(event, wanted)
-        elif event.name == "GrantMade" and event.args["grantId"] == wanted.grant:
-            payout = {"kind": "grant", "grant": wanted.grant}
-        ours = event.args.get("batchId") == payout.get("batch", b"")
-        if (
-            event.contract is Contract.REGISTRY
-            or ours
-            or event.name in ("ProgrammeCreated", "GrantMade")
-        ):
-            events.append(event)
-    if not payout:
-        if wanted.grant is not None:
+    """Return the events that may matter, and which payout it is, as claims have it.
+
+    The node is asked for one batch's events only: all chunks of a programme would be too many.
+    """
+    reading = _Reading(node, deployment, first, last)
+    registry = reading.events(Contract.REGISTRY)
+    if wanted.grant is not None:
+        made = reading.events(Contract.LANE, ("GrantMade",), wanted.grant)
+        if not made:
             raise InvalidInput(f"there is no grant {hex_text(wanted.grant)}")
+        return _in_order(registry + made), {"kind": "grant", "grant": wanted.grant}
+    beginnings = reading.events(Contract.VAULT, ("ProgrammeCreated", "BatchApproved"))
+    approvals = (event for event in beginnings if event.name == "BatchApproved")
+    payout = next(filter(None, (_found(event, wanted) for event in approvals)), None)
+    if payout is None:
         which = (
             f"batch {hex_text(wanted.batch)}"
             if wanted.batch is not None
             else f"payout {wanted.number} of programme {wanted.programme}"
         )
         raise InvalidInput(f"no officers approved {which} in blocks {first} to {last}")
-    return events, payout
+    programmes = [event for event in beginnings if event.name == "ProgrammeCreated"]
+    batch = reading.events(Contract.VAULT, BATCH_EVENTS, payout["batch"])
+    return _in_order(registry + programmes + batch), payout
+
+
+def _in_order(events: list[Event]) -> list[Event]:
+    return sorted(events, key=lambda event: (event.block, event.log_index))
 
 
 def _found(event: Event, wanted: Wanted) -> dict[str, Any]:
@@ -149,15 +154,39 @@ def _found(event: Event, wanted: Wanted) -> dict[str, Any]:
     }
 
 
-def _logs(node: Node, contracts: dict[bytes, Contract], first: int, last: int) -> Iterator[Event]:
-    addresses = [hex_text(address) for address in contracts]
-    for _, _, logs in node.log_windows(addresses, first, last):
-        for log in logs:
-            try:
-                # Its time is not needed to find transactions; their headers prove it later.
-                yield decode(contracts[unhex(log["address"])], log, place_of(log, 0))
-            except (MalformedLog, KeyError) as error:
-                raise ChainUnavailable(f"the node gave a log that is none: {error}") from error
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Asks a node for events, from a first to a last block."""
+
+    node: Node
+    deployment: Deployment
+    first: int
+    last: int
+
+    def events(
+        self, contract: Contract, names: Sequence[str] = (), key: bytes | None = None
+    ) -> list[Event]:
+        """Return a contract's events of some names, of all when none is given.
+
+        Parameters
+        ----------
+        key
+            First indexed parameter, 32 bytes; None for any.
+        """
+        topics = [
+            [hex_text(each.topic) for each in EVENTS[contract].values() if each.name in names]
+        ]
+        if key is not None:
+            topics.append([hex_text(key)])
+        address = hex_text(self.deployment.addresses[contract])
+        windows = self.node.log_windows([address], self.first, self.last, topics if names else ())
+        try:
+            # Their times are not needed to find transactions; headers prove them later.
+            return [
+                decode(contract, log, place_of(log, 0)) for _, _, logs in windows for log in logs
+            ]
+        except MalformedLog as error:
+            raise ChainUnavailable(f"the node gave a log that is none: {error}") from error
 
 
 def _require_paid(told: Statements, payout: dict[str, Any]) -> None:
