@@ -6,6 +6,8 @@ Also ``python -m service.audit``. Data goes to stdout, progress and errors to st
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -13,12 +15,14 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from service.audit.blocks import Progress as ToldProgress
+from service.audit.exports.formats import Format
 from service.audit.options import ADDRESS_BYTES, DIFFERENCES, fail, http_url, read_hex
 from service.audit.proofs.command import prove_command, verify_proof_command
 from service.audit.replay import Options, replay
 from service.audit.report import ReplayReport
 from service.audit.rpc import Node
-from service.errors import ReliefError
+from service.errors import InvalidInput, ReliefError
 from service.terminal import console, write_json
 
 audit_app = typer.Typer(
@@ -60,6 +64,16 @@ def replay_command(
         bool,
         typer.Option(help="Prove logs by their blocks' receipts; without, the node is believed."),
     ] = True,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder, new or empty, for all tables and the result as JSON."),
+    ] = None,
+    formats: Annotated[
+        list[Format] | None,
+        typer.Option(
+            "--format", help="sqlite, parquet, csv or jsonl; again for more; default: all."
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the whole result as one JSON document.")
     ] = False,
@@ -74,8 +88,13 @@ def replay_command(
     try:
         address = read_hex(vault, ADDRESS_BYTES, "--vault is not an address")
         options = Options(address, from_block, to_block, manifests, database, receipts)
-        with Node(http_url(rpc)) as node:
-            report = _run(node, options, quiet=quiet)
+        if formats and out is None:
+            raise InvalidInput("--format says how tables are written: say where with --out")
+        with Node(http_url(rpc)) as node, _shown(quiet=quiet) as progress:
+            if out is None:
+                report = replay(node, options, progress)
+            else:
+                report = _replay_into(out, formats or list(Format), node, options, progress)
     except ReliefError as error:
         fail(error, as_json=as_json)
     _print(report, as_json=as_json)
@@ -83,7 +102,23 @@ def replay_command(
         raise typer.Exit(DIFFERENCES)
 
 
-def _run(node: Node, options: Options, *, quiet: bool) -> ReplayReport:
+def _replay_into(
+    out: Path, formats: Sequence[Format], node: Node, options: Options, progress: ToldProgress
+) -> ReplayReport:
+    """Replay, and write what is handed over."""
+    from service.audit.exports.export import export
+    from service.audit.exports.folder import draft_folder
+    from service.audit.exports.recorder import Recorder
+
+    with draft_folder(out) as draft, Recorder(draft) as recorder:
+        report = replay(node, options, progress, recorder)
+        export(report, recorder, draft, formats, progress)
+    return report
+
+
+@contextmanager
+def _shown(*, quiet: bool) -> Iterator[ToldProgress]:
+    """Yield a function that shows how far things are."""
     shown = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -101,7 +136,7 @@ def _run(node: Node, options: Options, *, quiet: bool) -> ReplayReport:
                 tasks[stage] = shown.add_task(stage, total=total)
             shown.update(tasks[stage], completed=done, total=total)
 
-        return replay(node, options, progress)
+        yield progress
 
 
 def _print(report: ReplayReport, *, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from eth_hash.auto import keccak
@@ -294,8 +294,12 @@ def _unhex(text: str) -> bytes:
     return bytes.fromhex(text[2:])
 
 
+@lru_cache(maxsize=4096)
 def address_text(address: bytes) -> str:
-    """Write an address in EIP-55 form."""
+    """Write an address in EIP-55 form.
+
+    One is mostly written several times in a row, and its hash costs more than all the rest.
+    """
     digits = address.hex()
     check = keccak(digits.encode()).hex()
     pairs = zip(digits, check, strict=False)

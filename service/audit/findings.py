@@ -200,7 +200,8 @@ class Findings:
         found: object = None,
     ) -> None:
         """Add an error."""
-        self._add(Finding(code, Severity.ERROR, message, place, _text(expected), _text(found)))
+        values = _text(expected), _text(found)
+        self._add(Finding(code, Severity.ERROR, _encodable(message), place, *values))
 
     def warning(
         self,
@@ -212,7 +213,8 @@ class Findings:
         found: object = None,
     ) -> None:
         """Add a warning."""
-        self._add(Finding(code, Severity.WARNING, message, place, _text(expected), _text(found)))
+        values = _text(expected), _text(found)
+        self._add(Finding(code, Severity.WARNING, _encodable(message), place, *values))
 
     def _add(self, finding: Finding) -> None:
         if finding not in self._seen:
@@ -236,4 +238,9 @@ def _text(value: object) -> str | None:
         return "0x" + value.hex()
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value)
+    return _encodable(str(value))
+
+
+def _encodable(text: str) -> str:
+    """Escape half characters, which JSON of a stranger may hold and UTF-8 may not."""
+    return text.encode(errors="backslashreplace").decode()

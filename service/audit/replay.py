@@ -18,6 +18,7 @@ from service.audit.decode import Event, address_text, hex_text
 from service.audit.deployment import Deployment, discover
 from service.audit.findings import Code, Findings, Place
 from service.audit.lane import LaneReplay
+from service.audit.listening import Listener
 from service.audit.manifests import ManifestCheck
 from service.audit.officers import Officers
 from service.audit.programmes import ProgrammeReplay
@@ -64,6 +65,8 @@ class Replayer:
         Events of each contract and name.
     begun_late
         Whether the first events seen are not the contracts' first.
+    listener
+        Told every event and withdrawal, if there is one.
     """
 
     deployment: Deployment
@@ -75,6 +78,7 @@ class Replayer:
         default_factory=lambda: {contract: {} for contract in Contract}
     )
     begun_late: bool = False
+    listener: Listener | None = None
     _transaction: bytes | None = None
     _handed_over: bool = False
     _powers_changed: list[Event] = field(default_factory=list)
@@ -95,7 +99,7 @@ class Replayer:
         self.token = TokenReplay(self.state, self.findings, self.officers, vault, lane)
         self.lane = LaneReplay(self.state, self.findings, self.officers, self.token, lane, token)
         self.vault = VaultReplay(self.state, self.findings, self.officers, self.token, vault, token)
-        streams = StreamReplay(self.vault, self.findings)
+        streams = StreamReplay(self.vault, self.findings, self.listener)
         corrections = CorrectionReplay(self.vault, self.findings)
         programmes = ProgrammeReplay(self.state, self.findings, self.token)
         self._vault_handlers = {
@@ -107,6 +111,9 @@ class Replayer:
 
     def apply(self, happened: Happened) -> None:
         """Apply one event, or transfers that stand behind each other."""
+        if self.listener is not None:
+            for event in events_of(happened):
+                self.listener.saw(event)
         if isinstance(happened, TransferRun):
             self._begin(happened.place.tx)
             self._count(Contract.TOKEN, "Transfer", len(happened))
@@ -293,8 +300,20 @@ class Options:
     receipts: bool = True
 
 
-def replay(node: Node, options: Options, progress: Progress = no_progress) -> ReplayReport:
+def replay(
+    node: Node,
+    options: Options,
+    progress: Progress = no_progress,
+    listener: Listener | None = None,
+) -> ReplayReport:
     """Rebuild everything from the chain's events and name each difference.
+
+    Parameters
+    ----------
+    progress
+        Told how far it is.
+    listener
+        Told every event and withdrawal as it is replayed.
 
     Raises
     ------
@@ -308,7 +327,7 @@ def replay(node: Node, options: Options, progress: Progress = no_progress) -> Re
     """
     snapshot = Snapshot(options.database) if options.database else None
     try:
-        return _replay(node, options, snapshot, progress)
+        return _replay(node, options, snapshot, progress, listener)
     finally:
         if snapshot is not None:
             snapshot.close()
@@ -326,12 +345,18 @@ def _code_of_verifiers(node: Node, state: State, block: int) -> dict[str, str]:
 
 
 def _replay(
-    node: Node, options: Options, snapshot: Snapshot | None, progress: Progress
+    node: Node,
+    options: Options,
+    snapshot: Snapshot | None,
+    progress: Progress,
+    listener: Listener | None,
 ) -> ReplayReport:
     first, last = _range(node, options)
     findings = Findings()
     deployment = discover(node, options.vault, last)
-    replayer = Replayer(deployment, findings, calls_of(node), Signatures(asking(node)))
+    replayer = Replayer(
+        deployment, findings, calls_of(node), Signatures(asking(node)), listener=listener
+    )
     state = replayer.state
     database = None
     if snapshot is not None:
@@ -378,6 +403,7 @@ def _replay(
         state_digest=state.digest(),
         findings=findings.items,
         state=state,
+        manifest_lines={} if manifests is None else manifests.lines,
     )
 
 

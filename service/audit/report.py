@@ -14,6 +14,7 @@ from service.audit.blocks import Evidence
 from service.audit.decode import address_text, hex_text
 from service.audit.findings import Finding, Severity
 from service.audit.lane_state import Grant, GrantState
+from service.audit.manifests import Line
 from service.audit.state import PayoutStatus, State
 from service.units import format_amount
 
@@ -121,6 +122,8 @@ class ReplayReport:
         Keccak-256 of the canonical state: two auditors of the same block get the same one.
     state
         The rebuilt state itself.
+    manifest_lines
+        The payouts of each manifest that is the signed one, by batch id and index.
     """
 
     chain_id: int
@@ -139,6 +142,7 @@ class ReplayReport:
     state_digest: str
     findings: list[Finding]
     state: State = field(repr=False)
+    manifest_lines: dict[bytes, list[Line]] = field(repr=False)
 
     @property
     def vault(self) -> str:

@@ -22,6 +22,7 @@ from service.audit.arithmetic import (
 )
 from service.audit.decode import Event, hex_text
 from service.audit.findings import Code, Findings
+from service.audit.listening import Listener
 from service.audit.officers import REVIEWER, Claim
 from service.audit.state import STREAM, Batch, Chunk
 from service.audit.vault import WITHDRAWALS, VaultReplay
@@ -31,10 +32,17 @@ HAS_OWN, HAS_CANCELLED, HAS_OVERRIDE = 1, 2, 4
 
 @dataclass
 class StreamReplay:
-    """Replays streams on top of the vault's batches."""
+    """Replays streams on top of the vault's batches.
+
+    Attributes
+    ----------
+    listener
+        Told what each withdrawal paid, if there is one.
+    """
 
     vault: VaultReplay
     findings: Findings
+    listener: Listener | None = None
 
     @property
     def handlers(self) -> dict[str, Callable[[Event], None]]:
@@ -93,8 +101,11 @@ class StreamReplay:
         chunk.own[position] = through
         chunk.flags |= HAS_OWN
         self.vault.state.withdrawals += 1
-        self.vault.explain_mints(event, batch, [(index, payee, due)] if due > 0 else [])
+        owed = [(index, payee, due)] if due > 0 else []
+        self.vault.explain_mints(event, batch, owed)
         self.vault.post_payment(event, batch, args["amount"], index, 1)
+        if self.listener is not None:
+            self.listener.withdrew(event, batch, owed)
 
     def _withdrawn_range(self, event: Event) -> None:
         batch = self.vault.batch_of(event)
@@ -143,6 +154,8 @@ class StreamReplay:
         self.vault.state.withdrawals += len(owed)
         self.vault.explain_mints(event, batch, owed)
         self.vault.post_payment(event, batch, args["paid"], first, chunk.count)
+        if self.listener is not None:
+            self.listener.withdrew(event, batch, owed)
 
     @staticmethod
     def _dues(batch: Batch, chunk: Chunk, step: int) -> list[int]:
