@@ -74,7 +74,20 @@ def chunk_leaf(batch_id: bytes, chunk_index: int, entries: bytes) -> bytes:
 
 def chunks_root(leaves: Mapping[int, bytes]) -> bytes:
     """Return the root over leaves by position; those missing are zero."""
+    *_, (top, empty) = _levels(leaves)
+    return top.get(0, empty)
+
+
+def chunk_siblings(leaves: Mapping[int, bytes], chunk_index: int) -> list[bytes]:
+    """Return the siblings of a chunk's leaf, lowest first, from all of a batch's leaves."""
+    levels = zip(range(TREE_DEPTH), _levels(leaves), strict=False)
+    return [level.get(chunk_index >> height ^ 1, empty) for height, (level, empty) in levels]
+
+
+def _levels(leaves: Mapping[int, bytes]) -> Iterator[tuple[dict[int, bytes], bytes]]:
+    """Yield the nodes of each height by position, and what a missing one is there."""
     level, empty = dict(leaves), bytes(32)
+    yield level, empty
     for _ in range(TREE_DEPTH):
         level = {
             parent: keccak(
@@ -83,7 +96,7 @@ def chunks_root(leaves: Mapping[int, bytes]) -> bytes:
             for parent in {position // 2 for position in level}
         }
         empty = keccak(NODE_TYPEHASH + empty + empty)
-    return level.get(0, empty)
+        yield level, empty
 
 
 def proven_root(leaf: bytes, chunk_index: int, siblings: Sequence[bytes]) -> bytes:

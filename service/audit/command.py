@@ -21,6 +21,7 @@ from service.audit.command_line import DIFFERENCES, address_of, fail, node_url
 from service.audit.digests.command import digest_command
 from service.audit.exports.formats import Format
 from service.audit.openings.command import check_openings_command, draw_command
+from service.audit.proofs.command import prove_command, verify_proof_command
 from service.audit.replay import Options, replay
 from service.audit.report import ReplayReport
 from service.audit.rpc import Node
@@ -167,3 +168,5 @@ audit_app.command("checkpoint")(checkpoint_command)
 audit_app.command("new-key")(new_key_command)
 audit_app.command("draw")(draw_command)
 audit_app.command("check-openings")(check_openings_command)
+audit_app.command("prove")(prove_command)
+audit_app.command("verify-proof")(verify_proof_command)

@@ -27,13 +27,24 @@ def address_of(text: str, option: str) -> bytes:
     InvalidInput
         When it is none; names the option.
     """
+    return read_hex(text, ADDRESS_BYTES, f"{option} is not an address")
+
+
+def read_hex(text: str, length: int, wrong: str) -> bytes:
+    """Read hexadecimal digits of so many bytes, with or without 0x.
+
+    Raises
+    ------
+    InvalidInput
+        Saying `wrong` and the text, when it is none.
+    """
     try:
-        address = bytes.fromhex(text.removeprefix("0x"))
+        value = bytes.fromhex(text.removeprefix("0x"))
     except ValueError:
-        address = b""
-    if len(address) != ADDRESS_BYTES:
-        raise InvalidInput(f"{option} is not an address: {text}")
-    return address
+        value = b""
+    if len(value) != length:
+        raise InvalidInput(f"{wrong}: {text}")
+    return value
 
 
 def node_url(url: str, option: str = "--rpc") -> str:

@@ -110,7 +110,7 @@ def decode(contract: Contract, log: Mapping[str, Any], place: LogPlace) -> Event
     with _no_log():
         topics = [_unhex(topic) for topic in log["topics"]]
         data = _unhex(log["data"])
-        event = _event_of(contract, topics)
+        event = event_type(contract, topics)
         return Event(contract, event.name, decode_args(event, topics, data), *place.as_tuple())
 
 
@@ -124,7 +124,14 @@ def _no_log() -> Iterator[None]:
         raise MalformedLog(f"not a log: {error!r}") from error
 
 
-def _event_of(contract: Contract, topics: list[bytes]) -> EventType:
+def event_type(contract: Contract, topics: list[bytes]) -> EventType:
+    """Return which event of a contract has these topics.
+
+    Raises
+    ------
+    MalformedLog
+        When none has.
+    """
     event = EVENTS[contract].get(topics[0]) if topics else None
     if event is None:
         shown = [hex_text(topic) for topic in topics[:1]]

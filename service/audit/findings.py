@@ -111,6 +111,10 @@ class Code(StrEnum):
     CHECKPOINT_MISMATCH = "checkpoint_mismatch"
     CHECKPOINT_SIGNATURE_INVALID = "checkpoint_signature_invalid"
     CHECKPOINT_CHAIN_BROKEN = "checkpoint_chain_broken"
+    # Payment proofs.
+    TRANSACTIONS_ROOT_MISMATCH = "transactions_root_mismatch"
+    BLOCK_DIFFERS = "block_differs"
+    PROOF_MISMATCH = "proof_mismatch"
     # The database.
     DATABASE_MISMATCH = "database_mismatch"
     DATABASE_ROW_MISSING = "database_row_missing"

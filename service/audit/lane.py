@@ -12,6 +12,7 @@ from service.audit.findings import Code, Findings, Place
 from service.audit.lane_state import Grant, GrantState, Region
 from service.audit.officers import EMERGENCY, REVIEWER, WHOLE_COUNTRY, Claim, Officers
 from service.audit.state import State
+from service.audit.terms import grant_problems
 from service.audit.token import TokenReplay
 
 RAISE_DELAY_S = 2 * 86_400
@@ -76,7 +77,7 @@ class LaneReplay:
         self._check_terms(event, grant, place)
         signer = self.officers.prove_one(
             event,
-            self._grant_digest(grant),
+            self.officers.domains[Contract.LANE].digest_of("EmergencyGrant", grant.given),
             EMERGENCY,
             grant.region,
             place,
@@ -97,18 +98,11 @@ class LaneReplay:
         self._within(place, "what may stand uncountersigned", most, lane.outstanding)
         self.token.post(event, "emergency", "circulating", grant.amount)
 
-    def _grant_digest(self, grant: Grant) -> bytes:
-        return self.officers.domains[Contract.LANE].digest_of("EmergencyGrant", grant.given)
-
     def _check_terms(self, event: Event, grant: Grant, place: Place) -> None:
         if self.state.lane.paused:
             self.findings.error(Code.PAUSE_IGNORED, "a grant was made in a pause", place)
-        if event.timestamp > grant.given["validUntil"]:
-            self._broken(place, "it came after it was valid")
-        if not grant.amount or not any(grant.given["caseCommitment"]):
-            self._broken(place, "it has no amount, or no case")
-        if not region_valid(*grant.region) or grant.region == WHOLE_COUNTRY:
-            self._broken(place, "its region is none")
+        for problem in grant_problems(grant.given, event.timestamp):
+            self._broken(place, problem)
         if self.token.unpayable_reason(grant.given["payee"], self.token_address, self.address):
             self._broken(place, "its payee cannot be paid")
 

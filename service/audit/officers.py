@@ -418,7 +418,7 @@ class Officers:
             self.findings.warning(
                 Code.SIGNATURE_UNPROVEN,
                 f"only the contract {contract} can tell whether officer {record.officer_id} signed,"
-                f" and the node has no state of block {block}: ask one that keeps it",
+                f" and it could not be asked as of block {block}: a node that keeps that state can",
                 place,
             )
 

@@ -1,6 +1,8 @@
-"""What is wrong with a batch by its own members, whoever signed it."""
+"""What is wrong with a batch or a grant by its own members, whoever signed it."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from service.audit.arithmetic import MAX_CHUNKS, MAX_DURATION_S, region_valid
 from service.audit.state import ONE_OFF, STREAM
@@ -40,4 +42,17 @@ def terms_problems(approval: dict[str, int], time: int) -> list[str]:
         problems.append("its kind or terms are impossible")
     if approval["expiresAt"] < last_due + MIN_CLAIM_TIME_S:
         problems.append("it expires before the time to claim is over")
+    return problems
+
+
+def grant_problems(grant: dict[str, Any], time: int) -> list[str]:
+    """Say what is wrong with an emergency grant's own members when it was made."""
+    problems = []
+    if time > grant["validUntil"]:
+        problems.append("it came after it was valid")
+    if not grant["amount"] or not any(grant["caseCommitment"]):
+        problems.append("it has no amount, or no case")
+    region = (grant["regionCode"], grant["regionDigits"])
+    if not region_valid(*region) or region[1] == 0:
+        problems.append("its region is none")
     return problems

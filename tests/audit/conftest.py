@@ -1,4 +1,4 @@
-"""The scenario, lived once a session on a chain of its own."""
+"""Whole lives, each lived once a session on a chain of its own."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from service.audit.report import ReplayReport
 from service.audit.rpc import Node
 from service.chain.devnode import DevNode, start_anvil
 from tests.audit.checking import Replayed, replayed_once
+from tests.audit.corrected import live_corrected
+from tests.audit.keyed import Keyed, live_keyed
 from tests.audit.scenario import Scenario, live
 from tests.support.deployed import deploy
 from tests.support.world import World
@@ -46,6 +48,27 @@ def scenario(
     world = World(deployed, f"sqlite:///{folder / 'relief.db'}", folder, 0)
     yield live(deployed, world, folder)
     deployed.rpc.close()
+
+
+@pytest.fixture(scope="session")
+def corrected(
+    anvil: DevNode, sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Scenario]:
+    folder = tmp_path_factory.mktemp("corrected")
+    shutil.copyfile(sqlite_template, folder / "relief.db")
+    with start_anvil() as node:
+        deployed = deploy(node, officers=OFFICERS)
+        world = World(deployed, f"sqlite:///{folder / 'relief.db'}", folder, 0)
+        yield live_corrected(deployed, world, folder)
+        deployed.rpc.close()
+
+
+@pytest.fixture(scope="session")
+def keyed(anvil: DevNode) -> Iterator[Keyed]:
+    with start_anvil() as node:
+        deployed = deploy(node)
+        yield live_keyed(deployed)
+        deployed.rpc.close()
 
 
 @pytest.fixture(scope="session")

@@ -47,6 +47,18 @@ def payee(number: int) -> LocalAccount:
     return account(f"payee {number}")
 
 
+def siblings_of(leaves: Sequence[bytes], index: int) -> list[bytes]:
+    """Siblings of a chunk's leaf in its batch's tree, lowest first."""
+    node_type = keccak(text="Node(bytes32 left,bytes32 right)")
+    level = [*leaves, *[bytes(32)] * (256 - len(leaves))]
+    proof = []
+    while len(level) > 1:
+        proof.append(level[index ^ 1])
+        level = [keccak(node_type + a + b) for a, b in zip(level[::2], level[1::2], strict=True)]
+        index //= 2
+    return proof
+
+
 @dataclass
 class Planned:
     """A batch with its rows and its manifest, not yet signed."""
@@ -62,16 +74,7 @@ class Planned:
 
     def proof(self, index: int) -> list[bytes]:
         """Siblings of a chunk's leaf, lowest first."""
-        node_type = keccak(text="Node(bytes32 left,bytes32 right)")
-        level = [*self.leaves, *[bytes(32)] * (256 - len(self.leaves))]
-        proof = []
-        while len(level) > 1:
-            proof.append(level[index ^ 1])
-            level = [
-                keccak(node_type + a + b) for a, b in zip(level[::2], level[1::2], strict=True)
-            ]
-            index //= 2
-        return proof
+        return siblings_of(self.leaves, index)
 
 
 @dataclass

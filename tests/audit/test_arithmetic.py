@@ -12,6 +12,7 @@ from service.audit.arithmetic import (
     RollingSum,
     Terms,
     chunk_leaf,
+    chunk_siblings,
     chunks_root,
     cut_off,
     paid_through,
@@ -41,6 +42,7 @@ def test_the_root_is_that_of_the_whole_tree_and_each_leaf_is_proven(
     assert chunks_root(leaves) == levels[-1][0]
     for index, leaf in leaves.items():
         siblings = [levels[height][(index >> height) ^ 1] for height in range(8)]
+        assert chunk_siblings(leaves, index) == siblings
         assert proven_root(leaf, index, siblings) == levels[-1][0]
         assert proven_root(leaf, index ^ 1, siblings) != levels[-1][0] or leaf == siblings[0]
 

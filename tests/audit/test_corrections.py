@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +14,7 @@ from service.audit.findings import Code
 from service.audit.replay import Options, replay
 from service.audit.rpc import Node
 from service.audit.state import PayoutStatus
-from service.chain.devnode import DevNode, start_anvil
 from tests.audit.checking import Replayed, replayed_once
-from tests.audit.conftest import OFFICERS
-from tests.audit.corrected import live_corrected
 from tests.audit.scenario import DAY_S, Scenario, payee
 from tests.audit.test_rules import (
     RECORD,
@@ -35,21 +31,6 @@ from tests.audit.test_rules import (
     repeating,
     setting,
 )
-from tests.support.deployed import deploy
-from tests.support.world import World
-
-
-@pytest.fixture(scope="module")
-def corrected(
-    anvil: DevNode, sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Scenario]:
-    folder = tmp_path_factory.mktemp("corrected")
-    shutil.copyfile(sqlite_template, folder / "relief.db")
-    with start_anvil() as node:
-        deployed = deploy(node, officers=OFFICERS)
-        world = World(deployed, f"sqlite:///{folder / 'relief.db'}", folder, 0)
-        yield live_corrected(deployed, world, folder)
-        deployed.rpc.close()
 
 
 @pytest.fixture(scope="module")
