@@ -7,25 +7,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
-from urllib.parse import urlsplit
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.text import Text
 
+from service.audit.command_line import DIFFERENCES, address_of, fail, node_url
 from service.audit.replay import Options, replay
 from service.audit.report import ReplayReport
 from service.audit.rpc import Node
-from service.errors import ChainUnavailable, ConfigurationError, InvalidInput, ReliefError
-from service.terminal import console, error_document, write_json
-
-DIFFERENCES = 1
-INVALID = 2
-UNAVAILABLE = 3
-
-ADDRESS_BYTES = 20
+from service.errors import ReliefError
+from service.terminal import console, write_json
 
 audit_app = typer.Typer(
     no_args_is_help=True, help="Rebuild everything from the chain and name each difference."
@@ -70,31 +63,14 @@ def replay_command(
     """
     quiet = bool(getattr(ctx.find_root().obj, "quiet", False))
     try:
-        options = Options(_address(vault), from_block, to_block, manifests, database)
-        with Node(_http(rpc)) as node:
+        options = Options(address_of(vault, "--vault"), from_block, to_block, manifests, database)
+        with Node(node_url(rpc)) as node:
             report = _run(node, options, quiet=quiet)
     except ReliefError as error:
-        _fail(error, as_json=as_json)
+        fail(error, as_json=as_json)
     _print(report, as_json=as_json)
     if report.differences:
         raise typer.Exit(DIFFERENCES)
-
-
-def _address(text: str) -> bytes:
-    try:
-        address = bytes.fromhex(text.removeprefix("0x"))
-    except ValueError:
-        address = b""
-    if len(address) != ADDRESS_BYTES:
-        raise InvalidInput(f"--vault is not an address: {text}")
-    return address
-
-
-def _http(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InvalidInput(f"--rpc is no address of a node: {url}; write http://host:port")
-    return url
 
 
 def _run(node: Node, options: Options, *, quiet: bool) -> ReplayReport:
@@ -123,15 +99,3 @@ def _print(report: ReplayReport, *, as_json: bool) -> None:
         write_json(report.as_json())
         return
     console(sys.stdout).print(report.render())
-
-
-def _fail(error: ReliefError, *, as_json: bool) -> NoReturn:
-    """Say what went wrong and end with its exit code."""
-    if as_json:
-        write_json(error_document(error))
-    console(sys.stderr).print(Text(f"{error.title}: {error.detail}", style="bold red"))
-    if isinstance(error, InvalidInput):
-        raise typer.Exit(INVALID)
-    if isinstance(error, (ChainUnavailable, ConfigurationError)):
-        raise typer.Exit(UNAVAILABLE)
-    raise typer.Exit(DIFFERENCES)

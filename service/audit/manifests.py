@@ -6,49 +6,23 @@ nobody could tell: that is a finding, never a clean result.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from eth_hash.auto import keccak
-
-from service.audit.arithmetic import chunk_leaf, chunks_root, pack
 from service.audit.blocks import Progress
 from service.audit.decode import hex_text
 from service.audit.findings import Code, Findings
-from service.audit.state import ONE_OFF, Batch, PayoutStatus, State
-
-HEADER_MEMBERS = {
-    "cadence_s": "cadence",
-    "chunk_size": "chunkSize",
-    "cliff_s": "cliff",
-    "count": "count",
-    "duration_s": "duration",
-    "execute_before_unix_s": "executeBefore",
-    "expires_at_unix_s": "expiresAt",
-    "maker_officer_id": "maker",
-    "programme_id": "programme",
-    "programme_version": "programmeVersion",
-    "region_code": "regionCode",
-    "region_digits": "regionDigits",
-    "start_unix_s": "start",
-}
-"""Header key → member of the signed approval, plain numbers."""
-
-COMMITMENT_DIGITS = 64
-READ_BYTES = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One payout of a manifest."""
-
-    index: int
-    commitment: str
-    payee: bytes
-    amount: int
+from service.audit.manifest_file import (
+    Line,
+    MalformedManifest,
+    first_out_of_place,
+    hash_of,
+    header_differences,
+    read_manifest,
+    root_of,
+)
+from service.audit.state import Batch, PayoutStatus, State
 
 
 @dataclass
@@ -96,7 +70,7 @@ class ManifestCheck:
                     batch.place(),
                 )
             return
-        found = _hash(path)
+        found = hash_of(path)
         genuine = found == batch.approval["manifestHash"]
         if not genuine:
             self.findings.error(
@@ -107,9 +81,11 @@ class ManifestCheck:
                 found=found,
             )
         try:
-            header, lines = _parse(path)
-        except (ValueError, KeyError, TypeError, OverflowError) as error:
-            self.findings.error(Code.MANIFEST_MALFORMED, f"{path.name}: {error}", batch.place())
+            header, lines = read_manifest(path)
+        except MalformedManifest as error:
+            self.findings.error(
+                Code.MANIFEST_MALFORMED, f"{path.name}: {error.detail}", batch.place()
+            )
             return
         # Of one that is not the signed one too: to name the lines that were changed.
         self._check_header(batch, header)
@@ -121,28 +97,19 @@ class ManifestCheck:
                 self.lines[batch.id] = lines
 
     def _check_header(self, batch: Batch, header: dict[str, Any]) -> None:
-        signed = batch.approval
-        expected: dict[str, Any] = {key: signed[member] for key, member in HEADER_MEMBERS.items()}
-        expected |= {
-            "batch_id": hex_text(batch.id),
-            "chunks_root": hex_text(signed["chunksRoot"]),
-            "kind": "one_off" if signed["kind"] == ONE_OFF else "stream",
-            "total_base_units": str(signed["total"]),
-        }
-        for key, value in expected.items():
-            if header.get(key) != value:
-                self.findings.error(
-                    Code.MANIFEST_MISMATCH,
-                    f"the manifest of batch {hex_text(batch.id)} has another {key} than officers "
-                    "signed",
-                    batch.place(),
-                    expected=value,
-                    found=header.get(key),
-                )
+        for key, signed, found in header_differences(header, batch.approval):
+            self.findings.error(
+                Code.MANIFEST_MISMATCH,
+                f"the manifest of batch {hex_text(batch.id)} has another {key} than officers "
+                "signed",
+                batch.place(),
+                expected=signed,
+                found=found,
+            )
 
     def _check_lines(self, batch: Batch, lines: list[Line]) -> bool:
         """Whether the lines are the payouts that officers signed."""
-        wrong = _first_out_of_place([line.index for line in lines], batch.approval["count"])
+        wrong = first_out_of_place([line.index for line in lines], batch.approval["count"])
         if wrong is not None:
             self.findings.error(
                 Code.MANIFEST_MISMATCH,
@@ -153,20 +120,15 @@ class ManifestCheck:
                 found=f"{len(lines)} payouts",
             )
             return False
-        size = batch.approval["chunkSize"]
-        packed = [pack(line.payee, line.amount) for line in lines]
-        leaves = {
-            chunk: chunk_leaf(batch.id, chunk, b"".join(packed[chunk * size : (chunk + 1) * size]))
-            for chunk in range(batch.chunk_count)
-        }
-        signed = bool(chunks_root(leaves) == batch.approval["chunksRoot"])
+        root = root_of(lines, batch.id, batch.approval["chunkSize"])
+        signed = bool(root == batch.approval["chunksRoot"])
         if not signed:
             self.findings.error(
                 Code.MANIFEST_MISMATCH,
                 f"the lines of batch {hex_text(batch.id)} do not give the root officers signed",
                 batch.place(),
                 expected=batch.approval["chunksRoot"],
-                found=chunks_root(leaves),
+                found=root,
             )
         for line, payout in zip(lines, self.state.payouts(batch), strict=True):
             if payout.signed_payee is not None and (payout.signed_payee, payout.amount) != (
@@ -199,14 +161,6 @@ class ManifestCheck:
                 )
 
 
-def _first_out_of_place(indexes: list[int], count: int) -> int | None:
-    """Return the first position at which the indexes are not 0 to `count` - 1, or None."""
-    for position, index in enumerate(indexes):
-        if index != position or position == count:
-            return position
-    return len(indexes) if len(indexes) < count else None
-
-
 def _counts(batch: Batch, status: PayoutStatus, time: int) -> bool:
     """Whether a payout was paid or still can be."""
     if status in (PayoutStatus.CANCELLED, PayoutStatus.EXPIRED):
@@ -214,32 +168,3 @@ def _counts(batch: Batch, status: PayoutStatus, time: int) -> bool:
     if status is PayoutStatus.APPROVED:
         return bool(time < batch.approval["executeBefore"])
     return True
-
-
-def _hash(path: Path) -> bytes:
-    hasher = keccak.new(b"")
-    with path.open("rb") as file:
-        while part := file.read(READ_BYTES):
-            hasher.update(part)
-    digest: bytes = hasher.digest()
-    return digest
-
-
-def _parse(path: Path) -> tuple[dict[str, Any], list[Line]]:
-    with path.open("rb") as file:
-        header = json.loads(file.readline())
-        if not isinstance(header, dict):
-            raise ValueError("the first line is no header")  # noqa: TRY004  # a bad file
-        return header, list(_lines(file))
-
-
-def _lines(rows: Any) -> Iterator[Line]:
-    for row in rows:
-        line = json.loads(row)
-        commitment = line["commitment"]
-        if len(bytes.fromhex(commitment)) * 2 != COMMITMENT_DIGITS:
-            raise ValueError(f"line {line['index']}: not a commitment")
-        payee = bytes.fromhex(line["payee"].removeprefix("0x"))
-        if len(payee) != 20:  # noqa: PLR2004  # an address
-            raise ValueError(f"line {line['index']}: not an address")
-        yield Line(int(line["index"]), commitment.lower(), payee, int(line["amount_base_units"]))

@@ -18,7 +18,7 @@ from service.audit.event_rows import NOT_KEPT, EventRows
 from service.audit.findings import Code, Findings, Place
 from service.audit.grant_rows import GrantRows
 from service.audit.ledger import compare_ledger
-from service.audit.manifests import Line
+from service.audit.manifest_file import Line
 from service.audit.planned_rows import PlannedRows
 from service.audit.registry_rows import RegistryRows
 from service.audit.rpc import Node

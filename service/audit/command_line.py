@@ -1,0 +1,62 @@
+"""What the auditor's commands share: exit codes, how an error ends one, and what is no address."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+import typer
+from rich.text import Text
+
+from service.errors import ChainUnavailable, ConfigurationError, InvalidInput, ReliefError
+from service.terminal import console, error_document, write_json
+
+DIFFERENCES = 1
+INVALID = 2
+UNAVAILABLE = 3
+
+ADDRESS_BYTES = 20
+
+
+def address_of(text: str, option: str) -> bytes:
+    """Read an address of 20 bytes from hexadecimal digits.
+
+    Raises
+    ------
+    InvalidInput
+        When it is none; names the option.
+    """
+    try:
+        address = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        address = b""
+    if len(address) != ADDRESS_BYTES:
+        raise InvalidInput(f"{option} is not an address: {text}")
+    return address
+
+
+def node_url(url: str, option: str = "--rpc") -> str:
+    """Return the URL of a node as it was given.
+
+    Raises
+    ------
+    InvalidInput
+        When no node can be at it; names the option.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InvalidInput(f"{option} is no address of a node: {url}; write http://host:port")
+    return url
+
+
+def fail(error: ReliefError, *, as_json: bool) -> NoReturn:
+    """Say what went wrong and end with its exit code."""
+    if as_json:
+        write_json(error_document(error))
+    console(sys.stderr).print(Text(f"{error.title}: {error.detail}", style="bold red"))
+    if isinstance(error, InvalidInput):
+        raise typer.Exit(INVALID)
+    if isinstance(error, (ChainUnavailable, ConfigurationError)):
+        raise typer.Exit(UNAVAILABLE)
+    raise typer.Exit(DIFFERENCES)
