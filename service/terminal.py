@@ -26,12 +26,17 @@ def escape_what_cannot_be_shown() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def json_document(data: Any) -> bytes:
+    """Return one JSON document as every command writes it: UTF-8, ending in a newline."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
+    return orjson.dumps(data, option=options, default=str)
+
+
 def write_json(data: Any) -> None:
     """Print one JSON document on stdout, in UTF-8."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")
-    text = orjson.dumps(data, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str)
-    sys.stdout.write(text.decode() + "\n")
+    sys.stdout.write(json_document(data).decode())
 
 
 def error_document(error: ReliefError) -> dict[str, Any]:

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from service.audit.command_line import DIFFERENCES, address_of, fail, node_url
+from service.audit.command_line import DIFFERENCES, address_of, fail, node_url, shown_progress
 from service.audit.replay import Options, replay
 from service.audit.report import ReplayReport
+from service.audit.reports.command import replay_into, verify_report_command
 from service.audit.rpc import Node
-from service.errors import ReliefError
+from service.errors import InvalidInput, ReliefError
 from service.terminal import console, write_json
 
 audit_app = typer.Typer(
@@ -51,6 +50,13 @@ def replay_command(
     database: Annotated[
         str | None, typer.Option(help="SQLAlchemy URL of the service's database; only read.")
     ] = None,
+    report_folder: Annotated[
+        Path | None,
+        typer.Option("--report", help="Folder, new or empty, for a report as HTML, PDF and JSON."),
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="The auditor's key, PEM; signs the report's manifest.")
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the whole result as one JSON document.")
     ] = False,
@@ -61,11 +67,15 @@ def replay_command(
     contracts' own views and, where given, with manifests and the database. Exit codes: 0 no
     difference; 1 differences; 2 wrong input; 3 node or database unavailable.
     """
-    quiet = bool(getattr(ctx.find_root().obj, "quiet", False))
     try:
+        if key is not None and report_folder is None:
+            raise InvalidInput("--key signs a report: say where it goes with --report")
         options = Options(address_of(vault, "--vault"), from_block, to_block, manifests, database)
-        with Node(node_url(rpc)) as node:
-            report = _run(node, options, quiet=quiet)
+        with Node(node_url(rpc)) as node, shown_progress(ctx) as progress:
+            if report_folder is None:
+                report = replay(node, options, progress)
+            else:
+                report = replay_into(report_folder, key, node, options, progress)
     except ReliefError as error:
         fail(error, as_json=as_json)
     _print(report, as_json=as_json)
@@ -73,25 +83,7 @@ def replay_command(
         raise typer.Exit(DIFFERENCES)
 
 
-def _run(node: Node, options: Options, *, quiet: bool) -> ReplayReport:
-    shown = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=Console(file=sys.stderr),
-        transient=True,
-        disable=quiet or not sys.stderr.isatty(),
-    )
-    with shown:
-        tasks = {}
-
-        def progress(stage: str, done: int, total: int | None) -> None:
-            if stage not in tasks:
-                tasks[stage] = shown.add_task(stage, total=total)
-            shown.update(tasks[stage], completed=done, total=total)
-
-        return replay(node, options, progress)
+audit_app.command("verify-report")(verify_report_command)
 
 
 def _print(report: ReplayReport, *, as_json: bool) -> None:

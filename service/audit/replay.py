@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -49,6 +50,10 @@ POWERS = frozenset(
 """Events of the manager that change who may do what. Giving a role up oneself needs nobody."""
 
 
+Listener = Callable[[Event, State], None]
+"""Told of each event before it is applied, with the state that it meets; changes neither."""
+
+
 def no_progress(_stage: str, _done: int, _total: int | None) -> None:
     """Say nothing."""
 
@@ -59,6 +64,8 @@ class Replayer:
 
     Attributes
     ----------
+    listener
+        Told of each event before it is applied, or None.
     counts
         Events of each contract and name.
     begun_late
@@ -69,6 +76,7 @@ class Replayer:
     findings: Findings
     call_of: CallOf
     signatures: Signatures
+    listener: Listener | None = None
     state: State = field(default_factory=State)
     counts: dict[Contract, dict[str, int]] = field(
         default_factory=lambda: {contract: {} for contract in Contract}
@@ -106,6 +114,8 @@ class Replayer:
 
     def apply(self, event: Event) -> None:
         """Apply one event."""
+        if self.listener is not None:
+            self.listener(event, self.state)
         if event.tx != self._transaction:
             self.close_transaction()
             self._transaction = event.tx
@@ -274,7 +284,12 @@ class Options:
     database: str | None = None
 
 
-def replay(node: Node, options: Options, progress: Progress = no_progress) -> ReplayReport:
+def replay(
+    node: Node,
+    options: Options,
+    progress: Progress = no_progress,
+    listener: Listener | None = None,
+) -> ReplayReport:
     """Rebuild everything from the chain's events and name each difference.
 
     Raises
@@ -289,7 +304,7 @@ def replay(node: Node, options: Options, progress: Progress = no_progress) -> Re
     """
     snapshot = Snapshot(options.database) if options.database else None
     try:
-        return _replay(node, options, snapshot, progress)
+        return _replay(node, options, snapshot, progress, listener)
     finally:
         if snapshot is not None:
             snapshot.close()
@@ -307,12 +322,17 @@ def _code_of_verifiers(node: Node, state: State, block: int) -> dict[str, str]:
 
 
 def _replay(
-    node: Node, options: Options, snapshot: Snapshot | None, progress: Progress
+    node: Node,
+    options: Options,
+    snapshot: Snapshot | None,
+    progress: Progress,
+    listener: Listener | None,
 ) -> ReplayReport:
     first, last = _range(node, options)
     findings = Findings()
     deployment = discover(node, options.vault, last)
-    replayer = Replayer(deployment, findings, calls_of(node), Signatures(asking(node)))
+    signatures = Signatures(asking(node))
+    replayer = Replayer(deployment, findings, calls_of(node), signatures, listener)
     state = replayer.state
     database = None
     if snapshot is not None:
