@@ -6,24 +6,20 @@ Also ``python -m service.audit``. Data goes to stdout, progress and errors to st
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from service.audit.blocks import Progress as ToldProgress
 from service.audit.checkpoints.command import checkpoint_command, new_key_command
-from service.audit.command_line import DIFFERENCES, address_of, fail, node_url
+from service.audit.command_line import DIFFERENCES, address_of, fail, node_url, shown_progress
 from service.audit.digests.command import digest_command
-from service.audit.exports.formats import Format
+from service.audit.hand_over import Piece, hand_over
 from service.audit.openings.command import check_openings_command, draw_command
 from service.audit.proofs.command import prove_command, verify_proof_command
 from service.audit.replay import Options, replay
 from service.audit.report import ReplayReport
+from service.audit.reports.command import verify_report_command
 from service.audit.rpc import Node
 from service.errors import InvalidInput, ReliefError
 from service.terminal import console, write_json
@@ -75,13 +71,17 @@ def replay_command(
     ] = True,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder, new or empty, for all tables and the result as JSON."),
+        typer.Option(help="Folder, new or empty, for a report, tables, and a manifest of them."),
     ] = None,
-    formats: Annotated[
-        list[Format] | None,
+    pieces: Annotated[
+        list[Piece] | None,
         typer.Option(
-            "--format", help="sqlite, parquet, csv or jsonl; again for more; default: all."
+            "--format",
+            help="html, pdf, sqlite, parquet, csv or jsonl; again for more; default: all.",
         ),
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="The auditor's key, PEM; signs the folder's manifest.")
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the whole result as one JSON document.")
@@ -93,7 +93,6 @@ def replay_command(
     contracts' own views and, where given, with manifests and the database. Exit codes: 0 no
     difference; 1 differences; 2 wrong input; 3 node or database unavailable.
     """
-    quiet = bool(getattr(ctx.find_root().obj, "quiet", False))
     try:
         options = Options(
             address_of(vault, "--vault"),
@@ -105,55 +104,20 @@ def replay_command(
             tuple(trusted_key or ()),
             receipts=receipts,
         )
-        if formats and out is None:
-            raise InvalidInput("--format says how tables are written: say where with --out")
-        with Node(node_url(rpc)) as node, _shown(quiet=quiet) as progress:
+        if out is None and (pieces or key):
+            raise InvalidInput("--format and --key are about what is handed over: say where, --out")
+        with Node(node_url(rpc)) as node, shown_progress(ctx) as progress:
             if out is None:
                 report = replay(node, options, progress)
             else:
-                report = _replay_into(out, formats or list(Format), node, options, progress)
+                report = hand_over(
+                    out, pieces or list(Piece), node, options, progress, key_file=key
+                )
     except ReliefError as error:
         fail(error, as_json=as_json)
     _print(report, as_json=as_json)
     if report.differences:
         raise typer.Exit(DIFFERENCES)
-
-
-def _replay_into(
-    out: Path, formats: Sequence[Format], node: Node, options: Options, progress: ToldProgress
-) -> ReplayReport:
-    """Replay, and write what is handed over."""
-    from service.audit.exports.export import export
-    from service.audit.exports.folder import draft_folder
-    from service.audit.exports.recorder import Recorder
-
-    with draft_folder(out) as draft, Recorder(draft) as recorder:
-        report = replay(node, options, progress, recorder)
-        export(report, recorder, draft, formats, progress)
-    return report
-
-
-@contextmanager
-def _shown(*, quiet: bool) -> Iterator[ToldProgress]:
-    """Yield a function that shows how far things are."""
-    shown = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=Console(file=sys.stderr),
-        transient=True,
-        disable=quiet or not sys.stderr.isatty(),
-    )
-    with shown:
-        tasks = {}
-
-        def progress(stage: str, done: int, total: int | None) -> None:
-            if stage not in tasks:
-                tasks[stage] = shown.add_task(stage, total=total)
-            shown.update(tasks[stage], completed=done, total=total)
-
-        yield progress
 
 
 def _print(report: ReplayReport, *, as_json: bool) -> None:
@@ -170,3 +134,4 @@ audit_app.command("draw")(draw_command)
 audit_app.command("check-openings")(check_openings_command)
 audit_app.command("prove")(prove_command)
 audit_app.command("verify-proof")(verify_proof_command)
+audit_app.command("verify-report")(verify_report_command)

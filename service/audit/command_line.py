@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 from urllib.parse import urlsplit
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Shown
 from rich.text import Text
 
+from service.audit.blocks import Progress
 from service.errors import ChainUnavailable, ConfigurationError, InvalidInput, ReliefError
 from service.terminal import console, error_document, write_json
 
@@ -59,6 +65,30 @@ def node_url(url: str, option: str = "--rpc") -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise InvalidInput(f"{option} is no address of a node: {url}; write http://host:port")
     return url
+
+
+@contextmanager
+def shown_progress(ctx: typer.Context) -> Iterator[Progress]:
+    """Yield a function that shows on a terminal's stderr how far things are."""
+    quiet = bool(getattr(ctx.find_root().obj, "quiet", False))
+    shown = Shown(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(file=sys.stderr),
+        transient=True,
+        disable=quiet or not sys.stderr.isatty(),
+    )
+    with shown:
+        tasks = {}
+
+        def progress(stage: str, done: int, total: int | None) -> None:
+            if stage not in tasks:
+                tasks[stage] = shown.add_task(stage, total=total)
+            shown.update(tasks[stage], completed=done, total=total)
+
+        yield progress
 
 
 def fail(error: ReliefError, *, as_json: bool) -> NoReturn:

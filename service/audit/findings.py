@@ -18,7 +18,7 @@ class Severity(StrEnum):
 
 
 class Code(StrEnum):
-    """Kinds of findings. docs/audit.md explains each."""
+    """Kinds of findings; :mod:`service.audit.meanings` says what each means."""
 
     # The node's answers against themselves.
     BLOCK_LINKAGE_BROKEN = "block_linkage_broken"

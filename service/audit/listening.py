@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from service.audit.decode import Event
-from service.audit.state import Batch
+from service.audit.state import Batch, State
 
 
 class Listener(Protocol):
     """Told everything once, in the order of the chain; must not change what it is given."""
 
-    def saw(self, event: Event) -> None:
-        """Take an event, before it is applied."""
+    def saw(self, event: Event, state: State) -> None:
+        """Take an event before it is applied, with the state that it meets."""
 
     def withdrew(
         self, event: Event, batch: Batch, payments: Sequence[tuple[int, bytes, int]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -62,24 +63,24 @@ class Replayer:
 
     Attributes
     ----------
+    listeners
+        Told every event and withdrawal.
     counts
         Events of each contract and name.
     begun_late
         Whether the first events seen are not the contracts' first.
-    listener
-        Told every event and withdrawal, if there is one.
     """
 
     deployment: Deployment
     findings: Findings
     call_of: CallOf
     signatures: Signatures
+    listeners: Sequence[Listener] = ()
     state: State = field(default_factory=State)
     counts: dict[Contract, dict[str, int]] = field(
         default_factory=lambda: {contract: {} for contract in Contract}
     )
     begun_late: bool = False
-    listener: Listener | None = None
     _transaction: bytes | None = None
     _handed_over: bool = False
     _powers_changed: list[Event] = field(default_factory=list)
@@ -100,7 +101,7 @@ class Replayer:
         self.token = TokenReplay(self.state, self.findings, self.officers, vault, lane)
         self.lane = LaneReplay(self.state, self.findings, self.officers, self.token, lane, token)
         self.vault = VaultReplay(self.state, self.findings, self.officers, self.token, vault, token)
-        streams = StreamReplay(self.vault, self.findings, self.listener)
+        streams = StreamReplay(self.vault, self.findings, self.listeners)
         corrections = CorrectionReplay(self.vault, self.findings)
         programmes = ProgrammeReplay(self.state, self.findings, self.token)
         self._vault_handlers = {
@@ -112,9 +113,9 @@ class Replayer:
 
     def apply(self, happened: Happened) -> None:
         """Apply one event, or transfers that stand behind each other."""
-        if self.listener is not None:
-            for event in events_of(happened):
-                self.listener.saw(event)
+        for event in events_of(happened) if self.listeners else ():
+            for listener in self.listeners:
+                listener.saw(event, self.state)
         if isinstance(happened, TransferRun):
             self._begin(happened.place.tx)
             self._count(Contract.TOKEN, "Transfer", len(happened))
@@ -309,7 +310,7 @@ def replay(
     node: Node,
     options: Options,
     progress: Progress = no_progress,
-    listener: Listener | None = None,
+    listeners: Sequence[Listener] = (),
 ) -> ReplayReport:
     """Rebuild everything from the chain's events and name each difference.
 
@@ -333,7 +334,7 @@ def replay(
     """
     snapshot = Snapshot(options.database) if options.database else None
     try:
-        return _replay(node, options, snapshot, progress, listener)
+        return _replay(node, options, snapshot, progress, listeners)
     finally:
         if snapshot is not None:
             snapshot.close()
@@ -355,14 +356,14 @@ def _replay(
     options: Options,
     snapshot: Snapshot | None,
     progress: Progress,
-    listener: Listener | None,
+    listeners: Sequence[Listener],
 ) -> ReplayReport:
     first, last, newest = _range(node, options)
     findings = Findings()
     checkpoints = read_checkpoints(options.checkpoints, options.trusted_keys, findings)
     deployment = discover(node, options.vault, last)
     replayer = Replayer(
-        deployment, findings, calls_of(node), Signatures(asking(node)), listener=listener
+        deployment, findings, calls_of(node), Signatures(asking(node)), listeners=listeners
     )
     state = replayer.state
     database = None

@@ -7,7 +7,7 @@ stands ALONE: its own mark counts, although the watermark passed it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from service.audit.abi import Contract
@@ -36,13 +36,13 @@ class StreamReplay:
 
     Attributes
     ----------
-    listener
-        Told what each withdrawal paid, if there is one.
+    listeners
+        Told what each withdrawal paid.
     """
 
     vault: VaultReplay
     findings: Findings
-    listener: Listener | None = None
+    listeners: Sequence[Listener] = ()
 
     @property
     def handlers(self) -> dict[str, Callable[[Event], None]]:
@@ -104,8 +104,8 @@ class StreamReplay:
         owed = [(index, payee, due)] if due > 0 else []
         self.vault.explain_mints(event, batch, owed)
         self.vault.post_payment(event, batch, args["amount"], index, 1)
-        if self.listener is not None:
-            self.listener.withdrew(event, batch, owed)
+        for listener in self.listeners:
+            listener.withdrew(event, batch, owed)
 
     def _withdrawn_range(self, event: Event) -> None:
         batch = self.vault.batch_of(event)
@@ -154,8 +154,8 @@ class StreamReplay:
         self.vault.state.withdrawals += len(owed)
         self.vault.explain_mints(event, batch, owed)
         self.vault.post_payment(event, batch, args["paid"], first, chunk.count)
-        if self.listener is not None:
-            self.listener.withdrew(event, batch, owed)
+        for listener in self.listeners:
+            listener.withdrew(event, batch, owed)
 
     @staticmethod
     def _dues(batch: Batch, chunk: Chunk, step: int) -> list[int]:

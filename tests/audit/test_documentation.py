@@ -9,6 +9,7 @@ from typer.main import get_command
 
 from service.audit.command import audit_app
 from service.audit.findings import Code
+from service.audit.meanings import GROUPS
 from service.config import PROJECT_ROOT
 
 TEXT = (PROJECT_ROOT / "docs" / "audit.md").read_text()
@@ -17,6 +18,19 @@ TEXT = (PROJECT_ROOT / "docs" / "audit.md").read_text()
 def test_every_code_is_explained_once_and_no_other() -> None:
     explained = re.findall(r"^\| `([a-z_]+)` \|", TEXT, re.MULTILINE)
     assert sorted(explained) == sorted(code.value for code in Code)
+
+
+def test_it_says_of_each_code_what_reports_say_and_in_their_order() -> None:
+    explained = {
+        part.splitlines()[0]: re.findall(
+            r"^\| `(\w+)` \| (?:warning: )?(.*) \|$", part, re.MULTILINE
+        )
+        for part in TEXT.split("## Findings\n")[1].split("\n## ")[0].split("### ")[1:]
+    }
+    assert explained == {
+        title: [(code.value, meaning) for code, meaning in meanings.items()]
+        for title, meanings in GROUPS.items()
+    }
 
 
 def test_warnings_are_marked() -> None:

@@ -13,9 +13,6 @@ from service.audit.exports.table import Source
 from service.audit.exports.tables import TABLES
 from service.audit.exports.writing import Open, batches
 from service.audit.report import ReplayReport
-from service.terminal import json_document
-
-DOCUMENT_NAME = "replay.json"
 
 
 def export(
@@ -25,7 +22,7 @@ def export(
     formats: Collection[Format],
     progress: Progress,
 ) -> None:
-    """Write every table, and the report as ``replay.json``, into a folder that is there.
+    """Write every table into a folder that is there.
 
     Raises
     ------
@@ -45,7 +42,6 @@ def export(
                     for write in writes:
                         write(rows)
             progress("tables", done, len(TABLES))
-    (folder / DOCUMENT_NAME).write_bytes(json_document(report.as_json()))
 
 
 def _writer(chosen: Format, folder: Path, recorded: Recorder) -> AbstractContextManager[Open]:

@@ -27,7 +27,7 @@ from service.audit.exports.event_tables import (
     where,
 )
 from service.audit.exports.table import BY_BLOCK, Row, Table, amount, integer, text
-from service.audit.state import Batch
+from service.audit.state import Batch, State
 from service.errors import InvalidInput
 
 ROWS_A_TIME = 500
@@ -149,7 +149,7 @@ class Recorder:
 
     # ---- while it is replayed --------------------------------------------------------------------
 
-    def saw(self, event: Event) -> None:
+    def saw(self, event: Event, _state: State) -> None:
         """Note an event.
 
         Raises

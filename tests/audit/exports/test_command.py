@@ -22,16 +22,24 @@ def names(folder: Path) -> list[str]:
 def test_all_formats_are_written_unless_some_are_chosen(
     exported: Path, relief: Relief, tmp_path: Path
 ) -> None:
-    assert names(exported) == ["csv", "jsonl", "parquet", "relief.sqlite", "replay.json"]
+    report = ["report.html", "report.pdf"]
+    always = ["manifest.json", "replay.json"]
+    assert names(exported) == sorted(["csv", "jsonl", "parquet", "relief.sqlite", *report, *always])
     done = relief("--out", tmp_path / "some", "--format", "csv", "--format", "sqlite")
     assert done.exit_code == 0, done.output
-    assert names(tmp_path / "some") == ["csv", "relief.sqlite", "replay.json"]
+    assert names(tmp_path / "some") == ["csv", "manifest.json", "relief.sqlite", "replay.json"]
+
+
+def test_a_report_alone_has_no_tables(relief: Relief, tmp_path: Path) -> None:
+    done = relief("--out", tmp_path / "page", "--format", "html")
+    assert done.exit_code == 0, done.output
+    assert names(tmp_path / "page") == ["manifest.json", "replay.json", "report.html"]
 
 
 def test_a_format_asked_for_twice_is_written_once(relief: Relief, tmp_path: Path) -> None:
     done = relief("--out", tmp_path / "twice", "--format", "jsonl", "--format", "jsonl")
     assert done.exit_code == 0, done.output
-    assert names(tmp_path / "twice") == ["jsonl", "replay.json"]
+    assert names(tmp_path / "twice") == ["jsonl", "manifest.json", "replay.json"]
 
 
 def test_differences_are_written_too_and_exit_1(

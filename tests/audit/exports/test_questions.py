@@ -16,7 +16,7 @@ from service.config import PROJECT_ROOT
 from tests.audit.scenario import UNIT, payee
 
 PAGE = (PROJECT_ROOT / "docs" / "audit.md").read_text()
-SECTION = PAGE.split("## What you can hand over: tables", 1)[1].split("\n## ", 1)[0]
+SECTION = PAGE.split("### The tables", 1)[1].split("\n## ", 1)[0]
 BANK, APPROVERS, REGIONS = re.findall(r"```sql\n(.*?)```", SECTION, re.DOTALL)
 
 PLAIN = sum((600 + i) * UNIT + i for i in range(5))

@@ -42,7 +42,7 @@ def written(replayed: Replayed, audit: Callable[..., ReplayReport], tmp_path: Pa
                 findings,
                 replayed.call_of,
                 Signatures(asking(replayed.node)),
-                listener=recorder,
+                listeners=(recorder,),
             )
             for event in events:
                 replayer.apply(event)
@@ -69,7 +69,7 @@ def test_listening_changes_nothing_and_leaves_no_file(replayed: Replayed, writte
     (report,) = as_dicts(out, BY_NAME["report"])
     assert report["state_digest"] == replayed.state.digest()
     assert sorted(path.name for path in out.iterdir()) == [
-        *("csv", "jsonl", "parquet", "relief.sqlite", "replay.json")
+        *("csv", "jsonl", "parquet", "relief.sqlite")
     ]
 
 
@@ -136,9 +136,9 @@ def test_a_strangers_words_in_a_finding_are_made_printable(
 
 def test_a_time_that_no_clock_shows_is_refused(replayed: Replayed, tmp_path: Path) -> None:
     with Recorder(tmp_path) as recorder:
-        recorder.saw(replace(replayed.events[0], timestamp=2**63 - 1))
+        recorder.saw(replace(replayed.events[0], timestamp=2**63 - 1), replayed.state)
         with pytest.raises(InvalidInput, match="has the time"):
-            recorder.saw(replace(replayed.events[-1], timestamp=2**63))
+            recorder.saw(replace(replayed.events[-1], timestamp=2**63), replayed.state)
 
 
 def test_the_time_of_a_block_is_known_where_it_has_an_event(
@@ -147,7 +147,7 @@ def test_the_time_of_a_block_is_known_where_it_has_an_event(
     blocks = {event.block: event.timestamp for event in replayed.events}
     with Recorder(tmp_path) as recorder:
         for event in replayed.events:
-            recorder.saw(event)
+            recorder.saw(event, replayed.state)
         assert {block: recorder.time_of(block) for block in blocks} == blocks
         quiet = next(block for block in range(max(blocks)) if block not in blocks)
         assert [recorder.time_of(b) for b in (None, quiet, max(blocks) + 1)] == [None] * 3

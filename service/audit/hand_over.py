@@ -1,0 +1,79 @@
+"""The folder that an auditor hands over: report, tables, and a manifest of hashes over all."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection
+from enum import StrEnum
+from pathlib import Path
+
+from rich.text import Text
+
+from service.audit.auditor_key import AuditorKey
+from service.audit.blocks import Progress
+from service.audit.exports.formats import Format
+from service.audit.replay import Options, replay
+from service.audit.report import ReplayReport
+from service.audit.rpc import Node
+from service.terminal import console
+
+
+class Piece(StrEnum):
+    """What a folder may hold beside the result and its manifest."""
+
+    HTML = "html"
+    PDF = "pdf"
+    SQLITE = "sqlite"
+    PARQUET = "parquet"
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+def hand_over(
+    out: Path,
+    pieces: Collection[Piece],
+    node: Node,
+    options: Options,
+    progress: Progress,
+    *,
+    key_file: Path | None = None,
+) -> ReplayReport:
+    """Replay the chain and write what is handed over, signed where there is a key.
+
+    Parameters
+    ----------
+    out
+        New or empty; there only once everything is in it.
+    key_file
+        The auditor's key, or None.
+
+    Raises
+    ------
+    InvalidInput
+        As :func:`service.audit.replay.replay`, and when folder or key are no good: both are looked
+        at first.
+    ChainUnavailable, NodeRefused, ConfigurationError
+        As :func:`service.audit.replay.replay`, and when the folder cannot be written.
+    """
+    from service.audit.exports.export import export
+    from service.audit.exports.folder import draft_folder
+    from service.audit.exports.recorder import Recorder
+    from service.audit.reports.folder import write_report
+    from service.audit.reports.manifest import seal
+    from service.audit.reports.series import Series
+
+    key = None if key_file is None else AuditorKey.load(key_file)
+    series = Series()
+    with draft_folder(out) as draft, Recorder(draft) as recorder:
+        report = replay(node, options, progress, (recorder, series))
+        series.close(report.state, report.timestamp)
+        tables = [each for each in Format if each.value in pieces]
+        if tables:
+            export(report, recorder, draft, tables, progress)
+        write_report(
+            draft, report, series, as_page=Piece.HTML in pieces, as_pdf=Piece.PDF in pieces
+        )
+        seal(draft, report, key)
+    signed = "not signed" if key is None else f"signed by the key {key.public_hex}"
+    console(sys.stderr).print(Text(f"handed over in {out}, {signed}", style="dim"))
+    return report
