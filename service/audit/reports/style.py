@@ -74,11 +74,12 @@ dl{margin:0;display:grid;grid-template-columns:minmax(0,1fr);gap:0}
 dt{font-weight:600;margin-top:.75rem}
 dd{margin:0;min-width:0;overflow-wrap:anywhere}
 dd div+div{margin-top:.1rem}
-.counts{grid-template-columns:repeat(auto-fill,minmax(15rem,1fr));gap:0 2rem}
+.counts{grid-template-columns:repeat(auto-fill,minmax(18rem,1fr));gap:0 2rem}
 .counts>div{display:flex;justify-content:space-between;gap:1rem;padding:.3rem 0;
  border-bottom:1px solid var(--grid)}
 .counts dt{font-weight:400;margin:0}
-.counts dd{font-variant-numeric:tabular-nums;font-weight:600;text-align:right}
+.counts dd{font-variant-numeric:tabular-nums;font-weight:600;text-align:right;flex:none;
+ max-width:65%}
 figure{margin:0 0 3rem}
 figcaption{margin-bottom:.75rem}
 figcaption p{margin:0;font-size:.9375rem}
@@ -110,7 +111,7 @@ tbody tr:last-child.total{font-weight:600;border-top:2px solid var(--axis)}
 .facts dd{unicode-bidi:isolate}
 .grants td:first-child{white-space:normal;min-width:12rem}
 @media (min-width:48rem){
- .replayed{grid-template-columns:11rem minmax(0,1fr)}
+ .replayed{grid-template-columns:12rem minmax(0,1fr)}
  .replayed dt{margin:0;padding:.4rem 0;border-bottom:1px solid var(--grid)}
  .replayed dd{padding:.4rem 0;border-bottom:1px solid var(--grid)}
 }
