@@ -105,6 +105,10 @@ _WORDS = tuple(
     for outcome, wordings in _WORDINGS
 )
 
+TOO_EARLY = frozenset({"NotExpired"})
+"""Refusals of a node that is at an earlier time than the one at which somebody asked: it lags, or
+the chain went back. The same will do later."""
+
 ALREADY_DONE = frozenset(
     {
         "BatchExists",

@@ -27,7 +27,7 @@ from service.transactions.dbclock import has_come
 from service.transactions.in_flight import hold_pauses
 from service.transactions.lanes import Lease
 from service.transactions.models import Lane, Transaction
-from service.transactions.outcomes import ALREADY_DONE
+from service.transactions.outcomes import ALREADY_DONE, TOO_EARLY
 from service.transactions.owners import tell_owner
 from service.transactions.states import IN_FLIGHT, Kind, State, move
 from service.transactions.trials import Trials, plan_trials
@@ -217,7 +217,8 @@ def _record_refusal(
         row.failures = 1
         row.retry_at_unix_ms = now_ms + FIRST_RETRY_MS
         return
-    if row.request_id is not None and refusal is not None:
+    for_good = refusal is not None and refusal.name not in TOO_EARLY
+    if row.request_id is not None and for_good:
         move(row, State.CLOSED)
         _fail_request(session, row.request_id, words)
         return

@@ -17,6 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from service.chain.rpc import RpcError
+from service.confirmations.alarms import REFUSED_FOR_S, AlarmKind
 from service.errors import ChainUnavailable, Conflict, InvalidInput, NotFound
 from service.ledger.worker import StepReport, Worker
 from service.payouts import service as payouts
@@ -108,6 +109,8 @@ class Run:
         self.paused: set[str] = set()
         self.held: set[str] = set()
         self.changed: set[str] = set()
+        # A shorter chain, and clocks that jump, look like it for a while.
+        self.alarms = {AlarmKind.NODE_BEHIND.value}
         self.kill_at: tuple[int, int] | None = None
         self.stage: Stage
         self.watcher: checks.Watcher
@@ -138,8 +141,7 @@ class Run:
                         watcher,
                         skippable=frozenset(self.skippable),
                         cancelled=frozenset(self.cancelled),
-                        # A shorter chain, and clocks that jump, look like it for a while.
-                        alarms=frozenset({"node_behind"}),
+                        alarms=frozenset(self.alarms),
                     )
             except Exception as error:
                 words = "".join(traceback.format_exception(error)[-14:])
@@ -435,6 +437,10 @@ class Run:
         ms = self.random.choice([-600_000, -5_000, 3_000, 20_000, 61_000, 301_000])
         self._tell(f"the database's clock goes {ms} ms on")
         self.stage.clock.step(ms)
+        if ms > REFUSED_FOR_S * 1000:
+            self.alarms.add(
+                AlarmKind.TRANSACTION_REFUSED.value
+            )  # one refusal counts as a minute of them
 
     def _gas_money(self) -> None:
         """A relayer has no gas money any more, or has some again."""

@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
 from service.approvals.actions import packed_action
 from service.approvals.models import QuorumAction
-from service.confirmations.expiry import ask_for_all_due
+from service.confirmations.expiry import Due, ask_for_all_due, ask_to_expire
 from service.confirmations.models import Event
 from service.db import transaction
-from service.payouts.models import Batch, ChainRequest
+from service.payouts.models import Batch, ChainRequest, RequestKind
 from service.transactions.models import Transaction
 from tests.confirmations.test_reorgs import Reorg
 from tests.support.deployed import account
@@ -163,6 +163,28 @@ def test_what_the_worker_was_refused_is_left_to_people(world: World) -> None:
         assert (asked.kind, asked.state) == ("expire_payout", "failed")
         assert "OperationPaused" in (asked.last_error or "")
     assert world.payout_states(batch.id) == ["skipped"]
+
+
+def test_an_expiry_that_a_node_behind_thinks_too_early_is_tried_again(world: World) -> None:
+    """Seed 7, run 955: one look at an earlier block, and the money never returned by itself."""
+    batch = waiting_batch(world, 5)
+    with world.session() as session:
+        due = Due(RequestKind.EXPIRE_BATCH, batch.id, None, 5, world.deployed.now() + 7 * DAY_S)
+        ask_to_expire(session, due, actor="worker", reason="its time is over")
+    world.run()
+    with world.session() as session:
+        (asked,) = session.scalars(select(ChainRequest)).all()
+        assert asked.state == "planned"
+        assert "not before" in (asked.last_error or "")
+
+    world.deployed.advance(8 * DAY_S)
+    with world.session() as session:
+        session.execute(update(Transaction).values(retry_at_unix_ms=0))
+    world.run()
+    assert world.payout_states(batch.id) == ["expired"]
+    with world.session() as session:
+        assert session.scalars(select(ChainRequest.state)).all() == ["done"]
+    assert world.differences() == []
 
 
 def test_streams_and_payouts_that_can_never_be_paid_return_by_themselves(world: World) -> None:
