@@ -107,7 +107,7 @@ class ViewCheck:
             When the node does not answer, or no longer has the block's state.
         """
         done = 0
-        for group in batched(self._all(), CALLS_A_TIME):
+        for group in batched(self.views(), CALLS_A_TIME):
             for view, answer in zip(group, self._ask(group), strict=True):
                 self._compare(view, answer)
             done += len(group)
@@ -152,7 +152,8 @@ class ViewCheck:
 
     # ---- what is asked ---------------------------------------------------------------------------
 
-    def _all(self) -> Iterator[View]:
+    def views(self) -> Iterator[View]:
+        """Yield every view with what it must answer."""
         yield from self._token()
         yield from self._registry()
         yield from self._roles()

@@ -1,0 +1,382 @@
+"""Deeds on the vault: batches of every kind and shape, programmes, pauses, the sunset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eth_utils.crypto import keccak
+
+from service.payouts.chunk_tree import chunk_leaf, chunks_root
+from service.payouts.entries import pack_entries
+from service.payouts.manifests import (
+    ManifestLine,
+    hash_of,
+    header_of,
+    manifest_bytes,
+    manifest_path,
+)
+from service.payouts.models import Batch
+from tests.audit.driving.chain import EVERYWHERE, MAKER, REVIEWER, Idle
+from tests.audit.driving.deeds import Deeds
+from tests.support.deployed import account
+from tests.support.rows import SignedBatch
+from tests.support.walks import DAY_S, UNIT
+
+MOST_BATCHES, MOST_WAITING = 24, 4
+EDGES = (255, 256, 257)
+AMOUNTS = (0, 1, UNIT - 1, UNIT + 1, 200 * UNIT, 10**10, 2**64 - 1)
+SIMPLE_KINDS = ("one_off", "stream")
+
+
+class VaultDeeds(Deeds):
+    """What anybody, officers and housekeepers do with the vault."""
+
+    # ---- planning --------------------------------------------------------------------------------
+
+    def _plan(self) -> None:
+        """Have a batch and its manifest made; officers sign it when it is approved."""
+        now, approved = self._deployed.now(), self._facts.approved
+        waiting = [
+            batch
+            for batch in self.batches
+            if batch.approval["batchId"] not in approved and now < batch.approval["executeBefore"]
+        ]
+        if len(waiting) >= MOST_WAITING or len(self.batches) >= MOST_BATCHES:
+            raise Idle("enough batches")
+        count, chunk_size = self._shape()
+        name = f"{self.seed} batch {self._number()}"
+        batch_id = keccak(text=name)
+        payees = [self._payee() for _ in range(count)]
+        amounts = [self._amount() for _ in range(count)]
+        words = list(zip(payees, amounts, strict=True))
+        pieces = [pack_entries(words[at : at + chunk_size]) for at in range(0, count, chunk_size)]
+        programme = self._programme()
+        region = self._region(self._facts.programmes.get(programme, (EVERYWHERE, ()))[0])
+        approval = {
+            "programme": programme,
+            "programmeVersion": 1,
+            "batchId": batch_id,
+            "maker": self._pick(self._able(MAKER, region)),
+            "kind": 0,
+            "regionCode": region[0],
+            "regionDigits": region[1],
+            "chunkSize": chunk_size,
+            "chunksRoot": chunks_root(
+                [chunk_leaf(batch_id, index, piece) for index, piece in enumerate(pieces)]
+            ),
+            "manifestHash": bytes(32),
+            "count": count,
+            "total": sum(amounts),
+            **self._terms(),
+        }
+        if self._chance(0.05):
+            approval |= self._flaw(approval)
+        approval["manifestHash"] = self._manifest(name, approval, payees, amounts)
+        self.batches.append(SignedBatch("0x" + batch_id.hex(), approval, payees, amounts, {}))
+
+    def _shape(self) -> tuple[int, int]:
+        """Payouts, and how many a chunk."""
+        draw = self._draw.random()
+        if draw < 0.76:
+            return self._draw.randint(1, 5), self._pick([1, 2, 3, 500])
+        if draw < 0.93:
+            return self._draw.randint(6, 40), self._pick([7, 8, 9, 16])
+        if draw < 0.99:
+            size = self._pick(EDGES)
+            return size + self._draw.randint(-1, 2), size
+        return 256, 1
+
+    def _payee(self) -> str:
+        return self._special() if self._chance(0.12) else self._holder().address
+
+    def _amount(self) -> int:
+        if self._chance(0.03):
+            return self._pick(AMOUNTS)
+        return self._draw.randint(1, 90 * UNIT)
+
+    def _terms(self) -> dict[str, int]:
+        now = self._deployed.now()
+        before = now + self._pick([2 * DAY_S, 7 * DAY_S, 30 * DAY_S])
+        terms = {"start": 0, "cliff": 0, "duration": 0, "cadence": 0}
+        end = before
+        if kind := int(self._chance(0.5)):
+            duration = self._draw.choices(
+                [1, 3_600, 10 * DAY_S, 30 * DAY_S, 90 * DAY_S, 366 * DAY_S, 2**31 - 2],
+                [0.3, 1, 3, 5, 5, 2, 0.2],
+            )[0]
+            start = now + self._pick([-360 * DAY_S, -30 * DAY_S, -DAY_S, 0, 0, 3_600, 5 * DAY_S])
+            terms = {
+                "start": start,
+                "cliff": self._pick([0, 0, 0, duration // 3, duration]),
+                "duration": duration,
+                "cadence": min(duration, self._pick([1, 3_600, DAY_S, 7 * DAY_S, duration])),
+            }
+            end = max(before, start + duration)
+        expires = end + 90 * DAY_S + self._pick([0, 0, 1, DAY_S])
+        return {"kind": kind, **terms, "executeBefore": before, "expiresAt": expires}
+
+    def _flaw(self, approval: dict[str, Any]) -> dict[str, Any]:
+        """One member as the contract refuses it, or with which no last chunk ever runs."""
+        return self._pick(
+            [
+                {"total": approval["total"] + 1},
+                {"total": max(0, approval["total"] - 1)},
+                {"programmeVersion": 2},
+                {"programme": 99},
+                {"kind": 2},
+                {"chunkSize": 0},
+                {"chunkSize": 501},
+                {"count": approval["count"] + 1},
+                {"expiresAt": approval["expiresAt"] - 2 * DAY_S},
+                {"executeBefore": self._deployed.now()},
+                {"cadence": approval["duration"] + 1},
+                {"chunksRoot": bytes(32)},
+            ]
+        )
+
+    def _manifest(
+        self, name: str, approval: dict[str, Any], payees: list[str], amounts: list[int]
+    ) -> bytes:
+        """Write the manifest; return its hash."""
+        row = Batch(
+            id="0x" + approval["batchId"].hex(),
+            programme_id=approval["programme"],
+            programme_version=approval["programmeVersion"],
+            kind=SIMPLE_KINDS[approval["kind"] % 2],
+            region_code=approval["regionCode"],
+            region_digits=approval["regionDigits"],
+            maker_officer_id=approval["maker"],
+            chunk_size=approval["chunkSize"],
+            chunks_root="0x" + approval["chunksRoot"].hex(),
+            count=approval["count"],
+            total_base_units=approval["total"],
+            start_unix_s=approval["start"],
+            cliff_s=approval["cliff"],
+            duration_s=approval["duration"],
+            cadence_s=approval["cadence"],
+            execute_before_unix_s=approval["executeBefore"],
+            expires_at_unix_s=approval["expiresAt"],
+        )
+        lines = (
+            ManifestLine(index, keccak(text=f"{name} {index}").hex(), payee, amount)
+            for index, (payee, amount) in enumerate(zip(payees, amounts, strict=True))
+        )
+        manifest = b"".join(manifest_bytes(header_of(row), lines))
+        manifest_path(self._folder, row.id).write_bytes(manifest)
+        return bytes.fromhex(hash_of([manifest])[2:])
+
+    # ---- which batch -----------------------------------------------------------------------------
+
+    def _batch(self, *, streams: bool | None = None) -> tuple[SignedBatch, bytes]:
+        """Mostly one that was approved and, of streams, has opened some."""
+        wanted = [b for b in self.batches if streams is None or bool(b.approval["kind"]) == streams]
+        if not self._chance(0.08):
+            known = self._facts.run if streams else self._facts.approved
+            wanted = [b for b in wanted if b.approval["batchId"] in known]
+        batch = self._pick(wanted)
+        return batch, batch.approval["batchId"]
+
+    def _index(self, batch: SignedBatch) -> int:
+        """Mostly of a chunk that ran, first and last ones more often."""
+        last = len(batch.amounts) - 1
+        run = sorted(self._facts.run.get(batch.approval["batchId"], ()))
+        if not run or self._chance(0.08):
+            return self._draw.randint(0, last + self._chance(0.05))
+        size = batch.approval["chunkSize"]
+        first = self._pick(run) * size
+        final = min(last, first + size - 1)
+        return self._pick([first, final, self._draw.randint(first, final)])
+
+    def _chunk(self, batch: SignedBatch) -> int:
+        return self._index(batch) // max(1, batch.approval["chunkSize"])
+
+    def _unapproved(self) -> SignedBatch:
+        if self._chance(0.05):
+            return self._pick(self.batches)
+        approved, now = self._facts.approved, self._deployed.now()
+        return self._pick(
+            b
+            for b in self.batches
+            if b.approval["batchId"] not in approved and now < b.approval["executeBefore"]
+        )
+
+    def _unrun(self) -> tuple[SignedBatch, int]:
+        facts, now = self._facts, self._deployed.now()
+        if self._chance(0.1):
+            batch = self._pick(b for b in self.batches if b.approval["chunkSize"] > 0)
+            return batch, self._draw.randrange(_chunks(batch))
+        batch = self._pick(
+            b
+            for b in self.batches
+            if facts.approved.get(b.approval["batchId"], 2**40) <= now < b.approval["executeBefore"]
+            and b.approval["batchId"] not in facts.cancelled
+            and len(facts.run.get(b.approval["batchId"], ())) < _chunks(b)
+        )
+        run = facts.run.get(batch.approval["batchId"], frozenset())
+        return batch, self._pick(chunk for chunk in range(_chunks(batch)) if chunk not in run)
+
+    def _skipped(self) -> tuple[SignedBatch, int]:
+        if self._chance(0.1):
+            batch, _ = self._batch(streams=False)
+            return batch, self._index(batch)
+        batch_id, index = self._pick(sorted(self._facts.skipped))
+        return next(b for b in self.batches if b.approval["batchId"] == batch_id), index
+
+    def _unpaid(self) -> tuple[SignedBatch, int]:
+        if self._chance(0.5):
+            return self._skipped()
+        batch, _ = self._batch(streams=True)
+        return batch, self._index(batch)
+
+    def _unpayable(self) -> tuple[SignedBatch, int]:
+        batch, index = self._skipped()
+        if self._deployed.now() < batch.approval["expiresAt"] and self._chance(0.9):
+            raise Idle("it has not expired")
+        return batch, index
+
+    def _payee_now(self, batch: SignedBatch, index: int) -> str:
+        signed = batch.payees[index] if index < len(batch.payees) else self._wallet()
+        return self._facts.payees.get((batch.approval["batchId"], index), signed)
+
+    def _expire_unexecuted(self) -> None:
+        if self._chance(0.1):
+            super()._expire_unexecuted()
+            return
+        facts, now = self._facts, self._deployed.now()
+        batch = self._pick(
+            b
+            for b in self.batches
+            if b.approval["batchId"] in facts.approved
+            and b.approval["executeBefore"] <= now
+            and b.approval["batchId"] not in facts.expired
+            and len(facts.run.get(b.approval["batchId"], ())) < _chunks(b)
+        )
+        self._send("vault", "expireUnexecuted", batch.approval["batchId"])
+
+    def _expire_streams(self) -> None:
+        batch, _ = self._batch(streams=True)
+        if self._deployed.now() < batch.approval["expiresAt"] and self._chance(0.9):
+            raise Idle("it has not expired")
+        self._send("vault", "expireStreams", batch.approval["batchId"], self._chunk(batch))
+
+    def _mask(self, batch: SignedBatch) -> tuple[int, int]:
+        """One stream, or several, or all of the chunk, sometimes past its end."""
+        size = max(1, batch.approval["chunkSize"])
+        index = self._index(batch)
+        if self._chance(0.5):
+            return index // size, 1 << index % size
+        length = min(size, len(batch.amounts) - index // size * size)
+        every = (1 << max(1, length) + self._chance(0.05)) - 1
+        return index // size, (every & self._draw.getrandbits(512)) or every
+
+    def _signatures_of(self, batch: SignedBatch) -> bytes:
+        """Of the maker and as many reviewers as the tier asks for, sometimes more or fewer."""
+        approval = batch.approval
+        region = (approval["regionCode"], approval["regionDigits"])
+        _, tiers = self._facts.programmes.get(approval["programme"], (EVERYWHERE, ()))
+        before = self._deployed.read("vault", "rollingSum", approval["programme"], *region)
+        total = before + approval["total"]
+        least = next((t["reviewers"] for t in tiers if total <= t["upTo"]), 1)
+        able = [n for n in self._able(REVIEWER, region) if n != approval["maker"]]
+        maker, reviewers = approval["maker"], self._some(able, least)
+        if self._chance(0.02):
+            maker = self._pick(able)
+        signed = self._deployed.sign_batch(approval, maker=maker, reviewers=reviewers)
+        return self._perhaps_spoilt(signed)
+
+    # ---- programmes ------------------------------------------------------------------------------
+
+    def _programme(self) -> int:
+        if self._chance(0.02):
+            return 99
+        return self._pick(sorted(self._facts.programmes))
+
+    def _create_programme(self) -> None:
+        tiers, limit, reviewers = [], 0, 0
+        for _ in range(self._draw.randint(1, 5)):
+            limit += self._draw.randint(1, 1_000) * UNIT
+            reviewers = max(1, reviewers + self._draw.randint(0, 1))
+            tiers.append((limit, reviewers, self._pick([0, 0, 1, 3_600, 3 * DAY_S])))
+        region = self._pick([EVERYWHERE, self._region()])
+        self._role(
+            "programme_manager",
+            "vault",
+            "createProgramme",
+            self._draw.randint(1, 6),
+            *region,
+            self._pick([0, UNIT, 10**9, 10**10, 2**80 - 1]),
+            self._pick([1, 50 * UNIT, 10**9, 2**64 - 1]),
+            tiers,
+            self._hash("programme"),
+        )
+
+    def _raise_budget(self) -> None:
+        number = self._programme()
+        budget = self._budget(number) + self._pick([0, 1, UNIT, 10**12])
+        self._role("programme_manager", "vault", "scheduleBudgetIncrease", number, budget)
+
+    def _apply_budget(self) -> None:
+        self._send("vault", "applyBudgetIncrease", self._ripe("budget ", self._programme))
+
+    def _lower_budget(self) -> None:
+        number = self._programme()
+        programme = self._deployed.read("vault", "programme", number)
+        least, budget = programme["allocated"], programme["budget"]
+        lower = self._pick(
+            [least, max(0, least - 1), budget, (least + budget) // 2, budget * 3 // 4]
+        )
+        self._role("programme_manager", "vault", "decreaseBudget", number, lower)
+
+    def _budget(self, number: int) -> int:
+        return min(2**80 - 10**13, self._deployed.read("vault", "programme", number)["budget"])
+
+    # ---- pauses and the end ----------------------------------------------------------------------
+
+    def _pause(self) -> None:
+        self._role("guardian", "vault", "pause", self._pick([1, 2, 4, 3, 7, 7, 0, 8]))
+
+    def _unpause(self) -> None:
+        self._mostly_when_paused("vault")
+        operations = self._pick([7, 7, 1, 2, 4, 0])
+        members, message = [("operations", "uint8")], {"operations": operations}
+        action = self._signed("vault", "Unpause", members, message, self._governors())
+        self._send("vault", "unpause", operations, *action)
+
+    def _begin_sunset(self) -> None:
+        action = self._signed("vault", "Sunset", [], {}, self._governors())
+        self._send("vault", "beginSunset", *action)
+
+    def _trespass(self) -> None:
+        """Somebody without any power tries what only others may; whoever gets through is named."""
+        chain, stranger = self._deployed, account("stranger")
+        accomplice = account("accomplice").address  # never frozen: that would be a skip, no error
+        key, function, args = self._pick(
+            [
+                ("vault", "pause", (1,)),
+                ("vault", "decreaseBudget", (1, 0)),
+                ("vault", "setAuthority", (stranger.address,)),
+                ("token", "setAuthority", (stranger.address,)),
+                ("lane", "setAuthority", (stranger.address,)),
+                ("token", "commit", (1,)),
+                ("token", "release", (1,)),
+                ("token", "mintEntry", (accomplice, 1)),
+                ("token", "mintBatch", (pack_entries([(accomplice, 1)]), 1)),
+                ("token", "attestReserve", (2**79, 0, chain.now(), bytes(32))),
+                ("token", "unfreeze", (stranger.address,)),
+                ("lane", "lowerRegionCap", (51, 2, 1)),
+                ("manager", "grantRole", (0, stranger.address, 0)),
+                ("manager", "labelRole", (1, "mine")),
+                ("manager", "consumeScheduledOp", (stranger.address, b"\0\0\0\0")),
+                ("manager", "updateAuthority", (chain.token, stranger.address)),
+            ]
+        )
+        before = chain.done[f"{key}.{function}"]
+        try:
+            chain.send(stranger, key, function, *args)
+        finally:
+            if chain.done[f"{key}.{function}"] > before and not chain.in_company:
+                raise RuntimeError(f"a stranger did {key}.{function}")
+
+
+def _chunks(batch: SignedBatch) -> int:
+    return -(-len(batch.amounts) // max(1, int(batch.approval["chunkSize"])))
