@@ -15,7 +15,7 @@ from tests.audit.driving.token import TokenDeeds
 from tests.audit.driving.vault import VaultDeeds
 from tests.support.walks import DAY_S, WEIGHTS
 
-STEPS = 120
+STEPS = 140
 DRAWS = 6
 WAIT = 0.7
 """Of the steps, after which mostly so much time passes that batches expire."""
@@ -41,11 +41,11 @@ class Drive(VaultDeeds, TokenDeeds, LaneDeeds, RegistryDeeds, ManagerDeeds):
         **WEIGHTS,
         "plan": 9,
         "approve": 14,
-        "execute": 18,
-        "withdraw": 8,
+        "execute": 22,
+        "withdraw": 9,
         "withdraw_chunk": 9,
-        "retry": 5,
-        "cancel_batch": 1,
+        "retry": 8,
+        "cancel_batch": 0.7,
         "cancel_streams": 3,
         "change_wallet": 5,
         "hold_batch": 1.5,
@@ -54,11 +54,11 @@ class Drive(VaultDeeds, TokenDeeds, LaneDeeds, RegistryDeeds, ManagerDeeds):
         "expire_payout": 3,
         "expire_streams": 3,
         "blocks_pass": 0.5,
-        "time_passes": 4,
-        "boundary": 4,
+        "time_passes": 3.5,
+        "boundary": 3,
         "several": 7,
         "trespass": 1.2,
-        "pause": 0.6,
+        "pause": 0.4,
         "unpause": 6,
         "create_programme": 0.7,
         "freeze": 2.5,
@@ -110,7 +110,7 @@ class Drive(VaultDeeds, TokenDeeds, LaneDeeds, RegistryDeeds, ManagerDeeds):
         "arrange_several": 0.4,
         "reopen": 3,
         "schedule_operation": 1.2,
-        "run_operation": 1.5,
+        "run_operation": 4,
         "cancel_operation": 0.4,
     }
 
@@ -125,9 +125,9 @@ class Drive(VaultDeeds, TokenDeeds, LaneDeeds, RegistryDeeds, ManagerDeeds):
             self._attempt("plan")
         for step in range(steps):
             draw = self._draw.random()
-            if draw < 0.04:
+            if draw < 0.035:
                 self._reorganise()
-            elif draw < 0.12:
+            elif draw < 0.14:
                 self._remember()
             if step == int(WAIT * steps) and self._chance(0.7):
                 self._deployed.advance(self._draw.randint(90, 300) * DAY_S)
@@ -187,8 +187,8 @@ class Drive(VaultDeeds, TokenDeeds, LaneDeeds, RegistryDeeds, ManagerDeeds):
         """Go back to an earlier moment, and on in other blocks."""
         if not self._moments:
             return
-        at = self._draw.randrange(len(self._moments))
-        self._go_back(at)
+        # Mostly not far: else little of a life is left at its end.
+        self._go_back(max(0, len(self._moments) - 1 - int(self._draw.expovariate(1))))
         self._deployed.mine(self._draw.randint(1, 3))
         self.went_back += 1
 

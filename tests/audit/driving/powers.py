@@ -198,7 +198,11 @@ class ManagerDeeds(Deeds):
     def _run_operation(self) -> None:
         """What was planned is done: by the manager for its caller, or straight on the target."""
         chain = self._deployed
-        operation = self._facts.operations[self._pick(sorted(self._facts.operations))]
+        now, operations = chain.now(), self._facts.operations
+        ripe = [number for number, operation in operations.items() if operation.schedule <= now]
+        if self._chance(0.1):
+            ripe = list(operations)
+        operation = operations[self._pick(sorted(ripe))]
         if self._chance(0.5):
             chain.send(operation.caller, "manager", "execute", operation.target, operation.data)
             return

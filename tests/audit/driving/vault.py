@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
 from eth_utils.crypto import keccak
@@ -16,13 +18,13 @@ from service.payouts.manifests import (
     manifest_path,
 )
 from service.payouts.models import Batch
-from tests.audit.driving.chain import EVERYWHERE, MAKER, REVIEWER, Idle
+from tests.audit.driving.chain import EVERYWHERE, MAKER, REVIEWER, Driven, Idle
 from tests.audit.driving.deeds import Deeds
 from tests.support.deployed import account
 from tests.support.rows import SignedBatch
 from tests.support.walks import DAY_S, UNIT
 
-MOST_BATCHES, MOST_WAITING = 24, 4
+MOST_BATCHES, MOST_WAITING, MOST_TRIES = 24, 4, 4
 EDGES = (255, 256, 257)
 AMOUNTS = (0, 1, UNIT - 1, UNIT + 1, 200 * UNIT, 10**10, 2**64 - 1)
 SIMPLE_KINDS = ("one_off", "stream")
@@ -30,6 +32,10 @@ SIMPLE_KINDS = ("one_off", "stream")
 
 class VaultDeeds(Deeds):
     """What anybody, officers and housekeepers do with the vault."""
+
+    def __init__(self, chain: Driven, seed: int, folder: Path) -> None:
+        super().__init__(chain, seed, folder)
+        self._tried: Counter[str] = Counter()
 
     # ---- planning --------------------------------------------------------------------------------
 
@@ -39,7 +45,9 @@ class VaultDeeds(Deeds):
         waiting = [
             batch
             for batch in self.batches
-            if batch.approval["batchId"] not in approved and now < batch.approval["executeBefore"]
+            if batch.approval["batchId"] not in approved
+            and now < batch.approval["executeBefore"]
+            and self._tried[batch.id] < MOST_TRIES
         ]
         if len(waiting) >= MOST_WAITING or len(self.batches) >= MOST_BATCHES:
             raise Idle("enough batches")
@@ -126,11 +134,9 @@ class VaultDeeds(Deeds):
                 {"kind": 2},
                 {"chunkSize": 0},
                 {"chunkSize": 501},
-                {"count": approval["count"] + 1},
                 {"expiresAt": approval["expiresAt"] - 2 * DAY_S},
                 {"executeBefore": self._deployed.now()},
                 {"cadence": approval["duration"] + 1},
-                {"chunksRoot": bytes(32)},
             ]
         )
 
@@ -194,11 +200,15 @@ class VaultDeeds(Deeds):
         if self._chance(0.05):
             return self._pick(self.batches)
         approved, now = self._facts.approved, self._deployed.now()
-        return self._pick(
+        batch = self._pick(
             b
             for b in self.batches
-            if b.approval["batchId"] not in approved and now < b.approval["executeBefore"]
+            if b.approval["batchId"] not in approved
+            and now < b.approval["executeBefore"]
+            and self._tried[b.id] < MOST_TRIES
         )
+        self._tried[batch.id] += 1
+        return batch
 
     def _unrun(self) -> tuple[SignedBatch, int]:
         facts, now = self._facts, self._deployed.now()
@@ -237,6 +247,20 @@ class VaultDeeds(Deeds):
     def _payee_now(self, batch: SignedBatch, index: int) -> str:
         signed = batch.payees[index] if index < len(batch.payees) else self._wallet()
         return self._facts.payees.get((batch.approval["batchId"], index), signed)
+
+    def _withdraw(self) -> None:
+        self._accrue()
+        super()._withdraw()
+
+    def _withdraw_chunk(self) -> None:
+        self._accrue()
+        super()._withdraw_chunk()
+
+    def _accrue(self) -> None:
+        """Mostly let some time pass before a withdrawal."""
+        if self._chance(0.6):
+            seconds = self._pick([1, 3_600, DAY_S, DAY_S, 7 * DAY_S])
+            self._deployed.next_block_at(self._deployed.now() + seconds)
 
     def _expire_unexecuted(self) -> None:
         if self._chance(0.1):
