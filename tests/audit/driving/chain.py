@@ -104,7 +104,7 @@ class Driven(Deployed):
     done: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     story: list[str] = field(default_factory=list)
-    draw: random.Random = field(default_factory=random.Random)
+    draw: random.Random = field(default_factory=lambda: random.Random(0))
     _time: int = 0
     _next: int | None = None
     _waiting: list[tuple[str, str]] = field(default_factory=list)

@@ -51,8 +51,8 @@ class Drive(VaultDeeds, TokenDeeds, LaneDeeds, RegistryDeeds, ManagerDeeds):
         "hold_batch": 1.5,
         "hold_entry": 3,
         "expire_unexecuted": 2,
-        "expire_payout": 3,
-        "expire_streams": 3,
+        "expire_payout": 9,
+        "expire_streams": 5,
         "blocks_pass": 0.5,
         "time_passes": 3.5,
         "boundary": 3,
@@ -96,7 +96,7 @@ class Drive(VaultDeeds, TokenDeeds, LaneDeeds, RegistryDeeds, ManagerDeeds):
         "consume_elsewhere": 0.4,
         "add_officer": 1.5,
         "add_signer": 1.5,
-        "remove_verifier": 0.4,
+        "remove_verifier": 0.7,
         "remove_officer": 0.7,
         "remove_signer": 0.8,
         "add_verifier": 0.5,
@@ -109,9 +109,9 @@ class Drive(VaultDeeds, TokenDeeds, LaneDeeds, RegistryDeeds, ManagerDeeds):
         "arrange": 1.2,
         "arrange_several": 0.4,
         "reopen": 3,
-        "schedule_operation": 1.2,
-        "run_operation": 4,
-        "cancel_operation": 0.4,
+        "schedule_operation": 3,
+        "run_operation": 8,
+        "cancel_operation": 0.6,
     }
 
     def __init__(self, chain: Driven, seed: int, folder: Path) -> None:

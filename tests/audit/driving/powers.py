@@ -174,7 +174,8 @@ class ManagerDeeds(Deeds):
     def _schedule_operation(self) -> None:
         """A role's holder whose deeds have a delay plans one."""
         chain = self._deployed
-        delayed = sorted(key for key, delay in self._facts.holders.items() if key[0] and delay)
+        roles = {*ROLE_IDS.values()}
+        delayed = sorted(k for k, delay in self._facts.holders.items() if k[0] in roles and delay)
         role, caller = self._pick(delayed)
         encode = chain.contracts.encode_call
         wallet = self._wallet()
@@ -192,7 +193,7 @@ class ManagerDeeds(Deeds):
             ),
         }
         named = {ROLE_IDS[name]: call for name, call in possible.items()}
-        target, data = named.get(role, (chain.token, encode("token", "pauseTransfers")))
+        target, data = named[role]
         chain.send(caller, "manager", "schedule", target, data, 0)
 
     def _run_operation(self) -> None:

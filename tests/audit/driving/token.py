@@ -172,8 +172,10 @@ class TokenDeeds(Deeds):
 
     def _other_minter(self) -> None:
         """One beside vault and lane commits and gives back; what it mints is not this vault's."""
-        minter = self._keeper(self._draw.randrange(3))
-        committed = self._deployed.read("token", "minter", minter)["committed"]
+        chain = self._deployed
+        others = sorted(self._facts.minters - {chain.vault, chain.lane})
+        minter = self._pick(others or [self._keeper(0)])
+        committed = chain.read("token", "minter", minter)["committed"]
         function, args = self._pick(
             [
                 ("commit", (self._pick([0, 1, UNIT]),)),
@@ -182,11 +184,19 @@ class TokenDeeds(Deeds):
                 ("mintBatch", (pack_entries([(self._wallet(), 0)]), self._pick([0, UNIT]))),
             ]
         )
-        self._deployed.send(minter, "token", function, *args)
+        chain.send(minter, "token", function, *args)
 
     @staticmethod
     def _keeper(number: int) -> str:
         return account(f"keeper {number}").address
+
+    # ---- freezes ---------------------------------------------------------------------------------
+
+    def _unfreeze(self) -> None:
+        if self._chance(0.1):
+            super()._unfreeze()
+            return
+        self._role("freezer", "token", "unfreeze", self._pick(sorted(self._facts.frozen)))
 
     # ---- reserve, cap and pause ------------------------------------------------------------------
 

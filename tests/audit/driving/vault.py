@@ -22,7 +22,7 @@ from tests.audit.driving.chain import EVERYWHERE, MAKER, REVIEWER, Driven, Idle
 from tests.audit.driving.deeds import Deeds
 from tests.support.deployed import account
 from tests.support.rows import SignedBatch
-from tests.support.walks import DAY_S, UNIT
+from tests.support.walks import DAY_S, UNIT, ZERO
 
 MOST_BATCHES, MOST_WAITING, MOST_TRIES = 24, 4, 4
 EDGES = (255, 256, 257)
@@ -226,23 +226,41 @@ class VaultDeeds(Deeds):
         return batch, self._pick(chunk for chunk in range(_chunks(batch)) if chunk not in run)
 
     def _skipped(self) -> tuple[SignedBatch, int]:
+        """Mostly one whose payee has become payable."""
         if self._chance(0.1):
             batch, _ = self._batch(streams=False)
             return batch, self._index(batch)
-        batch_id, index = self._pick(sorted(self._facts.skipped))
-        return next(b for b in self.batches if b.approval["batchId"] == batch_id), index
+        chain, frozen = self._deployed, self._facts.frozen
+        never = {ZERO, chain.token, chain.vault}
+        waiting = self._waiting()
+        payable = [
+            (batch, index)
+            for batch, index in waiting
+            if self._payee_now(batch, index) not in never | frozen
+        ]
+        return self._pick(payable if self._chance(0.85) else waiting)
+
+    def _waiting(self) -> list[tuple[SignedBatch, int]]:
+        """Every payout that was skipped and neither retried nor expired."""
+        skipped = self._facts.skipped
+        return [
+            (batch, index)
+            for batch in self.batches
+            for index in range(len(batch.payees))
+            if (batch.approval["batchId"], index) in skipped
+        ]
 
     def _unpaid(self) -> tuple[SignedBatch, int]:
         if self._chance(0.5):
-            return self._skipped()
+            return self._pick(self._waiting())
         batch, _ = self._batch(streams=True)
         return batch, self._index(batch)
 
     def _unpayable(self) -> tuple[SignedBatch, int]:
-        batch, index = self._skipped()
-        if self._deployed.now() < batch.approval["expiresAt"] and self._chance(0.9):
-            raise Idle("it has not expired")
-        return batch, index
+        waiting, now = self._waiting(), self._deployed.now()
+        if self._chance(0.1):
+            return self._pick(waiting)
+        return self._pick(each for each in waiting if each[0].approval["expiresAt"] <= now)
 
     def _payee_now(self, batch: SignedBatch, index: int) -> str:
         signed = batch.payees[index] if index < len(batch.payees) else self._wallet()
@@ -278,10 +296,24 @@ class VaultDeeds(Deeds):
         self._send("vault", "expireUnexecuted", batch.approval["batchId"])
 
     def _expire_streams(self) -> None:
-        batch, _ = self._batch(streams=True)
-        if self._deployed.now() < batch.approval["expiresAt"] and self._chance(0.9):
-            raise Idle("it has not expired")
-        self._send("vault", "expireStreams", batch.approval["batchId"], self._chunk(batch))
+        if self._chance(0.1):
+            super()._expire_streams()
+            return
+        now, run = self._deployed.now(), self._facts.run
+        batch, chunk = self._pick(
+            (batch, chunk)
+            for batch in self.batches
+            if batch.approval["kind"] and batch.approval["expiresAt"] <= now
+            for chunk in sorted(run.get(batch.approval["batchId"], ()))
+            if self._never_payable(batch, chunk)
+        )
+        self._send("vault", "expireStreams", batch.approval["batchId"], chunk)
+
+    def _never_payable(self, batch: SignedBatch, chunk: int) -> bool:
+        """Whether somebody in a chunk can never be paid."""
+        size = batch.approval["chunkSize"]
+        payees = batch.payees[chunk * size : (chunk + 1) * size]
+        return bool({ZERO, self._deployed.token, self._deployed.vault} & set(payees))
 
     def _mask(self, batch: SignedBatch) -> tuple[int, int]:
         """One stream, or several, or all of the chunk, sometimes past its end."""
