@@ -150,7 +150,7 @@ class TokenDeeds(Deeds):
 
     def _schedule_minter(self) -> None:
         chain = self._deployed
-        minter = self._pick([chain.vault, chain.lane, *(self._keeper(n) for n in range(3))])
+        minter = self._pick([chain.vault, chain.lane, *(self._keeper(n) for n in (0, 0, 0, 1))])
         cap = chain.read("token", "minter", minter)["cap"] + self._pick([0, 1, UNIT, 10**9])
         members = [("minter", "address"), ("cap", "uint80")]
         message = {"minter": minter, "cap": cap}
@@ -158,7 +158,11 @@ class TokenDeeds(Deeds):
         self._send("token", "scheduleMinter", minter, cap, *action)
 
     def _activate_minter(self) -> None:
-        self._send("token", "activateMinter", self._pick(sorted(self._facts.planned_minters)))
+        planned, now = self._facts.planned_minters, self._deployed.now()
+        ripe = sorted(minter for minter, since in planned.items() if since <= now)
+        if self._chance(0.1):
+            ripe = sorted(planned)
+        self._send("token", "activateMinter", self._pick(ripe))
 
     def _remove_minter(self) -> None:
         chain = self._deployed
@@ -174,11 +178,13 @@ class TokenDeeds(Deeds):
         """One beside vault and lane commits and gives back; what it mints is not this vault's."""
         chain = self._deployed
         others = sorted(self._facts.minters - {chain.vault, chain.lane})
+        if not others and self._chance(0.7):
+            raise Idle("there is no other minter")
         minter = self._pick(others or [self._keeper(0)])
         committed = chain.read("token", "minter", minter)["committed"]
         function, args = self._pick(
             [
-                ("commit", (self._pick([0, 1, UNIT]),)),
+                *[("commit", (self._pick([0, 1, UNIT]),))] * 2,
                 ("release", (self._pick([0, committed, committed + 1]),)),
                 ("mintEntry", (self._wallet(), 0)),
                 ("mintBatch", (pack_entries([(self._wallet(), 0)]), self._pick([0, UNIT]))),
