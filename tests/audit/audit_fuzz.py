@@ -69,6 +69,7 @@ def main() -> int:
     told("refused", total.refused)
     told("events", total.events)
     told("views compared", total.views)
+    told("chunks by kind and length", total.chunks)
     say(f"\n{total.went_back} re-orgs, {total.again} earlier blocks replayed to the same digest")
     say(f"{len(seeds)} seeds in {seconds:.0f} s ({used:.0f} s of this process)")
     say(f"{len(failed)} failed: {failed}")

@@ -15,7 +15,7 @@ from tests.audit.driving.proof import Broken, Outcome, prove
 from tests.audit.test_declarations import abi
 from tests.audit.test_views import COMPARED
 
-SEEDS = (44, 22, 15, 40, 7, 11)
+SEEDS = (16, 10, 12, 41, 0, 43, 20)
 """Those few of which together nothing is missing; other deeds or weights ask for others."""
 
 NEVER_SEEN = {"EIP712DomainChanged": "declared by OpenZeppelin's EIP712, which never emits it"}
@@ -101,7 +101,7 @@ def test_what_fails_says_how_to_live_it_again(
 ) -> None:
     monkeypatch.setattr("service.audit.token.RESERVE_MAX_AGE_S", 0)
     with pytest.raises(Broken, match=r"reserve_stale") as told:
-        prove(chain, tmp_path, 44)
+        prove(chain, tmp_path, 16)
     words = str(told.value)
-    assert "again: python -m tests.audit.audit_fuzz --seed 44 --runs 1 --steps 140\n" in words
+    assert "again: python -m tests.audit.audit_fuzz --seed 16 --runs 1 --steps 140\n" in words
     assert "vault.approveBatch" in words

@@ -79,7 +79,7 @@ class Drive(VaultDeeds, TokenDeeds, LaneDeeds, RegistryDeeds, ManagerDeeds):
         "schedule_minter": 1.5,
         "activate_minter": 5,
         "remove_minter": 0.6,
-        "other_minter": 3,
+        "other_minter": 8,
         "lower_cap": 0.5,
         "schedule_cap": 1,
         "apply_cap": 2,

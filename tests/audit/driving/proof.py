@@ -47,6 +47,8 @@ class Outcome:
         How many of each contract and name, in the chains as they ended.
     views
         How many of each contract and function were compared.
+    chunks
+        How many ran of each kind and length.
     done, refused
         Calls of each function, on blocks that were taken back too.
     again
@@ -55,6 +57,7 @@ class Outcome:
 
     events: Counter[str] = field(default_factory=Counter)
     views: Counter[str] = field(default_factory=Counter)
+    chunks: Counter[str] = field(default_factory=Counter)
     done: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     went_back: int = 0
@@ -121,6 +124,11 @@ class _Prover:
                 }
             ),
             views=self.compared(report),
+            chunks=Counter(
+                f"{'streams' if batch.is_stream else 'one-off'} {chunk.count:>3}"
+                for batch in report.state.batches.values()
+                for chunk in batch.chunks.values()
+            ),
             done=Counter(self.chain.done),
             refused=Counter(self.chain.refused),
             went_back=drive.went_back,

@@ -178,7 +178,7 @@ class TokenDeeds(Deeds):
         """One beside vault and lane commits and gives back; what it mints is not this vault's."""
         chain = self._deployed
         others = sorted(self._facts.minters - {chain.vault, chain.lane})
-        if not others and self._chance(0.7):
+        if not others and self._chance(0.9):
             raise Idle("there is no other minter")
         minter = self._pick(others or [self._keeper(0)])
         committed = chain.read("token", "minter", minter)["committed"]
