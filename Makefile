@@ -21,6 +21,9 @@ PYTEST := $(RUN) -m pytest --numprocesses auto --dist loadfile
 BROWNIE := $(RUN) scripts/brownie.py
 # How many histories `make reorg-fuzz` lives; half an hour on two cores.
 REORG_RUNS ?= 1000
+# How many seeds `make audit-fuzz` lives, and the first: half an hour on one core.
+AUDIT_RUNS ?= 1000
+AUDIT_SEED ?= 1000
 # More arguments for forge, such as FORGE_ARGS='--match-test accrued -vvv'.
 FORGE_ARGS ?=
 # What of it to try, such as MUTATE_ARGS='--only BenefitToken.commit --all'.
@@ -50,7 +53,7 @@ export UV_PREVIEW_FEATURES := package-conflicts
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME UV_PROJECT_ENVIRONMENT
 
 .PHONY: help setup compile demo up test test-fast test-contracts test-evms test-forge test-service prove \
-        reorg-fuzz campaign campaign-processes campaign-broken crash-matrix mutate bench-gas \
+        reorg-fuzz audit-fuzz campaign campaign-processes campaign-broken crash-matrix mutate bench-gas \
         bench-gas-snapshot bench-replay lint slither halmos format clean distclean FORCE
 
 help:  ## list the targets
@@ -195,6 +198,10 @@ test-service: .stamps/compile  ## run the tests on a real chain, SQLite and Post
 reorg-fuzz: .stamps/compile  ## live random histories with re-orgs and compare with a replay: REORG_RUNS of them
 	@echo "[reorg-fuzz] tests/confirmations/reorg_fuzz.py, on anvil"
 	@$(RUN) -m tests.confirmations.reorg_fuzz --runs $(REORG_RUNS)
+
+audit-fuzz: .stamps/compile  ## drive everything that the contracts can do, from AUDIT_RUNS seeds, and replay each: half an hour
+	@echo "[audit-fuzz] tests/audit/audit_fuzz.py, on anvil"
+	@$(RUN) -m tests.audit.audit_fuzz --runs $(AUDIT_RUNS) --seed $(AUDIT_SEED)
 
 # The seed of each is printed; `--seed S --only R` replays one run. docs/engine.md, "Campaigns".
 campaign: .stamps/compile  ## disturb the payout engine in process, a thousand drawn runs: twenty minutes

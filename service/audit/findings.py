@@ -92,6 +92,7 @@ class Code(StrEnum):
     # The token.
     BALANCE_IMPOSSIBLE = "balance_impossible"
     FREEZE_IGNORED = "freeze_ignored"
+    AUTHORIZATION_REUSED = "authorization_reused"
     REDEMPTION_MISMATCH = "redemption_mismatch"
     RESERVE_RULE_BROKEN = "reserve_rule_broken"
     MINTER_RULE_BROKEN = "minter_rule_broken"

@@ -17,7 +17,6 @@ from service.audit.token import TokenReplay
 
 RAISE_DELAY_S = 2 * 86_400
 MIN_WINDOW_S, MAX_WINDOW_S = 86_400, 14 * 86_400
-CAP_OF_DIGITS = {0: "country", 2: "perProvince", 4: "perCity", 6: "perCounty"}
 THRESHOLD_OF_DIGITS = {2: "provinceOverdue", 4: "cityOverdue", 6: "countyOverdue"}
 LIMITS = tuple(member.split()[1] for member in STRUCTS["Limits"].split(","))
 """Members of the limits in their order."""
@@ -168,11 +167,7 @@ class LaneReplay:
             rolling = lane.region_sums.setdefault(region, RollingSum())
             total = rolling.add(grant.amount, event.timestamp)
             name = f"the cap of region {region[0]}" if region[1] else "the country's cap"
-            self._within(place, name, self._region_cap(region), total)
-
-    def _region_cap(self, region: Region) -> int:
-        lane = self.state.lane
-        return lane.region_caps.get(region) or lane.limits.get(CAP_OF_DIGITS[region[1]], 0)
+            self._within(place, name, lane.cap_of(region), total)
 
     def _within(self, place: Place, name: str, most: int, found: int) -> None:
         if found > most:
@@ -304,7 +299,7 @@ class LaneReplay:
         region, cap = self._region_of(event)
         planned = lane.pending_region_caps.pop(region, None)
         due = planned is not None and planned[0] == cap and planned[1] <= event.timestamp
-        if cap > self._region_cap(region) and not due:
+        if cap > lane.cap_of(region) and not due:
             self._limits_broken(event, f"the cap of region {region[0]} raised unplanned or early")
         lane.region_caps[region] = cap
 

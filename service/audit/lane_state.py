@@ -15,6 +15,10 @@ Region = tuple[int, int]
 """Code and digits; (0, 0) is the whole country."""
 
 
+CAP_OF_DIGITS = {0: "country", 2: "perProvince", 4: "perCity", 6: "perCounty"}
+"""Limit that holds for a region without a cap of its own."""
+
+
 class GrantState(StrEnum):
     """Where a grant stands."""
 
@@ -117,6 +121,10 @@ class Lane:
     def outstanding(self) -> int:
         """Sum of what is neither countersigned nor written off."""
         return sum(grant.amount for grant in self.uncountersigned.values())
+
+    def cap_of(self, region: Region) -> int:
+        """Most that may be granted in a region over the rolling window."""
+        return self.region_caps.get(region) or self.limits.get(CAP_OF_DIGITS[region[1]], 0)
 
     def overdue(self, time: int) -> Iterator[Grant]:
         """Yield the grants overdue at a Unix time."""

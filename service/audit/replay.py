@@ -23,6 +23,7 @@ from service.audit.lane import LaneReplay
 from service.audit.listening import Listener
 from service.audit.manifests import ManifestCheck
 from service.audit.officers import Officers
+from service.audit.powers import ADMIN_ROLE
 from service.audit.programmes import ProgrammeReplay
 from service.audit.report import ReplayReport, totals
 from service.audit.rows import DatabaseCheck
@@ -36,7 +37,6 @@ from service.audit.vault import VaultReplay
 from service.audit.views import ViewCheck
 from service.errors import ChainUnavailable, InvalidInput
 
-ADMIN_ROLE = 0
 SMALLEST_QUORUM = 2
 
 POWERS = frozenset(
@@ -127,6 +127,8 @@ class Replayer:
         self._begin(event.tx)
         self._count(event.contract, event.name, 1)
         self._check_sequence(event)
+        if event.name == "AuthorityUpdated":
+            self.state.authorities[event.contract] = event.args["authority"]
         if event.contract is Contract.TOKEN:
             self.token.apply(event)
         elif event.contract is Contract.VAULT:
@@ -199,11 +201,7 @@ class Replayer:
     def _apply_manager(self, event: Event) -> None:
         if self._handed_over and event.name in POWERS:
             self._powers_changed.append(event)
-        if event.name == "RoleGranted":
-            members = self.state.roles.setdefault(event.args["roleId"], {})
-            members[event.args["account"]] = event.args["since"]
-        elif event.name == "RoleRevoked":
-            self.state.roles.get(event.args["roleId"], {}).pop(event.args["account"], None)
+        self.state.powers.apply(event)
         self._handed_over |= self._administrators() == {self._registry}
 
     @property
@@ -211,7 +209,7 @@ class Replayer:
         return self.deployment.addresses[Contract.REGISTRY]
 
     def _administrators(self) -> set[bytes]:
-        return set(self.state.roles.get(ADMIN_ROLE, {}))
+        return self.state.powers.holders(ADMIN_ROLE)
 
     def check_end(self) -> None:
         """Check what must hold of the whole: sums, commitments, who administers."""
@@ -234,6 +232,15 @@ class Replayer:
                 expected=address_text(self._registry),
                 found=", ".join(admins) or "nobody",
             )
+        manager = self.deployment.addresses[Contract.MANAGER]
+        for contract, authority in sorted(state.authorities.items()):
+            if authority != manager:
+                self.findings.error(
+                    Code.ADMIN_NOT_REGISTRY,
+                    f"the {contract} asks another manager of roles than the registry administers",
+                    expected=address_text(manager),
+                    found=address_text(authority),
+                )
         if self.deployment.quorum < SMALLEST_QUORUM:
             self.findings.error(
                 Code.OFFICER_RULE_BROKEN,

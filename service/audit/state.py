@@ -14,6 +14,7 @@ from typing import Any
 
 from eth_hash.auto import keccak
 
+from service.audit.abi import Contract
 from service.audit.arithmetic import (
     ENTRY_BYTES,
     RollingSum,
@@ -26,8 +27,9 @@ from service.audit.arithmetic import (
 from service.audit.decode import Event, hex_text
 from service.audit.findings import Place
 from service.audit.lane_state import Grant, Lane
+from service.audit.powers import Delay, Powers
 
-DIGEST_FORMAT = b"relief-audit-state-2\n"
+DIGEST_FORMAT = b"relief-audit-state-3\n"
 ONE_OFF, STREAM = 0, 1
 
 
@@ -344,12 +346,15 @@ class Token:
 
     Attributes
     ----------
+    authorizations
+        Holder and nonce of each authorization that was used or cancelled (ERC-3009).
     pending_cap
         A planned higher cap and when it may be applied; zeros if there is none.
     """
 
     balances: dict[bytes, int] = field(default_factory=dict)
     frozen: set[bytes] = field(default_factory=set)
+    authorizations: set[tuple[bytes, bytes]] = field(default_factory=set)
     supply: int = 0
     committed: int = 0
     cap: int = 0
@@ -405,8 +410,10 @@ class State:
         Whether approvals have ended for good.
     paused, withdrawals_paused_until
         Bits 1 approvals, 2 execution and 4 withdrawals, the last only until a time.
-    roles
-        Housekeeping role → accounts, and since when each has it.
+    powers
+        Housekeeping roles, who has them, and what they may call.
+    authorities
+        Contract → the manager that it asks who may do its housekeeping.
     stream_payments
         Payments that withdrawals made, one for each stream paid.
     withdrawals
@@ -425,7 +432,8 @@ class State:
     rolling: dict[tuple[int, int, int], RollingSum] = field(default_factory=dict)
     batches: dict[bytes, Batch] = field(default_factory=dict)
     lane: Lane = field(default_factory=Lane)
-    roles: dict[int, dict[bytes, int]] = field(default_factory=dict)
+    powers: Powers = field(default_factory=Powers)
+    authorities: dict[Contract, bytes] = field(default_factory=dict)
     stream_payments: int = 0
     withdrawals: int = 0
     postings: list[Posting] = field(default_factory=list)
@@ -462,6 +470,8 @@ class State:
             yield _line("pending_minter", account=account, facts=list(pending))
         for account in sorted(token.frozen):
             yield _line("frozen", account=account)
+        for account, nonce in sorted(token.authorizations):
+            yield _line("authorization", account=account, nonce=nonce)
         for account, balance in sorted(token.balances.items()):
             if balance:
                 # As _line writes it, for a million wallets.
@@ -489,8 +499,28 @@ class State:
             yield _line("verifier", address=verifier, **vars(allowed))
         for (consumer, action), digest in sorted(registry.actions_used.items()):
             yield _line("action", consumer=consumer, action=action, digest=digest)
-        for role, members in sorted(self.roles.items()):
-            yield _line("role", id=role, members=sorted(members.items()))
+        for contract, authority in sorted(self.authorities.items()):
+            yield _line("authority", contract=contract, address=authority)
+        yield from self._power_lines()
+
+    def _power_lines(self) -> Iterator[bytes]:
+        powers = self.powers
+        for (role, account), access in sorted(powers.access.items()):
+            facts = [access.since, *_delay(access.delay)]
+            yield _line("role", id=role, account=account, facts=facts)
+        for name in ("admins", "guardians"):
+            for role, other in sorted(getattr(powers, name).items()):
+                yield _line(name, id=role, role=other)
+        for role, delay in sorted(powers.grant_delays.items()):
+            yield _line("grant_delay", id=role, facts=_delay(delay))
+        for (target, selector), role in sorted(powers.functions.items()):
+            yield _line("function", target=target, selector=selector, role=role)
+        for target, closed in sorted(powers.closed.items()):
+            yield _line("closed", target=target, closed=closed)
+        for target, delay in sorted(powers.admin_delays.items()):
+            yield _line("admin_delay", target=target, facts=_delay(delay))
+        for number, operation in sorted(powers.operations.items()):
+            yield _line("operation", id=number, facts=[operation.nonce, operation.time])
 
     def _lane_lines(self) -> Iterator[bytes]:
         lane = self.lane
@@ -593,6 +623,10 @@ def _grant_line(grant: Grant) -> bytes:
         ended_in=grant.ended_block,
         countersigned_by=grant.countersigned_by,
     )
+
+
+def _delay(delay: Delay) -> list[int]:
+    return [delay.before, delay.after, delay.effect]
 
 
 def _line(kind: str, **facts: Any) -> bytes:

@@ -52,6 +52,8 @@ class TokenReplay:
         self._last = event
         handlers: dict[str, Callable[[Event], None]] = {
             "Transfer": self._transfer,
+            "AuthorizationUsed": self._authorization_ended,
+            "AuthorizationCanceled": self._authorization_ended,
             "Committed": self._committed,
             "Released": self._released,
             "Redeemed": self._redeemed,
@@ -207,6 +209,18 @@ class TokenReplay:
                 found=args["redeemedTotal"],
             )
         self.post(event, "circulating", "redeemed", args["amount"])
+
+    def _authorization_ended(self, event: Event) -> None:
+        """A holder's authorization was used or cancelled, as each can be once (ERC-3009)."""
+        key = (event.args["authorizer"], event.args["nonce"])
+        if key in self.state.token.authorizations:
+            self.findings.error(
+                Code.AUTHORIZATION_REUSED,
+                f"an authorization of {address_text(key[0])} was used or cancelled a second time",
+                _place(event),
+                found=key[1],
+            )
+        self.state.token.authorizations.add(key)
 
     # ---- commitments and the reserve -------------------------------------------------------------
 

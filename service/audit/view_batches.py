@@ -13,11 +13,11 @@ from collections.abc import Sequence
 LARGEST_CODE = 48_000
 """Below the 49,152 bytes that creation code may have (EIP-3860)."""
 
-_CODE_BYTES = 102
+_CODE_BYTES = 101
 _LOOP = 3
 
 _PUSH1, _PUSH2, _PUSH20 = 0x60, 0x61, 0x73
-_ADD, _MUL, _GT, _LT, _EQ, _ISZERO, _AND, _KECCAK256 = 1, 2, 0x11, 0x10, 0x14, 0x15, 0x16, 0x20
+_ADD, _MUL, _GT, _EQ, _AND, _KECCAK256 = 1, 2, 0x11, 0x14, 0x16, 0x20
 _CODECOPY, _RETURNDATASIZE, _MSTORE8, _JUMPI, _GAS = 0x39, 0x3D, 0x53, 0x57, 0x5A
 _JUMPDEST, _DUP1, _DUP2, _RETURN, _STATICCALL = 0x5B, 0x80, 0x81, 0xF3, 0xFA
 
@@ -27,9 +27,7 @@ def fitting(call_bytes: int, answer_bytes: int) -> int:
     return (LARGEST_CODE - _CODE_BYTES) // (call_bytes + answer_bytes)
 
 
-def comparing_code(
-    to: bytes, views: Sequence[tuple[bytes, bytes]], *, open_ended: bool = False
-) -> bytes:
+def comparing_code(to: bytes, views: Sequence[tuple[bytes, bytes]]) -> bytes:
     """Return creation code that compares views of one contract.
 
     It returns one byte a view: 1 where the answer is the expected one, else 0, also where the call
@@ -42,8 +40,6 @@ def comparing_code(
     views
         Call data and expected answer; all call data of one length, all answers of one length, and
         not more than :func:`fitting` says.
-    open_ended
-        Whether answers may go on behind what is expected.
 
     Raises
     ------
@@ -55,12 +51,6 @@ def comparing_code(
         raise ValueError(f"{len(views)} views do not fit one question")
     item = call_bytes + answer_bytes
     answer_at, results_at = item, item + answer_bytes
-    # A shorter answer would leave the end of the one before where it is compared.
-    as_long = (
-        [*_push(answer_bytes), _RETURNDATASIZE, _LT, _ISZERO]
-        if open_ended
-        else [*_push(answer_bytes), _RETURNDATASIZE, _EQ, _JUMPDEST]
-    )
     code = bytes(
         [
             *_push(0),  # the number of the view
@@ -72,7 +62,8 @@ def comparing_code(
             # Call it with all gas; its answer goes behind it.
             *(*_push(answer_bytes), *_push(answer_at), *_push(call_bytes), *_push(0)),
             *(_PUSH20, *to, _GAS, _STATICCALL),
-            *(*as_long, _AND),
+            # A shorter answer would leave the end of the one before where it is compared.
+            *(*_push(answer_bytes), _RETURNDATASIZE, _EQ, _AND),
             # Compare the hashes of the answer and of the expected one.
             *(*_push(answer_bytes), *_push(answer_at), _KECCAK256),
             *(*_push(answer_bytes), *_push(call_bytes), _KECCAK256),

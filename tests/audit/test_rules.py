@@ -131,6 +131,17 @@ def later(name: str, seconds: int, which: int = 0) -> Edit:
     return edit
 
 
+def after(*edits: Edit) -> Edit:
+    """Make one edit after the other."""
+
+    def edit(events: Events) -> Events:
+        for each in edits:
+            events = each(events)
+        return events
+
+    return edit
+
+
 def more(value: int) -> int:
     return value + 1
 
@@ -148,6 +159,7 @@ def swapped_records(blob: bytes) -> bytes:
 
 
 STRANGER = b"\x77" * 20
+AUTHORIZED = {"authorizer": STRANGER, "nonce": b"\1" * 32}
 ACTION = b"\x42" * 32
 
 RULES: dict[str, tuple[Edit, Code]] = {
@@ -252,6 +264,7 @@ RULES: dict[str, tuple[Edit, Code]] = {
         Code.POWERS_CHANGED_UNSIGNED,
     ),
     "a second administrator": (dropping("RoleRevoked"), Code.ADMIN_NOT_REGISTRY),
+    "another manager": (setting("AuthorityUpdated", authority=STRANGER), Code.ADMIN_NOT_REGISTRY),
     # What was approved.
     "a batch twice": (repeating("BatchApproved"), Code.BATCH_REPEATED),
     "a programme that is in force at once": (
@@ -428,6 +441,13 @@ RULES: dict[str, tuple[Edit, Code]] = {
             **{"from": STRANGER, "to": b"\x78" * 20, "value": 5},
         ),
         Code.BALANCE_IMPOSSIBLE,
+    ),
+    "an authorization used and then cancelled": (
+        after(
+            adding(Contract.TOKEN, "AuthorizationUsed", "Redeemed", **AUTHORIZED),
+            adding(Contract.TOKEN, "AuthorizationCanceled", "Redeemed", **AUTHORIZED),
+        ),
+        Code.AUTHORIZATION_REUSED,
     ),
     "a burn without a redemption": (dropping("Redeemed"), Code.REDEMPTION_MISMATCH),
     "a redemption without a burn": (repeating("Redeemed"), Code.REDEMPTION_MISMATCH),
@@ -680,7 +700,7 @@ def twenty_days_before(time: int) -> int:
 
 
 UNCOUNTED = {
-    *("AuthorityUpdated", "RoleGranted", "TargetFunctionRoleUpdated"),
+    *("RoleGranted", "TargetFunctionRoleUpdated"),
     "TransfersPaused",  # and lifted again
 }
 """Events that leave nothing behind which is compared: the receipts' roots alone prove them."""

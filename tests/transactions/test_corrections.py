@@ -175,7 +175,7 @@ def test_an_expiry_that_a_node_behind_thinks_too_early_is_tried_again(world: Wor
     with world.session() as session:
         (asked,) = session.scalars(select(ChainRequest)).all()
         assert asked.state == "planned"
-        assert "not before" in (asked.last_error or "")
+        assert "NotExpired" in (asked.last_error or "")
 
     world.deployed.advance(8 * DAY_S)
     with world.session() as session:

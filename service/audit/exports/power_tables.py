@@ -150,9 +150,9 @@ VERIFIERS = Table(
 
 
 def _roles(source: Source) -> Iterator[Row]:
-    for role, members in sorted(source.report.state.roles.items()):
-        for account, since in sorted(members.items()):
-            yield str(role), address_text(account), since
+    for (role, account), given in sorted(source.report.state.powers.access.items()):
+        if given.since:
+            yield str(role), address_text(account), given.since
 
 
 ROLE_MEMBERS = Table(
