@@ -125,7 +125,9 @@ GROUPS: dict[str, dict[Code, str]] = {
     "The token and the end": {
         Code.BALANCE_IMPOSSIBLE: "a wallet spent more than it held",
         Code.FREEZE_IGNORED: "tokens of a frozen wallet moved",
-        Code.AUTHORIZATION_REUSED: "what a holder authorized once was used or cancelled a second time",
+        Code.AUTHORIZATION_REUSED: (
+            "what a holder authorized once was used or cancelled a second time"
+        ),
         Code.REDEMPTION_MISMATCH: "a burn without redemption, or the reverse, or another sum",
         Code.RESERVE_RULE_BROKEN: (
             "an attestation not newer, of later, or of redemptions that never were"
