@@ -46,7 +46,10 @@ GROUPS: dict[str, dict[Code, str]] = {
         Code.OFFICER_RULE_BROKEN: (
             "an impossible officer, signer, quorum or delay, or an action after its deadline"
         ),
-        Code.ADMIN_NOT_REGISTRY: "somebody beside the registry administers the housekeeping roles",
+        Code.ADMIN_NOT_REGISTRY: (
+            "somebody beside the registry administers the housekeeping roles, or a contract asks "
+            "another manager"
+        ),
         Code.POWERS_CHANGED_UNSIGNED: "roles or selectors changed and no quorum signed it",
     },
     "What was approved": {
