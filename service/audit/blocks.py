@@ -10,8 +10,8 @@ While one part is replayed the node is asked for the next.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from eth_hash.auto import keccak
@@ -93,10 +93,17 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Consecutive blocks, and those among them that may hold logs of ours."""
+    """Consecutive blocks, and those among them that may hold logs of ours.
+
+    Attributes
+    ----------
+    recomputed
+        How many of their hashes are those of their headers.
+    """
 
     headers: Sequence[Header]
     wanted: Sequence[Header]
+    recomputed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +124,10 @@ class BlockReader:
         Which contract an address (bytes) is.
     prove
         Whether receipts are asked for, which prove the logs.
-    watched, headers
-        Numbers of blocks whose headers are kept, and those that were read.
+    watched, headers, evidence_at
+        Numbers of blocks of which more is kept: their headers, and the evidence up to them.
+    mismatched
+        Blocks whose hash is not that of their header, and the hash recomputed.
     """
 
     node: Node
@@ -128,9 +137,11 @@ class BlockReader:
     prove: bool = True
     evidence: Evidence = field(default_factory=Evidence)
     last_hash: str | None = None
-    watched: Collection[int] = ()
+    watched: set[int] = field(default_factory=set)
     headers: dict[int, Header] = field(default_factory=dict)
-    _mismatched: list[tuple[int, str]] = field(default_factory=list)
+    evidence_at: dict[int, Evidence] = field(default_factory=dict)
+    mismatched: list[tuple[int, str]] = field(default_factory=list)
+    _proven_here: int = 0
 
     def __post_init__(self) -> None:
         self._addresses = [hex_text(address) for address in self.contracts]
@@ -157,9 +168,20 @@ class BlockReader:
         if not self.prove:
             self._no_receipts("receipts were not asked for: logs are there by the node's word")
         for part, told in ahead(self._parts(begin, last), self._ask, RECEIPTS_AHEAD):
+            self._proven_here = 0
             yield from self._happened(part, told)
+            self._count(part)
             self.progress("blocks", int(part.headers[-1]["number"], 16), last)
         self._judge_hashes()
+
+    def _count(self, part: _Part) -> None:
+        """Count what a part has shown, once it is over."""
+        self.evidence.blocks += len(part.headers)
+        self.evidence.hashes_recomputed += part.recomputed
+        self.evidence.receipts_proven += self._proven_here
+        number = int(part.headers[-1]["number"], 16)
+        if number in self.watched:
+            self.evidence_at[number] = replace(self.evidence)
 
     def _birth(self, first: int, last: int) -> int | None:
         """Return the first block in which a contract says what its constructor does."""
@@ -181,19 +203,20 @@ class BlockReader:
         for start, headers in ahead(starts, headers_from, HEADERS_AHEAD):
             part: list[Header] = []
             wanted: list[Header] = []
-            gas = 0
+            gas = recomputed = 0
             for number, given in enumerate(headers, start):
                 header = self._linked(number, given)
                 part.append(header)
-                if not bloom_may_hold(unhex(header["logsBloom"]), self.contracts):
-                    continue
-                wanted.append(header)
-                gas += int(header["gasUsed"], 16)
-                if gas >= GAS_A_TIME or len(wanted) >= RECEIPTS_A_TIME:
-                    yield _Part(part, wanted)
-                    part, wanted, gas = [], [], 0
+                recomputed += self._is_recomputed(number, header)
+                if bloom_may_hold(unhex(header["logsBloom"]), self.contracts):
+                    wanted.append(header)
+                    gas += int(header["gasUsed"], 16)
+                full = gas >= GAS_A_TIME or len(wanted) >= RECEIPTS_A_TIME
+                if full or number in self.watched:
+                    yield _Part(part, wanted, recomputed)
+                    part, wanted, gas, recomputed = [], [], 0, 0
             if part:
-                yield _Part(part, wanted)
+                yield _Part(part, wanted, recomputed)
 
     def _linked(self, number: int, header: dict[str, Any] | None) -> Header:
         if header is None or int(header["number"], 16) != number:
@@ -207,25 +230,27 @@ class BlockReader:
                 found=header["parentHash"],
             )
         self.last_hash = header["hash"]
-        self.evidence.blocks += 1
         if number in self.watched:
             self.headers[number] = header
+        return header
+
+    def _is_recomputed(self, number: int, header: Header) -> bool:
+        """Whether a block's hash is that of its header; those that are not are named at the end."""
         try:
             recomputed = "0x" + header_hash(header).hex()
         except (KeyError, TypeError, ValueError):
             recomputed = ""
         if recomputed == header["hash"]:
-            self.evidence.hashes_recomputed += 1
-        else:
-            self._mismatched.append((number, recomputed))
-        return header
+            return True
+        self.mismatched.append((number, recomputed))
+        return False
 
     def _judge_hashes(self) -> None:
         """Name headers with a false hash, unless the chain's consensus hashes in its own way."""
         if self.evidence.blocks and not self.evidence.hashes_recomputed:
             self._weak("no block hash could be recomputed: blocks are linked by the node's word")
             return
-        for number, recomputed in self._mismatched:
+        for number, recomputed in self.mismatched:
             self.findings.error(
                 Code.HEADER_HASH_MISMATCH,
                 f"the hash the node gives for block {number} is not that of its header",
@@ -290,7 +315,7 @@ class BlockReader:
         except (AttributeError, KeyError, TypeError, ValueError):
             packed, root = [], "unreadable receipts"
         if root == header["receiptsRoot"]:
-            self.evidence.receipts_proven += 1
+            self._proven_here += 1
         else:
             self.findings.error(
                 Code.RECEIPTS_ROOT_MISMATCH,

@@ -69,6 +69,12 @@ def replay_command(
         bool,
         typer.Option(help="Prove logs by their blocks' receipts; without, the node is believed."),
     ] = True,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            file_okay=False, help="Folder in which the replay is kept, to go on from the next time."
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder, new or empty, for a report, tables, and a manifest of them."),
@@ -103,6 +109,7 @@ def replay_command(
             tuple(checkpoints or ()),
             tuple(trusted_key or ()),
             receipts=receipts,
+            resume=resume,
         )
         if out is None and (pieces or key):
             raise InvalidInput("--format and --key are about what is handed over: say where, --out")

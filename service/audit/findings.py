@@ -209,7 +209,7 @@ class Findings:
     ) -> None:
         """Add an error."""
         values = _text(expected), _text(found)
-        self._add(Finding(code, Severity.ERROR, _encodable(message), place, *values))
+        self.add(Finding(code, Severity.ERROR, _encodable(message), place, *values))
 
     def warning(
         self,
@@ -222,9 +222,10 @@ class Findings:
     ) -> None:
         """Add a warning."""
         values = _text(expected), _text(found)
-        self._add(Finding(code, Severity.WARNING, _encodable(message), place, *values))
+        self.add(Finding(code, Severity.WARNING, _encodable(message), place, *values))
 
-    def _add(self, finding: Finding) -> None:
+    def add(self, finding: Finding) -> None:
+        """Add a finding, unless it was made already."""
         if finding not in self._seen:
             self._seen.add(finding)
             self.items.append(finding)

@@ -3,282 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from eth_hash.auto import keccak
 
-from service.audit.abi import Contract
 from service.audit.blocks import NODE_CODES, BlockReader, Progress
 from service.audit.calls import Call, CallOf
 from service.audit.checkpoints.compare import CheckpointCheck, read_checkpoints
-from service.audit.corrections import CorrectionReplay
 from service.audit.database import Snapshot
-from service.audit.decode import Event, address_text, hex_text
-from service.audit.deployment import Deployment, discover
+from service.audit.decode import address_text, hex_text
+from service.audit.deployment import discover
 from service.audit.findings import Code, Findings, Place
-from service.audit.lane import LaneReplay
 from service.audit.listening import Listener
 from service.audit.manifests import ManifestCheck
-from service.audit.officers import Officers
-from service.audit.powers import ADMIN_ROLE
-from service.audit.programmes import ProgrammeReplay
+from service.audit.replayer import Replayer
 from service.audit.report import ReplayReport, totals
+from service.audit.resuming.kept import Keeper
+from service.audit.resuming.taking_up import kept_of, took_up
 from service.audit.rows import DatabaseCheck
 from service.audit.rpc import Node
 from service.audit.signers import Signatures, asking
 from service.audit.state import State
-from service.audit.streams import StreamReplay
-from service.audit.token import TokenReplay
 from service.audit.transfers import Happened, TransferRun, events_of
-from service.audit.vault import VaultReplay
 from service.audit.views import ViewCheck
 from service.errors import ChainUnavailable, InvalidInput
-
-SMALLEST_QUORUM = 2
-
-POWERS = frozenset(
-    {
-        "RoleAdminChanged",
-        "RoleGrantDelayChanged",
-        "RoleGranted",
-        "RoleGuardianChanged",
-        "TargetAdminDelayUpdated",
-        "TargetClosed",
-        "TargetFunctionRoleUpdated",
-    }
-)
-"""Events of the manager that change who may do what. Giving a role up oneself needs nobody."""
 
 
 def no_progress(_stage: str, _done: int, _total: int | None) -> None:
     """Say nothing."""
-
-
-@dataclass
-class Replayer:
-    """Applies events in their order and checks each.
-
-    Attributes
-    ----------
-    listeners
-        Told every event and withdrawal.
-    counts
-        Events of each contract and name.
-    begun_late
-        Whether the first events seen are not the contracts' first.
-    """
-
-    deployment: Deployment
-    findings: Findings
-    call_of: CallOf
-    signatures: Signatures
-    listeners: Sequence[Listener] = ()
-    state: State = field(default_factory=State)
-    counts: dict[Contract, dict[str, int]] = field(
-        default_factory=lambda: {contract: {} for contract in Contract}
-    )
-    begun_late: bool = False
-    _transaction: bytes | None = None
-    _handed_over: bool = False
-    _powers_changed: list[Event] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        addresses = self.deployment.addresses
-        self.state.registry.quorum = max(self.deployment.quorum, SMALLEST_QUORUM)
-        self.officers = Officers(
-            self.state.registry,
-            self.findings,
-            self.deployment.domains(),
-            addresses,
-            self.call_of,
-            self.signatures,
-        )
-        vault, token = addresses[Contract.VAULT], addresses[Contract.TOKEN]
-        lane = addresses[Contract.LANE]
-        self.token = TokenReplay(self.state, self.findings, self.officers, vault, lane)
-        self.lane = LaneReplay(self.state, self.findings, self.officers, self.token, lane, token)
-        self.vault = VaultReplay(self.state, self.findings, self.officers, self.token, vault, token)
-        streams = StreamReplay(self.vault, self.findings, self.listeners)
-        corrections = CorrectionReplay(self.vault, self.findings)
-        programmes = ProgrammeReplay(self.state, self.findings, self.token)
-        self._vault_handlers = {
-            **programmes.handlers,
-            **self.vault.handlers,
-            **streams.handlers,
-            **corrections.handlers,
-        }
-
-    def apply(self, happened: Happened) -> None:
-        """Apply one event, or transfers that stand behind each other."""
-        for event in events_of(happened) if self.listeners else ():
-            for listener in self.listeners:
-                listener.saw(event, self.state)
-        if isinstance(happened, TransferRun):
-            self._begin(happened.place.tx)
-            self._count(Contract.TOKEN, "Transfer", len(happened))
-            self.token.apply_transfers(happened)
-        else:
-            self._apply_event(happened)
-
-    def _apply_event(self, event: Event) -> None:
-        self._begin(event.tx)
-        self._count(event.contract, event.name, 1)
-        self._check_sequence(event)
-        if event.name == "AuthorityUpdated":
-            self.state.authorities[event.contract] = event.args["authority"]
-        if event.contract is Contract.TOKEN:
-            self.token.apply(event)
-        elif event.contract is Contract.VAULT:
-            handler = self._vault_handlers.get(event.name)
-            if handler is not None:
-                handler(event)
-        elif event.contract is Contract.LANE:
-            self.lane.apply(event)
-        elif event.contract is Contract.REGISTRY:
-            self.officers.apply(event)
-            if event.name == "ManagerCalled":
-                self._powers_changed.clear()
-        else:
-            self._apply_manager(event)
-
-    def _begin(self, tx: bytes) -> None:
-        """Close the transaction before, where this is another one."""
-        if tx != self._transaction:
-            self.close_transaction()
-            self._transaction = tx
-
-    def _count(self, contract: Contract, name: str, times: int) -> None:
-        names = self.counts[contract]
-        names[name] = names.get(name, 0) + times
-
-    def close_transaction(self) -> None:
-        """Check what must hold once a transaction is over."""
-        self.officers.close_transaction()
-        self.token.close_transaction()
-        self.vault.close_transaction()
-        for event in self._powers_changed:
-            self.findings.error(
-                Code.POWERS_CHANGED_UNSIGNED,
-                f"{event.name} in block {event.block}: housekeeping powers were changed and no "
-                "quorum of officers signed it",
-                Place(block=event.block, tx=hex_text(event.tx)),
-            )
-        self._powers_changed.clear()
-
-    def _check_sequence(self, event: Event) -> None:
-        seq = event.args.get("seq")
-        if seq is None:
-            return
-        before = self._counted(event.contract)
-        if seq != before + 1:
-            self.begun_late |= before == 0
-            self.findings.error(
-                Code.SEQUENCE_GAP,
-                f"events {before + 1} to {seq - 1} of the {event.contract} are missing before "
-                f"{event.name}"
-                if seq > before
-                else f"event {seq} of the {event.contract} comes a second time",
-                Place(block=event.block, tx=hex_text(event.tx)),
-                expected=before + 1,
-                found=seq,
-            )
-        if event.contract is Contract.VAULT:
-            self.state.vault_seq = seq
-        elif event.contract is Contract.LANE:
-            self.state.lane.seq = seq
-        else:
-            self.state.registry.seq = seq
-
-    def _counted(self, contract: Contract) -> int:
-        """Return the last count of a contract that counts its events."""
-        if contract is Contract.VAULT:
-            return self.state.vault_seq
-        return self.state.lane.seq if contract is Contract.LANE else self.state.registry.seq
-
-    def _apply_manager(self, event: Event) -> None:
-        if self._handed_over and event.name in POWERS:
-            self._powers_changed.append(event)
-        self.state.powers.apply(event)
-        self._handed_over |= self._administrators() == {self._registry}
-
-    @property
-    def _registry(self) -> bytes:
-        return self.deployment.addresses[Contract.REGISTRY]
-
-    def _administrators(self) -> set[bytes]:
-        return self.state.powers.holders(ADMIN_ROLE)
-
-    def check_end(self) -> None:
-        """Check what must hold of the whole: sums, commitments, who administers."""
-        self.close_transaction()
-        state, token = self.state, self.state.token
-        held = sum(token.balances.values())
-        if held != token.supply:
-            self._unequal("the balances sum to another supply", token.supply, held)
-        owed = sum(unpaid(state, batch_id) for batch_id in state.batches)
-        minter = token.minters.get(self.deployment.addresses[Contract.VAULT])
-        committed = minter.committed if minter else 0
-        if owed != committed:
-            self._unequal("what is approved and unpaid is not what is committed", owed, committed)
-        self._check_lane()
-        if self._administrators() != {self._registry}:
-            admins = sorted(address_text(admin) for admin in self._administrators())
-            self.findings.error(
-                Code.ADMIN_NOT_REGISTRY,
-                "the housekeeping roles are administered by others than the officers' registry",
-                expected=address_text(self._registry),
-                found=", ".join(admins) or "nobody",
-            )
-        manager = self.deployment.addresses[Contract.MANAGER]
-        for contract, authority in sorted(state.authorities.items()):
-            if authority != manager:
-                self.findings.error(
-                    Code.ADMIN_NOT_REGISTRY,
-                    f"the {contract} asks another manager of roles than the registry administers",
-                    expected=address_text(manager),
-                    found=address_text(authority),
-                )
-        if self.deployment.quorum < SMALLEST_QUORUM:
-            self.findings.error(
-                Code.OFFICER_RULE_BROKEN,
-                "the registry's quorum is smaller than any registry of ours can have",
-                expected=f"at least {SMALLEST_QUORUM}",
-                found=self.deployment.quorum,
-            )
-        self.vault.prove_chunks(self.call_of)
-
-    def _check_lane(self) -> None:
-        """The lane has nothing committed, and minted what it granted."""
-        minter = self.state.token.minters.get(self.deployment.addresses[Contract.LANE])
-        if minter is None:
-            return
-        if minter.committed:
-            self._unequal("the emergency lane has money committed", 0, minter.committed)
-        granted = sum(grant.amount for grant in self.state.lane.grants.values())
-        if granted != minter.minted:
-            self._unequal(
-                "the emergency lane minted another sum than it granted", granted, minter.minted
-            )
-
-    def _unequal(self, message: str, expected: int, found: int) -> None:
-        self.findings.error(Code.ACCOUNTING_MISMATCH, message, expected=expected, found=found)
-
-
-def unpaid(state: State, batch_id: bytes) -> int:
-    """Return what a batch has approved and neither paid nor given back, base units."""
-    batch = state.batches[batch_id]
-    total = batch.unexecuted
-    if batch.is_stream:
-        for payout in state.payouts(batch):
-            if payout.amount is not None:
-                total += payout.amount - payout.withdrawn - payout.returned
-        return total
-    for chunk in batch.chunks.values():
-        total += sum(chunk.entry(at)[1] for at in chunk.skipped if chunk.waits(at))
-    return total
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +54,8 @@ class Options:
         URL of the service's database, or None; only read.
     receipts
         Whether receipts are asked for, which prove the logs.
+    resume
+        Folder in which a replay is kept, to go on from; None reads everything.
     checkpoints, trusted_keys
         Checkpoints and folders of them, and public keys of the auditors whose they must be.
     """
@@ -311,6 +68,7 @@ class Options:
     checkpoints: tuple[Path, ...] = ()
     trusted_keys: tuple[str, ...] = ()
     receipts: bool = True
+    resume: Path | None = None
 
 
 def replay(
@@ -325,7 +83,7 @@ def replay(
     ----------
     progress
         Told how far it is.
-    listener
+    listeners
         Told every event and withdrawal as it is replayed.
 
     Raises
@@ -334,11 +92,18 @@ def replay(
         When the node does not answer, lacks a block or its state, or the chain was reorganised
         meanwhile.
     InvalidInput
-        When there is no vault at the address, the blocks asked for are not there, or what was given
-        as a checkpoint is none.
+        When there is no vault at the address, the blocks asked for are not there, what was given
+        as a checkpoint or as kept is none, or what goes on needs every event.
     ConfigurationError
         When the database cannot be read.
     """
+    if options.resume and (
+        options.from_block is not None or options.database or options.checkpoints or listeners
+    ):
+        raise InvalidInput(
+            "--resume reads only what came after the last replay; --from-block, --database, "
+            "--checkpoints and --out need every event"
+        )
     snapshot = Snapshot(options.database) if options.database else None
     try:
         return _replay(node, options, snapshot, progress, listeners)
@@ -369,8 +134,15 @@ def _replay(
     findings = Findings()
     checkpoints = read_checkpoints(options.checkpoints, options.trusted_keys, findings)
     deployment = discover(node, options.vault, last)
+    keeper = None if options.resume is None else Keeper(options.resume, node)
+    kept = keeper and keeper.newest(deployment.chain_id, deployment.addresses, last)
     replayer = Replayer(
-        deployment, findings, calls_of(node), Signatures(asking(node)), listeners=listeners
+        deployment,
+        findings,
+        calls_of(node),
+        Signatures(asking(node)),
+        state=kept.state if kept else State(),
+        listeners=listeners,
     )
     state = replayer.state
     database = None
@@ -379,11 +151,17 @@ def _replay(
         database.attach(last)
     contracts = {address: contract for contract, address in deployment.addresses.items()}
     reader = BlockReader(
-        node, contracts, findings, progress, prove=options.receipts, watched=checkpoints.blocks
+        node, contracts, findings, progress, prove=options.receipts, watched={*checkpoints.blocks}
     )
-    skip_empty = options.from_block is None
-    blocks = (first, last)
-    began = _read(reader, replayer, database, checkpoints, blocks, skip_empty=skip_empty)
+    began = first
+    if kept:
+        took_up(kept, replayer, reader)
+        first, began = kept.block + 1, kept.began
+    if keeper is not None:
+        keeper.plan(kept.block if kept else None, last)
+        reader.watched |= set() if keeper.block is None else {keeper.block}
+    run = _Run(reader, replayer, database, checkpoints, keeper, began, bool(kept))
+    run.read(first, last, skip_empty=options.from_block is None and not kept)
     header = node.call("eth_getBlockByNumber", hex(last), False)
     if header is None or (reader.last_hash is not None and header["hash"] != reader.last_hash):
         raise ChainUnavailable(f"block {last} was replaced while it was read: run again")
@@ -410,7 +188,7 @@ def _replay(
         chain_id=deployment.chain_id,
         addresses={name.value: address_text(a) for name, a in deployment.addresses.items()},
         code_hashes=deployment.code_hashes | _code_of_verifiers(node, state, last),
-        from_block=first if options.from_block is not None else began,
+        from_block=run.began if options.from_block is None else first,
         to_block=last,
         to_block_hash=header["hash"],
         events={name.value: counted for name, counted in replayer.counts.items()},
@@ -439,40 +217,59 @@ def _range(node: Node, options: Options) -> tuple[int, int, int]:
     return first, last, head
 
 
-def _read(
-    reader: BlockReader,
-    replayer: Replayer,
-    database: DatabaseCheck | None,
-    checkpoints: CheckpointCheck,
-    blocks: tuple[int, int],
-    *,
-    skip_empty: bool,
-) -> int:
-    """Replay every event; return the block of the first."""
-    began: int | None = None
-    for happened in reader.events(*blocks, skip_empty=skip_empty):
-        block, timestamp = _time_of(happened[0])
-        if began is None:
-            began = block
-        if database is not None and database.due(block):
+@dataclass
+class _Run:
+    """Blocks read and replayed, and what is compared or kept on the way.
+
+    Attributes
+    ----------
+    began
+        Block of the first event, or the first read before there is one.
+    has_begun
+        Whether there was one.
+    """
+
+    reader: BlockReader
+    replayer: Replayer
+    database: DatabaseCheck | None
+    checkpoints: CheckpointCheck
+    keeper: Keeper | None
+    began: int
+    has_begun: bool
+
+    def read(self, first: int, last: int, *, skip_empty: bool) -> None:
+        """Replay every event."""
+        for happened in self.reader.events(first, last, skip_empty=skip_empty):
+            block, timestamp = _time_of(happened[0])
+            self._before(block, timestamp)
+            for each in happened:
+                self.replayer.apply(each)
+                if self.database is not None:
+                    for event in events_of(each):
+                        self.database.see(event)
+        self._before(None, None)
+        self.replayer.check_end()
+        if not self.replayer.state.token.minters:
+            self.replayer.findings.error(
+                Code.DEPLOYMENT_NOT_READ, "the events of the deployment are not in these blocks"
+            )
+
+    def _before(self, block: int | None, timestamp: int | None) -> None:
+        """Do what is to be done before the next block with events; None at the end."""
+        replayer, database, keeper = self.replayer, self.database, self.keeper
+        if database is not None and timestamp is not None and database.due(block):
             replayer.close_transaction()
-            database.compare(replayer.state, timestamp, reader.progress)
-        if checkpoints.due(block):
+            database.compare(replayer.state, timestamp, self.reader.progress)
+        if self.checkpoints.due(block):
             replayer.close_transaction()
-            checkpoints.keep(block, replayer.state)
-        for each in happened:
-            replayer.apply(each)
-            if database is not None:
-                for event in events_of(each):
-                    database.see(event)
-    replayer.check_end()
-    if checkpoints.due(None):
-        checkpoints.keep(None, replayer.state)
-    if not replayer.state.token.minters:
-        replayer.findings.error(
-            Code.DEPLOYMENT_NOT_READ, "the events of the deployment are not in these blocks"
-        )
-    return blocks[0] if began is None else began
+            self.checkpoints.keep(block, replayer.state)
+        if keeper is not None and keeper.block is not None and keeper.due(block):
+            replayer.close_transaction()
+            header = self.reader.headers.get(keeper.block)
+            if header is not None:
+                keeper.keep(kept_of(replayer, self.reader, header, self.began))
+        if not self.has_begun and block is not None:
+            self.began, self.has_begun = block, True
 
 
 def _time_of(happened: Happened) -> tuple[int, int]:

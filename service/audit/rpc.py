@@ -20,6 +20,9 @@ MAX_BATCH = 100
 TIMEOUT_S = 60.0
 FIRST_WINDOW = 2_000
 LARGEST_WINDOW = 50_000
+FINAL_DEPTH = 64
+"""Two epochs of Ethereum's consensus: what lies so deep was final there."""
+
 COMFORTABLE_LOGS = 5_000
 """Answers with fewer logs let the next window grow."""
 
@@ -156,6 +159,22 @@ class Node:
         """
         params = [[{"to": to, "data": "0x" + data.hex()}, hex(block)] for to, data in calls]
         return [bytes.fromhex(answer[2:]) for answer in self.batch("eth_call", params)]
+
+    def final_block(self) -> int:
+        """Return the newest block that the node calls final; without one, 64 behind the newest.
+
+        Raises
+        ------
+        ChainUnavailable, NodeRefused
+            As :meth:`call`.
+        """
+        try:
+            header = self.call("eth_getBlockByNumber", "finalized", False)
+        except NodeRefused:
+            header = None
+        if header is not None:
+            return int(header["number"], 16)
+        return max(0, int(self.call("eth_blockNumber"), 16) - FINAL_DEPTH)
 
     def headers(self, first: int, last: int) -> list[dict[str, Any] | None]:
         """Return the headers of blocks `first` to `last`.

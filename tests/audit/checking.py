@@ -13,7 +13,8 @@ from service.audit.decode import Event, hex_text
 from service.audit.deployment import Deployment, discover
 from service.audit.findings import Finding, Findings
 from service.audit.manifests import ManifestCheck
-from service.audit.replay import Replayer, calls_of, no_progress
+from service.audit.replay import calls_of, no_progress
+from service.audit.replayer import Replayer
 from service.audit.rows import DatabaseCheck
 from service.audit.rpc import Node
 from service.audit.signers import Ask, Signatures, asking

@@ -17,12 +17,9 @@ from service.audit.findings import Code
 from service.audit.new_file import write_new
 from service.audit.replay import Options, replay
 from service.audit.report import ReplayReport
-from service.audit.rpc import Node, NodeRefused
+from service.audit.rpc import Node
 from service.errors import InvalidInput, ReliefError
 from service.terminal import console, write_json
-
-DEEP_ENOUGH = 64
-"""Blocks behind the newest that count as final where a node does not say which are."""
 
 CHECKPOINT_CODES = frozenset(
     {
@@ -84,7 +81,7 @@ def checkpoint_command(
         signing = None if key is None else AuditorKey.load(key)
         before = None if after is None else read_checkpoint(after)
         with Node(node_url(rpc)) as node:
-            block = _final(node) if at is None else at
+            block = node.final_block() if at is None else at
             if before is not None and before.block >= block:
                 raise InvalidInput(
                     f"--after: that checkpoint is of block {before.block}, this one of {block}"
@@ -106,16 +103,6 @@ def checkpoint_command(
         _show(made, report, written=not rewritten)
     if report.differences:
         raise typer.Exit(DIFFERENCES)
-
-
-def _final(node: Node) -> int:
-    try:
-        header = node.call("eth_getBlockByNumber", "finalized", False)
-    except NodeRefused:
-        header = None
-    if header is not None:
-        return int(header["number"], 16)
-    return max(0, int(node.call("eth_blockNumber"), 16) - DEEP_ENOUGH)
 
 
 def _checkpoint(

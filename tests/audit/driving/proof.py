@@ -14,7 +14,8 @@ from service.audit.abi import Contract
 from service.audit.blocks import BlockReader
 from service.audit.deployment import discover
 from service.audit.findings import Findings
-from service.audit.replay import Options, Replayer, calls_of, no_progress, replay
+from service.audit.replay import Options, calls_of, no_progress, replay
+from service.audit.replayer import Replayer
 from service.audit.report import ReplayReport
 from service.audit.rpc import Node
 from service.audit.signers import Signatures, asking

@@ -17,7 +17,8 @@ from service.audit.exports.formats import Format
 from service.audit.exports.recorder import Recorder
 from service.audit.exports.tables import TABLES
 from service.audit.findings import Code, Findings
-from service.audit.replay import Replayer, no_progress
+from service.audit.replay import no_progress
+from service.audit.replayer import Replayer
 from service.audit.report import ReplayReport, totals
 from service.audit.signers import Signatures, asking
 from service.errors import InvalidInput
