@@ -12,9 +12,9 @@ from rich.text import Text
 from service.audit.auditor_key import AuditorKey
 from service.audit.checkpoints.compare import STATE_FORMAT, moment_of
 from service.audit.checkpoints.document import Checkpoint, read_checkpoint
-from service.audit.command_line import DIFFERENCES, address_of, fail, node_url
+from service.audit.command_line import DIFFERENCES, address_of, fail, node_url, shown_progress
 from service.audit.findings import Code
-from service.audit.new_file import write_new
+from service.audit.new_file import require_new, write_new
 from service.audit.replay import Options, replay
 from service.audit.report import ReplayReport
 from service.audit.rpc import Node
@@ -50,6 +50,7 @@ def new_key_command(
 
 
 def checkpoint_command(
+    ctx: typer.Context,
     out: Annotated[Path, typer.Argument(help="Where to write it; nothing may be there yet.")],
     *,
     rpc: Annotated[str, typer.Option(help="Address of a node, http or https.")],
@@ -78,9 +79,10 @@ def checkpoint_command(
     input; 3 node unavailable.
     """
     try:
+        require_new(out)
         signing = None if key is None else AuditorKey.load(key)
         before = None if after is None else read_checkpoint(after)
-        with Node(node_url(rpc)) as node:
+        with Node(node_url(rpc)) as node, shown_progress(ctx) as progress:
             block = node.final_block() if at is None else at
             if before is not None and before.block >= block:
                 raise InvalidInput(
@@ -88,7 +90,7 @@ def checkpoint_command(
                 )
             given = () if after is None else (after,)
             options = Options(address_of(vault, "--vault"), to_block=block, checkpoints=given)
-            report = replay(node, options)
+            report = replay(node, options, progress)
         made = _checkpoint(report, before, signing)
         rewritten = any(finding.code in CHECKPOINT_CODES for finding in report.findings)
         if not rewritten:

@@ -429,7 +429,10 @@ def bad(chain: Chain, folder: Path) -> dict[str, tuple[tuple[object, ...], str]]
     first = chain.folder / "1.json"
     out = folder / "out.json"
     return {
-        "a key for a key": (("replay", *target, "--trusted-key", "abcd"), "--trusted-key is no"),
+        "a key for a key": (
+            ("replay", *target, "--checkpoints", first, "--trusted-key", "abcd"),
+            "--trusted-key is no",
+        ),
         "an empty folder": (
             ("replay", *target, "--checkpoints", folder / "empty"),
             "has no checkpoints",
@@ -444,7 +447,7 @@ def bad(chain: Chain, folder: Path) -> dict[str, tuple[tuple[object, ...], str]]
             ("checkpoint", out, *target, "--at", 5, "--key", folder / "open.pem"),
             "others may read the key",
         ),
-        "blocks to come": (("checkpoint", out, *target, "--at", 10**6), "are not there"),
+        "blocks to come": (("checkpoint", out, *target, "--at", 10**6), "is not there"),
         "a key twice": (("new-key", chain.key), "is there already"),
     }
 
