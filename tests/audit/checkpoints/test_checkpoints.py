@@ -458,6 +458,18 @@ BAD = [
 ]
 
 
+def test_a_block_that_may_still_leave_the_chain_is_warned_of(chain: Chain, tmp_path: Path) -> None:
+    final = int(chain.deployed.node.rpc("eth_getBlockByNumber", "finalized", False)["number"], 16)
+    assert final < chain.head()
+    for block, warned in ((final, False), (final + 1, True)):
+        done = chain.checkpoint(tmp_path / f"{block}.json", "--at", block, "--json")
+        notes = json.loads(done.stdout)["notes"]
+        assert (done.exit_code, bool(notes)) == (0, warned)
+    assert notes[0].startswith(f"block {final + 1} is after {final}, the newest that is sure to be")
+    shown = chain.checkpoint(tmp_path / "shown.json", "--at", final + 1).stdout
+    assert shown.splitlines()[0] == f"note: {notes[0]}"
+
+
 @pytest.mark.parametrize("what", BAD)
 def test_wrong_input_exits_2_and_writes_nothing(chain: Chain, tmp_path: Path, what: str) -> None:
     words, said = bad(chain, tmp_path)[what]
