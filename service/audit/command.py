@@ -113,6 +113,8 @@ def replay_command(
         )
         if out is None and (pieces or key):
             raise InvalidInput("--format and --key are about what is handed over: say where, --out")
+        if trusted_key and not checkpoints:
+            raise InvalidInput("--trusted-key is about who signed checkpoints: give --checkpoints")
         with Node(node_url(rpc)) as node, shown_progress(ctx) as progress:
             if out is None:
                 report = replay(node, options, progress)

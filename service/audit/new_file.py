@@ -12,6 +12,20 @@ OWNERS = 0o600
 EVERYBODYS = 0o644
 
 
+def require_new(path: Path) -> None:
+    """Make sure, before a long replay, that a new file can be at a path.
+
+    Raises
+    ------
+    InvalidInput
+        When something is there already, or there is no folder for it.
+    """
+    if path.exists() or path.is_symlink():
+        raise InvalidInput(f"{path} is there already: it is never written over")
+    if not path.parent.is_dir():
+        raise InvalidInput(f"cannot write {path}: there is no folder {path.parent}")
+
+
 def write_new(path: Path, content: bytes, *, mode: int = EVERYBODYS) -> None:
     """Write a new file: to a draft beside it, flushed, then linked into place.
 

@@ -130,7 +130,7 @@ def _replay(
     progress: Progress,
     listeners: Sequence[Listener],
 ) -> ReplayReport:
-    first, last, newest = _range(node, options)
+    first, last, newest = node.blocks_asked(options.from_block or 0, options.to_block)
     findings = Findings()
     checkpoints = read_checkpoints(options.checkpoints, options.trusted_keys, findings)
     deployment = discover(node, options.vault, last)
@@ -205,16 +205,6 @@ def _replay(
         checkpoints_compared=checkpoints.compared if options.checkpoints else None,
         checkpoint_notes=tuple(checkpoints.notes),
     )
-
-
-def _range(node: Node, options: Options) -> tuple[int, int, int]:
-    """Return first and last block to replay, and the newest there is."""
-    head = int(node.call("eth_blockNumber"), 16)
-    last = head if options.to_block is None else options.to_block
-    first = options.from_block or 0
-    if not 0 <= first <= last <= head:
-        raise InvalidInput(f"blocks {first} to {last} are not there: the newest is {head}")
-    return first, last, head
 
 
 @dataclass

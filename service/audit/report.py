@@ -259,10 +259,13 @@ class ReplayReport:
             ("registry", self.addresses["registry"]),
             ("lane", self.addresses["lane"]),
             ("blocks", f"{self.from_block} to {self.to_block} ({self.to_block_hash})"),
+            ("last block of", f"{datetime.fromtimestamp(self.timestamp, UTC):%Y-%m-%dT%H:%M:%SZ}"),
             ("proven", proven),
             ("events", ", ".join(f"{name} {sum(n.values())}" for name, n in self.events.items())),
             ("views compared", str(self.views)),
-            ("checkpoints compared", str(self.checkpoints_compared or 0)),
+            ("manifests", _compared(self.manifests_checked, "compared")),
+            ("database", _compared(self.database_rows, "rows compared")),
+            ("checkpoints", _compared(self.checkpoints_compared, "compared")),
             ("state digest", self.state_digest),
         ):
             table.add_row(name, value)
@@ -323,8 +326,15 @@ class ReplayReport:
 
     def _verdict(self) -> Text:
         if self.differences:
-            plural = "s" if self.differences > 1 else ""
-            return Text(f"{self.differences} difference{plural}", style="bold red")
+            return Text(_counted(self.differences, "difference"), style="bold red")
         warnings = len(self.findings)
-        text = "no differences" + (f", {warnings} warnings" if warnings else "")
+        text = "no differences" + (f", {_counted(warnings, 'warning')}" if warnings else "")
         return Text(text, style="bold green")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" + ("" if count == 1 else "s")
+
+
+def _compared(count: int | None, what: str) -> str:
+    return "none given" if count is None else f"{count} {what}"

@@ -12,7 +12,7 @@ from typing import Any, Self
 import httpx
 import orjson
 
-from service.errors import ChainUnavailable
+from service.errors import ChainUnavailable, InvalidInput
 
 MAX_BATCH = 100
 """Calls in one HTTP request; many public nodes refuse more."""
@@ -159,6 +159,29 @@ class Node:
         """
         params = [[{"to": to, "data": "0x" + data.hex()}, hex(block)] for to, data in calls]
         return [bytes.fromhex(answer[2:]) for answer in self.batch("eth_call", params)]
+
+    def blocks_asked(self, first: int, last: int | None) -> tuple[int, int, int]:
+        """Return the first and last block to read, and the newest there is.
+
+        Parameters
+        ----------
+        last
+            None is the newest.
+
+        Raises
+        ------
+        InvalidInput
+            When one is not there, or the first is after the last.
+        ChainUnavailable
+            When the node does not answer.
+        """
+        newest = int(self.call("eth_blockNumber"), 16)
+        last = newest if last is None else last
+        if last > newest:
+            raise InvalidInput(f"block {last} is not there: the newest is {newest}")
+        if first > last:
+            raise InvalidInput(f"block {first} is after block {last}, the last to be read")
+        return first, last, newest
 
     def final_block(self) -> int:
         """Return the newest block that the node calls final; without one, 64 behind the newest.

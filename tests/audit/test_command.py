@@ -136,6 +136,23 @@ def test_for_people_it_lists_what_nobody_countersigned(relief: Relief) -> None:
     assert states == ["overdue", "outstanding"]
 
 
+def test_for_people_it_says_what_was_compared_and_what_was_not_given(
+    scenario: Scenario, relief: Relief
+) -> None:
+    for options, told in (
+        ({}, {"manifests": "none given", "database": "none given", "checkpoints": "none given"}),
+        ({"manifests": scenario.manifests}, {"manifests": "5 compared", "database": "none given"}),
+    ):
+        lines = [line.strip() for line in relief(**options).stdout.splitlines()]
+        shown = {line.split("  ")[0]: line.split("  ")[-1].strip() for line in lines}
+        assert {name: shown[name] for name in told} == told
+        assert lines[-1] == "no differences"
+
+
+def test_one_warning_is_not_several(relief: Relief) -> None:
+    assert relief("--no-receipts").stdout.splitlines()[-1] == "no differences, 1 warning"
+
+
 EDITS = {
     "an amount": f"amount_base_units = '{601_000_002:078d}'",
     "a payee": f"payee = '{payee(77).address}'",
@@ -181,8 +198,9 @@ def bad_options(scenario: Scenario, folder: Path) -> dict[str, tuple[dict[str, A
         "nobody's address": ({"vault": payee(1).address}, 2, "there is no AllowanceVault"),
         "another contract": ({"vault": scenario.deployed.token}, 2, "there is no AllowanceVault"),
         "before there was a vault": ({"to_block": 1}, 2, "in block 1"),
-        "blocks backwards": ({"from_block": 9, "to_block": 8}, 2, "are not there"),
-        "blocks to come": ({"to_block": 10**9}, 2, "are not there"),
+        "blocks backwards": ({"from_block": 9, "to_block": 8}, 2, "block 9 is after block 8"),
+        "blocks to come": ({"to_block": 10**9}, 2, "is not there"),
+        "a key without checkpoints": ({"trusted_key": "ab" * 32}, 2, "give --checkpoints"),
         "no folder of manifests": ({"manifests": folder / "none"}, 2, "--manifests"),
         "no node": ({"rpc": f"http://127.0.0.1:{port}"}, 3, "does not answer"),
         "no address of a node": ({"rpc": "nonsense"}, 2, "--rpc is no address of a node"),
@@ -202,7 +220,8 @@ def bad_options(scenario: Scenario, folder: Path) -> dict[str, tuple[dict[str, A
 
 BAD = [
     *("no address", "nobody's address", "another contract", "before there was a vault"),
-    *("blocks backwards", "blocks to come", "no folder of manifests", "no node"),
+    *("blocks backwards", "blocks to come", "a key without checkpoints"),
+    *("no folder of manifests", "no node"),
     *("no address of a node", "no database", "a file of text", "no tables", "no server"),
     *("no database url", "no such driver", "a driver not there"),
 ]
@@ -216,6 +235,27 @@ def test_wrong_input_exits_2_and_what_is_out_of_reach_3(
     done = relief(**options)
     assert (done.exit_code, done.stdout) == (code, "")
     assert words in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("checkpoint", "{there}"),
+        ("draw", "{there}", "--block", "9", "--count", "1"),
+        ("prove", "--programme", "1", "--number", "1", "--out", "{there}"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_file_that_is_there_is_refused_before_the_node_is_asked(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    there = tmp_path / "there.json"
+    there.write_text("kept")
+    nobody = ("--rpc", f"http://127.0.0.1:{unused_port()}", "--vault", payee(1).address)
+    given = [word.format(there=there) for word in words]
+    done = CliRunner().invoke(audit_app, [*given, *nobody])
+    assert (done.exit_code, done.stdout, there.read_text()) == (2, "", "kept")
+    assert "is there already: it is never written over" in " ".join(done.stderr.split())
 
 
 def test_an_error_as_json_is_one_document_too(relief: Relief) -> None:

@@ -52,4 +52,19 @@ def test_every_option_is_named(name: str) -> None:
 
 def test_the_links_lead_somewhere() -> None:
     for link in re.findall(r"\]\(([^)]+)\)", TEXT):
-        assert (PROJECT_ROOT / "docs" / link).is_file()
+        name, _, place = link.partition("#")
+        page = (PROJECT_ROOT / "docs" / (name or "audit.md")).read_text()
+        assert not place or place in places(page), link
+
+
+def test_the_contents_name_every_section_in_its_order() -> None:
+    contents = TEXT.split("**On this page**")[1].split("\n## ")[0]
+    assert re.findall(r"^- \[(.+)\]\(#.+\)$", contents, re.MULTILINE) == re.findall(
+        r"^## (.+)$", TEXT, re.MULTILINE
+    )
+
+
+def places(page: str) -> set[str]:
+    """Where a link can lead in a page: its headings, as GitHub spells them."""
+    headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +13,9 @@ from rich.text import Text
 from service.audit.auditor_key import AuditorKey
 from service.audit.checkpoints.compare import STATE_FORMAT, moment_of
 from service.audit.checkpoints.document import Checkpoint, read_checkpoint
-from service.audit.command_line import DIFFERENCES, address_of, fail, node_url
+from service.audit.command_line import DIFFERENCES, address_of, fail, node_url, shown_progress
 from service.audit.findings import Code
-from service.audit.new_file import write_new
+from service.audit.new_file import require_new, write_new
 from service.audit.replay import Options, replay
 from service.audit.report import ReplayReport
 from service.audit.rpc import Node
@@ -50,6 +51,7 @@ def new_key_command(
 
 
 def checkpoint_command(
+    ctx: typer.Context,
     out: Annotated[Path, typer.Argument(help="Where to write it; nothing may be there yet.")],
     *,
     rpc: Annotated[str, typer.Option(help="Address of a node, http or https.")],
@@ -78,19 +80,22 @@ def checkpoint_command(
     input; 3 node unavailable.
     """
     try:
+        require_new(out)
         signing = None if key is None else AuditorKey.load(key)
         before = None if after is None else read_checkpoint(after)
-        with Node(node_url(rpc)) as node:
-            block = node.final_block() if at is None else at
+        with Node(node_url(rpc)) as node, shown_progress(ctx) as progress:
+            final = node.final_block()
+            block = final if at is None else at
             if before is not None and before.block >= block:
                 raise InvalidInput(
                     f"--after: that checkpoint is of block {before.block}, this one of {block}"
                 )
             given = () if after is None else (after,)
             options = Options(address_of(vault, "--vault"), to_block=block, checkpoints=given)
-            report = replay(node, options)
+            report = replay(node, options, progress)
         made = _checkpoint(report, before, signing)
         rewritten = any(finding.code in CHECKPOINT_CODES for finding in report.findings)
+        notes = _notes(block, final)
         if not rewritten:
             write_new(out, made.content)
     except ReliefError as error:
@@ -98,9 +103,10 @@ def checkpoint_command(
     if as_json:
         findings = [finding.as_dict() for finding in report.findings]
         shown = None if rewritten else made.as_json() | {"hash": made.hash}
-        write_json({"written": not rewritten, "checkpoint": shown, "findings": findings})
+        written = {"written": not rewritten, "checkpoint": shown}
+        write_json(written | {"findings": findings, "notes": notes})
     else:
-        _show(made, report, written=not rewritten)
+        _show(made, report, notes, written=not rewritten)
     if report.differences:
         raise typer.Exit(DIFFERENCES)
 
@@ -125,13 +131,25 @@ def _checkpoint(
     return made if signing is None else made.signed_by(signing)
 
 
-def _show(made: Checkpoint, report: ReplayReport, *, written: bool) -> None:
+def _notes(block: int, final: int) -> list[str]:
+    if block <= final:
+        return []
+    note = (
+        f"block {block} is after {final}, the newest that is sure to be final: should it leave the "
+        "chain, this checkpoint will say that the chain was rewritten"
+    )
+    return [note]
+
+
+def _show(made: Checkpoint, report: ReplayReport, notes: Sequence[str], *, written: bool) -> None:
     out = console(sys.stdout)
     for finding in report.findings:
         out.print(Text(f"{finding.severity}: {finding.code}: {finding.message}", style="bold red"))
     if not written:
         out.print(Text("nothing written: the chain is not that of the checkpoint before"))
         return
+    for note in notes:
+        out.print(Text(f"note: {note}", style="dim"))
     out.print(Text(f"block {made.block} ({made.block_hash})"))
     out.print(Text(f"state digest {made.state_digest}"))
     out.print(Text(f"publish this hash (SHA-256 of the file): {made.hash}"))

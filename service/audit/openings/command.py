@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from service.audit.command_line import DIFFERENCES, address_of, fail, node_url
+from service.audit.command_line import DIFFERENCES, address_of, fail, node_url, shown_progress
 from service.audit.findings import Findings
-from service.audit.new_file import write_new
+from service.audit.new_file import require_new, write_new
 from service.audit.openings.check import (
     check_openings,
     read_draw,
@@ -26,10 +26,16 @@ from service.audit.rpc import Node
 from service.errors import InvalidInput, ReliefError
 from service.terminal import console, write_json
 
+NOT_PROVEN = (
+    "that these persons are real, and that the money reached them, is not proven: compare some of "
+    "them with the register"
+)
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 def draw_command(
+    ctx: typer.Context,
     out: Annotated[Path, typer.Argument(help="Where to write the draw; nothing may be there.")],
     *,
     rpc: Annotated[str, typer.Option(help="Address of a node, http or https.")],
@@ -58,10 +64,11 @@ def draw_command(
     """
     try:
         address = address_of(vault, "--vault")
+        require_new(out)
         if until is not None and until >= block:
             raise InvalidInput(f"--block {block} is not after --until {until}: it could be known")
-        with Node(node_url(rpc)) as node:
-            report = replay(node, Options(address, to_block=block))
+        with Node(node_url(rpc)) as node, shown_progress(ctx) as progress:
+            report = replay(node, Options(address, to_block=block), progress)
         drawn = _draw(report, block, until, count, programme)
         if manifests is not None:
             drawn = _with_commitments(drawn, manifests)
@@ -146,9 +153,9 @@ def check_openings_command(
         fail(error, as_json=as_json)
     asked = {(each.programme, each.number) for each in drawn.payouts}
     more = len(answers.keys() - asked)
-    notes = (
-        [f"{more} openings were not asked for: they tell of persons without need"] if more else []
-    )
+    notes = [NOT_PROVEN]
+    if more:
+        notes.append(f"{more} openings were not asked for: they tell of persons without need")
     if as_json:
         shown = [finding.as_dict() for finding in findings.items]
         write_json({"opened": opened, "of": len(asked), "findings": shown, "notes": notes})

@@ -147,7 +147,8 @@ def draw(
     batches.sort(key=lambda batch: (batch.programme, batch.first_number))
     population = sum(int(batch.approval["count"]) for batch in batches)
     if not population:
-        raise InvalidInput(f"no payouts were approved up to block {until}")
+        of = "" if programme is None else f" of programme {programme}"
+        raise InvalidInput(f"no payouts{of} were approved up to block {until}")
     drawn = [_at(batches, position) for position in first_positions(block[1], population, count)]
     return population, drawn
 

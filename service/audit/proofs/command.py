@@ -11,6 +11,7 @@ from typing import Annotated, TextIO
 import typer
 
 from service.audit.command_line import DIFFERENCES, address_of, fail, node_url, read_hex
+from service.audit.new_file import require_new, write_new
 from service.audit.proofs.document import PaymentProof, read, write
 from service.audit.proofs.making import Wanted, make
 from service.audit.proofs.verify import Verification, verify
@@ -38,7 +39,8 @@ def prove_command(
         int | None, typer.Option("--to-block", "--at", min=0, help="Last block; default: newest.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="File to write; default: stdout.")
+        Path | None,
+        typer.Option(help="File to write, nothing may be there yet; default: stdout."),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print errors, and what a file proves, as JSON.")
@@ -53,6 +55,8 @@ def prove_command(
     try:
         wanted = _wanted(batch, index, programme, number, grant)
         address = address_of(vault, "--vault")
+        if out is not None:
+            require_new(out)
         with Node(node_url(rpc)) as node:
             proof, verification = make(node, address, wanted, from_block, to_block)
         if verification.holds:
@@ -138,10 +142,4 @@ def _write(proof: PaymentProof, out: Path | None) -> None:
     if out is None:
         sys.stdout.write(data.decode())
         return
-    draft = out.with_name(f"{out.name}.draft")
-    try:
-        draft.write_bytes(data)
-        draft.replace(out)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise InvalidInput(f"{out} cannot be written: {error.strerror}") from error
+    write_new(out, data)

@@ -71,10 +71,7 @@ def make(
         When there is no vault, no such payout, or nothing of it was paid; or when the chain has
         transactions of a type unknown here.
     """
-    head = int(node.call("eth_blockNumber"), 16)
-    last = head if to_block is None else to_block
-    if not from_block <= last <= head:
-        raise InvalidInput(f"blocks {from_block} to {last} are not there: the newest is {head}")
+    _, last, _ = node.blocks_asked(from_block, to_block)
     deployment = discover(node, vault, last)
     events, payout = _events_of(node, deployment, wanted, from_block, last)
     contracts = {contract: deployment.addresses[contract] for contract in CONTRACTS[payout["kind"]]}

@@ -17,6 +17,10 @@ PLOT_HEIGHT = 220
 RIGHT_MARGIN = 8
 NAMED_FROM = 600.0
 """Pixels across from which lines are named beside their ends, not in the legend alone."""
+NAME_GAP = 8
+"""Between a line's end and its name."""
+WIDEST_FONT = 1.25
+"""How much wider than reckoned a name may be: what is beyond the drawing's edge is cut off."""
 WIDEST_BAR = 56.0
 BAR_OF_SLOT = 0.75
 ROW_BAR = 20
@@ -255,7 +259,8 @@ def step_lines(
     top = _legend(drawing, [line.name for line in lines], dashed=True)
     values = [value for line in lines for _, value in line.points]
     named = width >= NAMED_FROM
-    margin = max(text_width(line.name, SMALL) for line in lines) + 12 if named else RIGHT_MARGIN
+    widest = max(text_width(line.name, SMALL) for line in lines)
+    margin = WIDEST_FONT * widest + NAME_GAP if named else RIGHT_MARGIN
     plot = _axes(drawing, top, values, axis, margin)
     times = [time for line in lines for time, _ in line.points]
     first, until = min(times, default=until), max((until, *times))
@@ -296,7 +301,7 @@ def _name_lines(drawing: Drawing, plot: _Plot, lines: Sequence[Steps]) -> None:
         places.append(min(y + 4, lowest))
         lowest = places[-1] - SMALL - 3
     for at, (_, name) in zip(reversed(places), ends, strict=True):
-        drawing.add(Text(plot.right + 8, at, name, SMALL))
+        drawing.add(Text(plot.right + NAME_GAP, at, name, SMALL))
 
 
 def _draw_mark(drawing: Drawing, plot: _Plot, mark: Mark, x: float) -> None:

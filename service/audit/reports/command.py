@@ -46,7 +46,9 @@ def verify_report_command(
         if (rpc is None) != (vault is None):
             raise InvalidInput("--rpc and --vault go together: to replay the chain again")
         checked = check(folder, trusted_key)
-        if rpc is not None and vault is not None:
+        if rpc is None or vault is None:
+            checked.note_no_replay()
+        else:
             address = address_of(vault, "--vault")
 
             def again(manifest: Manifest) -> ReplayReport:

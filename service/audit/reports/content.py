@@ -154,6 +154,7 @@ def _facts(report: ReplayReport) -> tuple[tuple[str, tuple[str, ...]], ...]:
         ("views compared", (f"{report.views:,} answers of the contracts themselves",)),
         ("manifests", (_compared(report.manifests_checked, "manifests"),)),
         ("database", (_compared(report.database_rows, "rows"),)),
+        ("checkpoints", (_compared(report.checkpoints_compared, "checkpoints"),)),
     )
 
 

@@ -116,6 +116,13 @@ class Checked:
             parts.append(Text("the report holds", style="bold green"))
         return Group(*parts)
 
+    def note_no_replay(self) -> None:
+        """Say what is not proven where the chain is not replayed again."""
+        self.notes.append(
+            "not replayed again: that its numbers are the chain's is the auditor's word; --rpc and "
+            "--vault prove it"
+        )
+
     def _signer(self) -> str:
         if self.signed_by is None:
             return "nobody"

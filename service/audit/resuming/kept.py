@@ -72,8 +72,9 @@ class Kept:
             When it is damaged, of another version, or none of ours.
         """
         try:
-            digest, body, end = path.read_bytes().split(b"\n")
-            if end or hashlib.sha256(body).hexdigest().encode() != digest:
+            digest, _, rest = path.read_bytes().partition(b"\n")
+            body = rest.removesuffix(b"\n")
+            if rest == body or hashlib.sha256(body).hexdigest().encode() != digest:
                 raise NotOurs("its hash is another")
             written, *members = json.loads(body)
             if written != FORMAT:

@@ -429,7 +429,10 @@ def bad(chain: Chain, folder: Path) -> dict[str, tuple[tuple[object, ...], str]]
     first = chain.folder / "1.json"
     out = folder / "out.json"
     return {
-        "a key for a key": (("replay", *target, "--trusted-key", "abcd"), "--trusted-key is no"),
+        "a key for a key": (
+            ("replay", *target, "--checkpoints", first, "--trusted-key", "abcd"),
+            "--trusted-key is no",
+        ),
         "an empty folder": (
             ("replay", *target, "--checkpoints", folder / "empty"),
             "has no checkpoints",
@@ -444,7 +447,7 @@ def bad(chain: Chain, folder: Path) -> dict[str, tuple[tuple[object, ...], str]]
             ("checkpoint", out, *target, "--at", 5, "--key", folder / "open.pem"),
             "others may read the key",
         ),
-        "blocks to come": (("checkpoint", out, *target, "--at", 10**6), "are not there"),
+        "blocks to come": (("checkpoint", out, *target, "--at", 10**6), "is not there"),
         "a key twice": (("new-key", chain.key), "is there already"),
     }
 
@@ -453,6 +456,18 @@ BAD = [
     *("a key for a key", "an empty folder", "no checkpoint", "written over", "backwards"),
     *("a key for all", "blocks to come", "a key twice"),
 ]
+
+
+def test_a_block_that_may_still_leave_the_chain_is_warned_of(chain: Chain, tmp_path: Path) -> None:
+    final = int(chain.deployed.node.rpc("eth_getBlockByNumber", "finalized", False)["number"], 16)
+    assert final < chain.head()
+    for block, warned in ((final, False), (final + 1, True)):
+        done = chain.checkpoint(tmp_path / f"{block}.json", "--at", block, "--json")
+        notes = json.loads(done.stdout)["notes"]
+        assert (done.exit_code, bool(notes)) == (0, warned)
+    assert notes[0].startswith(f"block {final + 1} is after {final}, the newest that is sure to be")
+    shown = chain.checkpoint(tmp_path / "shown.json", "--at", final + 1).stdout
+    assert shown.splitlines()[0] == f"note: {notes[0]}"
 
 
 @pytest.mark.parametrize("what", BAD)

@@ -157,7 +157,7 @@ def test_what_cannot_be_proven_exits_2_and_writes_nothing(
         (("--batch", hexes["waiting"], "--index", 1), "was skipped, and not retried since"),
         (("--batch", hexes["waiting"], "--index", 3), "its chunk was not run"),
         (("--batch", hexes["cancelled"], "--index", 0), "its chunk was not run"),
-        (("--programme", 1, "--number", 1, "--at", 10**9), "are not there"),
+        (("--programme", 1, "--number", 1, "--at", 10**9), "is not there"),
     ):
         done = prove(*words, "--out", file)
         assert done.exit_code == 2, (words, done.stdout)
@@ -165,7 +165,11 @@ def test_what_cannot_be_proven_exits_2_and_writes_nothing(
         assert list(tmp_path.iterdir()) == []
     done = prove("--programme", 1, "--number", 1, "--out", tmp_path / "none" / "proof.json")
     assert done.exit_code == 2
-    assert "cannot be written" in done.stderr
+    assert "there is no folder" in done.stderr
+    file.write_text("another")
+    done = prove("--programme", 1, "--number", 1, "--out", file)
+    assert (done.exit_code, file.read_text()) == (2, "another")
+    assert "is there already: it is never written over" in done.stderr
 
 
 def test_an_earlier_block_proves_what_was_paid_until_then(

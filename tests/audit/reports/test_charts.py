@@ -65,6 +65,14 @@ def test_step_lines_stay_inside(points: list[tuple[int, int]], width: float) -> 
     require_inside(step_lines(width, [line, line], axis, lambda time: f"{time:.1e}", until=5))
 
 
+@pytest.mark.parametrize("name", ["headroom", "supply and commitments"])
+def test_a_lines_name_has_room_in_a_font_a_fifth_wider(name: str) -> None:
+    drawing = step_lines(720, [Steps(name, ((0, 100),))], AXIS, str, until=100)
+    texts = [shape for shape in drawing.shapes if isinstance(shape, Text) and shape.words == name]
+    beside = max(texts, key=lambda text: text.left)
+    assert beside.left + 1.2 * beside.width <= 720
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_parts_of_a_bar_are_as_long_as_their_numbers(width: float) -> None:
     series = [Values("paid", "paid", (75, 30)), Values("skipped", "skipped", (25, 0))]
