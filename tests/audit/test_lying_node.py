@@ -163,6 +163,18 @@ LIES: dict[str, tuple[Lie, set[Code]]] = {
         ),
         {Code.RECEIPTS_ROOT_MISMATCH},
     ),
+    "an address that reads as another, with the same bytes": (
+        in_receipts(lambda log: [log | {"address": "1x" + log["address"][2:]}]),
+        {Code.RECEIPTS_ROOT_MISMATCH},
+    ),
+    "a receipt of no transaction": (
+        of_receipts(lambda receipt: {**receipt, "transactionHash": None}),
+        {Code.RECEIPTS_ROOT_MISMATCH},
+    ),
+    "a receipt with a negative number": (
+        of_receipts(lambda receipt: receipt | {"cumulativeGasUsed": "-0x1"}),
+        {Code.RECEIPTS_ROOT_MISMATCH},
+    ),
     "no logs at all": (in_receipts(lambda _: []), {Code.RECEIPTS_ROOT_MISMATCH}),
     "another transaction": (
         of_receipts(lambda receipt: receipt | {"transactionHash": "0x" + "ab" * 32}),
@@ -232,6 +244,7 @@ FORGED: dict[str, tuple[dict[str, Callable[[str], str]], Code]] = {
         {"logsBloom": lambda bloom: "0x" + "0" * (len(bloom) - 2)},
         Code.HEADER_HASH_MISMATCH,
     ),
+    "its gas, as no number can be": ({"gasUsed": lambda gas: f"-{gas}"}, Code.HEADER_HASH_MISMATCH),
     "its time": ({"timestamp": flipped}, Code.HEADER_HASH_MISMATCH),
     "its hash": ({"hash": flipped}, Code.BLOCK_LINKAGE_BROKEN),
     "its parent": ({"parentHash": flipped}, Code.BLOCK_LINKAGE_BROKEN),
