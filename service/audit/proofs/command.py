@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, TextIO
@@ -11,7 +13,8 @@ from typing import Annotated, TextIO
 import typer
 
 from service.audit.command_line import DIFFERENCES, address_of, fail, node_url, read_hex
-from service.audit.proofs.document import PaymentProof, read, write
+from service.audit.new_file import EVERYBODYS
+from service.audit.proofs.document import MAX_BYTES, PaymentProof, read, write
 from service.audit.proofs.making import Wanted, make
 from service.audit.proofs.verify import Verification, verify
 from service.audit.rpc import Node
@@ -19,7 +22,7 @@ from service.errors import InvalidInput, ReliefError
 from service.terminal import console, write_json
 
 ID_BYTES = 32
-BLOCK_HASH = re.compile(r"(0|[1-9][0-9]*)=(0x[0-9a-fA-F]{64})")
+BLOCK_HASH = re.compile(r"(0|[1-9][0-9]{0,77})=(0x[0-9a-fA-F]{64})")
 
 
 def prove_command(
@@ -84,7 +87,8 @@ def verify_proof_command(
     try:
         known = _known(block_hash or [])
         try:
-            data = file.read_bytes()
+            with file.open("rb") as proof:
+                data = proof.read(MAX_BYTES + 1)
         except OSError as error:
             raise InvalidInput(f"{file} cannot be read: {error.strerror}") from error
         verification = verify(read(data), known)
@@ -138,10 +142,14 @@ def _write(proof: PaymentProof, out: Path | None) -> None:
     if out is None:
         sys.stdout.write(data.decode())
         return
-    draft = out.with_name(f"{out.name}.draft")
     try:
-        draft.write_bytes(data)
-        draft.replace(out)
+        descriptor, draft = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                os.fchmod(file.fileno(), EVERYBODYS)
+                file.write(data)
+            Path(draft).replace(out)
+        finally:
+            Path(draft).unlink(missing_ok=True)
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise InvalidInput(f"{out} cannot be written: {error.strerror}") from error
