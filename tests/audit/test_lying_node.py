@@ -244,7 +244,10 @@ FORGED: dict[str, tuple[dict[str, Callable[[str], str]], Code]] = {
         {"logsBloom": lambda bloom: "0x" + "0" * (len(bloom) - 2)},
         Code.HEADER_HASH_MISMATCH,
     ),
-    "its gas, as no number can be": ({"gasUsed": lambda gas: f"-{gas}"}, Code.HEADER_HASH_MISMATCH),
+    "its gas limit, as no number can be": (
+        {"gasLimit": lambda gas: f"-{gas}"},
+        Code.HEADER_HASH_MISMATCH,
+    ),
     "its time": ({"timestamp": flipped}, Code.HEADER_HASH_MISMATCH),
     "its hash": ({"hash": flipped}, Code.BLOCK_LINKAGE_BROKEN),
     "its parent": ({"parentHash": flipped}, Code.BLOCK_LINKAGE_BROKEN),
@@ -267,6 +270,18 @@ def test_a_forged_balance_names_the_wallet(scenario: Scenario, audit: Audit) -> 
         (finding,) = audit(rpc=url).findings
     assert finding.code is Code.VIEW_MISMATCH
     assert holder in finding.message
+
+
+def test_a_balance_with_something_behind_it_is_a_difference(
+    scenario: Scenario, audit: Audit
+) -> None:
+    holder = bytes.fromhex(payee(0).address[2:])
+    balance = audit().state.token.balances[holder].to_bytes(32, "big")
+    lie = answering(b"balanceOf(address)", holder, balance + bytes(32))
+    with lying_node(scenario.deployed.node.rpc_url, lie) as url:
+        (finding,) = audit(rpc=url).findings
+    assert finding.code is Code.VIEW_MISMATCH
+    assert (finding.expected, finding.found) == ("32 bytes", "64 bytes")
 
 
 def test_a_forged_stream_names_the_payout(scenario: Scenario, audit: Audit) -> None:

@@ -274,3 +274,18 @@ def test_of_a_file_larger_than_a_proof_can_be_no_more_is_read(tmp_path: Path) ->
     checked = run("verify-proof", file)
     assert checked.exit_code == 2
     assert "larger than a payment proof can be" in checked.stderr
+
+
+@pytest.mark.parametrize(
+    "result", [None, [], [None], [{"logs": 7}], "0x", {"transactions": ["0x"]}]
+)
+def test_receipts_that_are_none_prove_nothing_and_crash_nothing(
+    scenario: Scenario, prove: Prove, result: Any
+) -> None:
+    def lie(method: str, _params: list[Any], true: Any) -> Any:
+        return result if method == "eth_getBlockReceipts" else true
+
+    with lying_node(scenario.deployed.node.rpc_url, lie) as url:
+        done = prove("--batch", scenario.batches["plain"].hex, "--index", 1, rpc=url)
+    assert done.exit_code == 3
+    assert not done.stdout
