@@ -1,17 +1,21 @@
 """stdout and stderr as every command writes them, whatever the terminal's encoding.
 
 JSON is UTF-8 always (RFC 8259). Tables, notes and errors keep the terminal's own encoding; what it
-cannot show is escaped, since a character must not fail a command that has committed already.
+cannot show is escaped, since a character must not fail a command that has committed already. What
+does not print is escaped too: a file's, a node's or a row's text cannot move the cursor, clear what
+stands above it, or turn its direction around.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from io import TextIOWrapper
 from typing import Any, TextIO
 
 import orjson
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 from service.errors import ReliefError
 
@@ -52,7 +56,30 @@ def error_document(error: ReliefError) -> dict[str, Any]:
     }
 
 
+def visible(text: str) -> str:
+    """Return text in one line, each character that does not print as its escape."""
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
+
+
+class _Console(Console):
+    """Prints nothing that does not show as itself, whoever wrote it."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            if segment.control:
+                yield segment
+                continue
+            lines = "\n".join(map(visible, segment.text.split("\n")))
+            yield Segment(lines, segment.style)
+
+
 def console(stream: TextIO) -> Console:
     """Return a console on a stream that prints text as it stands: no markup, no highlighting."""
     width = None if stream.isatty() else PIPE_WIDTH
-    return Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
+    return _Console(file=stream, width=width, markup=False, highlight=False, emoji=False)

@@ -308,6 +308,8 @@ class BlockReader:
         """Return what a block's receipts hold, which must give the root in its header."""
         number = int(header["number"], 16)
         try:
+            for receipt in receipts:
+                unhex(receipt["transactionHash"])  # the root does not have it
             packed = [pack_logs(receipt["logs"], self._token) for receipt in receipts]
             root = hex_text(
                 trie_root([receipt_bytes(r, p.rlp) for r, p in zip(receipts, packed, strict=True)])

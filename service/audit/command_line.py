@@ -16,7 +16,7 @@ from rich.text import Text
 
 from service.audit.blocks import Progress
 from service.errors import ChainUnavailable, ConfigurationError, InvalidInput, ReliefError
-from service.terminal import console, error_document, write_json
+from service.terminal import console, error_document, visible, write_json
 
 DIFFERENCES = 1
 INVALID = 2
@@ -95,7 +95,7 @@ def fail(error: ReliefError, *, as_json: bool) -> NoReturn:
     """Say what went wrong and end with its exit code."""
     if as_json:
         write_json(error_document(error))
-    console(sys.stderr).print(Text(f"{error.title}: {error.detail}", style="bold red"))
+    console(sys.stderr).print(Text(visible(f"{error.title}: {error.detail}"), style="bold red"))
     if isinstance(error, InvalidInput):
         raise typer.Exit(INVALID)
     if isinstance(error, (ChainUnavailable, ConfigurationError)):

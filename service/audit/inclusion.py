@@ -45,7 +45,7 @@ def unrlp(encoded: bytes) -> Rlp:
     Misfit
         When the bytes are not RLP, or not all of them are used.
     """
-    value, end = _item(encoded, 0, 0)
+    value, end = _item(encoded, 0, len(encoded), 0)
     if end != len(encoded):
         raise Misfit(f"{len(encoded) - end} bytes behind the value")
     return value
@@ -78,8 +78,9 @@ def string(value: Rlp) -> bytes:
     return value
 
 
-def _item(data: bytes, at: int, depth: int) -> tuple[Rlp, int]:
-    if at >= len(data) or depth > DEEPEST:
+def _item(data: bytes, at: int, limit: int, depth: int) -> tuple[Rlp, int]:
+    """Return the value at a place, and where it ends: not behind `limit`, the end of its list."""
+    if at >= limit or depth > DEEPEST:
         raise Misfit("ends before a value, or lies too deep")
     first = data[at]
     if first < SMALL:
@@ -89,12 +90,12 @@ def _item(data: bytes, at: int, depth: int) -> tuple[Rlp, int]:
     start, size = at + 1, first - short
     if first > long:
         start += first - long
-        length = data[at + 1 : start]
+        length = data[at + 1 : min(start, limit)]
         size = int.from_bytes(length, "big")
         if len(length) != first - long or length[0] == 0 or size < SHORT:
             raise Misfit("a length written otherwise than it must be")
     end = start + size
-    if end > len(data):
+    if end > limit:
         raise Misfit("a value ends behind the bytes")
     if not is_list:
         if size == 1 and data[start] < SMALL:
@@ -102,7 +103,7 @@ def _item(data: bytes, at: int, depth: int) -> tuple[Rlp, int]:
         return data[start:end], end
     members: list[Rlp] = []
     while start < end:
-        member, start = _item(data[:end], start, depth + 1)
+        member, start = _item(data, start, end, depth + 1)
         members.append(member)
     return members, end
 

@@ -93,8 +93,9 @@ def read_manifest(path: Path) -> tuple[dict[str, Any], list[Line]]:
 def _object(row: bytes, number: int) -> dict[str, Any]:
     try:
         read = orjson.loads(row)
-    except ValueError as error:
-        raise MalformedManifest(f"line {number} is not JSON: {error}") from None
+        orjson.dumps(read)  # which goes less deep than reading does
+    except (ValueError, orjson.JSONEncodeError) as error:
+        raise MalformedManifest(f"line {number} is not JSON, or too deep: {error}") from None
     if not isinstance(read, dict):
         raise MalformedManifest(f"line {number} is not a JSON object")
     return read

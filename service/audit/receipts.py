@@ -64,12 +64,29 @@ def _prefix(length: int, short: int, long: int) -> bytes:
 
 
 def integer(value: int) -> bytes:
-    """Return a number as RLP has it: big-endian, no leading zero, zero is empty."""
+    """Return a number as RLP has it: big-endian, no leading zero, zero is empty.
+
+    Raises
+    ------
+    ValueError
+        When it is negative: RLP has no such.
+    """
+    if value < 0:
+        raise ValueError(f"RLP has no {value}")
     return value.to_bytes((value.bit_length() + 7) // 8, "big")
 
 
 def unhex(text: str) -> bytes:
-    """Read 0x-hex."""
+    """Read 0x-hex.
+
+    Raises
+    ------
+    ValueError
+        When it is none. Without 0x a second text had the same bytes: a root would prove a log that
+        a comparison of texts passes by.
+    """
+    if not text.startswith("0x"):
+        raise ValueError(f"not 0x-hex: {text[:20]!r}")
     return bytes.fromhex(text[2:])
 
 

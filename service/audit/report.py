@@ -16,6 +16,7 @@ from service.audit.findings import Finding, Severity
 from service.audit.lane_state import Grant, GrantState
 from service.audit.manifest_file import Line
 from service.audit.state import PayoutStatus, State
+from service.terminal import visible
 from service.units import format_amount
 
 MAX_SHOWN = 200
@@ -237,7 +238,7 @@ class ReplayReport:
             parts.append(self._uncountersigned())
         if self.findings:
             parts.append(self._findings())
-        parts += [Text(f"note: {note}", style="dim") for note in self.notes]
+        parts += [Text(f"note: {visible(note)}", style="dim") for note in self.notes]
         parts.append(self._verdict())
         return Group(*parts)
 
@@ -318,7 +319,7 @@ class ReplayReport:
             text = "; ".join([finding.message, *values])
             block = "" if place.block is None else str(place.block)
             cells = (finding.severity.value, finding.code.value, block, payout, text)
-            table.add_row(*(Text(cell) for cell in cells))
+            table.add_row(*(Text(visible(cell)) for cell in cells))
         left = len(self.findings) - MAX_SHOWN
         if left > 0:
             table.caption = f"and {left} more; --json lists all"

@@ -5,6 +5,7 @@ Nothing a node says is believed here; :mod:`service.audit.blocks` checks it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -12,12 +13,22 @@ from typing import Any, Self
 import httpx
 import orjson
 
+from service.audit.answers import fits
 from service.errors import ChainUnavailable, InvalidInput
 
 MAX_BATCH = 100
 """Calls in one HTTP request; many public nodes refuse more."""
 
 TIMEOUT_S = 60.0
+LONGEST_ANSWER_S = 600.0
+"""How long one answer may take, however steadily it drips."""
+
+MAX_ANSWER_BYTES = 2**30
+"""Of one answer, unpacked: more than the receipts of ``GAS_A_TIME`` can be, of logs of 375 gas."""
+
+LONGEST_SHOWN = 500
+"""Characters of a node's own words that are repeated."""
+
 FIRST_WINDOW = 2_000
 LARGEST_WINDOW = 50_000
 FINAL_DEPTH = 64
@@ -41,6 +52,16 @@ class NodeRefused(ChainUnavailable):
     def __init__(self, rpc_code: int, message: str) -> None:
         super().__init__(message)
         self.rpc_code = rpc_code
+
+
+def _refusal(method: str, error: Any) -> NodeRefused:
+    """Return what a node's error says, as far as it says something."""
+    members = error if isinstance(error, dict) else {"message": error}
+    code, text = members.get("code"), members.get("message")
+    return NodeRefused(
+        code if isinstance(code, int) else 0,
+        f"{method}: {text[:LONGEST_SHOWN] if isinstance(text, str) else 'an error'}",
+    )
 
 
 class Node:
@@ -112,7 +133,11 @@ class Node:
         ]
         answer = self._post(calls if len(calls) > 1 else calls[0])
         members = answer if isinstance(answer, list) else [answer]
-        by_id = {member.get("id"): member for member in members if isinstance(member, dict)}
+        by_id = {
+            member["id"]: member
+            for member in members
+            if isinstance(member, dict) and isinstance(member.get("id"), int)
+        }
         results = []
         for number in range(len(calls)):
             member = by_id.get(number)
@@ -121,23 +146,34 @@ class Node:
             if member is None:
                 raise ChainUnavailable(f"{self.url} left {method} unanswered")
             if member.get("error"):
-                error = member["error"]
-                text = error.get("message", error) if isinstance(error, dict) else error
-                code = error.get("code", 0) if isinstance(error, dict) else 0
-                raise NodeRefused(code, f"{method}: {text}")
-            results.append(member.get("result"))
+                raise _refusal(method, member["error"])
+            result = member.get("result")
+            if not fits(method, result):
+                raise ChainUnavailable(f"{self.url} answers {method} with what is none")
+            results.append(result)
         return results
 
     def _post(self, body: Any) -> Any:
         try:
-            response = self._http.post(self.url, content=orjson.dumps(body))
-            if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
-                raise ChainUnavailable(f"{self.url} answers with {response.status_code}")
-            return orjson.loads(response.content)
+            with self._http.stream("POST", self.url, content=orjson.dumps(body)) as response:
+                if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+                    raise ChainUnavailable(f"{self.url} answers with {response.status_code}")
+                return orjson.loads(self._content(response))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ChainUnavailable(f"{self.url} does not answer: {error}") from error
         except orjson.JSONDecodeError as error:
             raise ChainUnavailable(f"{self.url} does not speak JSON-RPC") from error
+
+    def _content(self, response: httpx.Response) -> bytes:
+        """Read an answer: no more than any can be, for no longer than any takes."""
+        content, until = bytearray(), time.monotonic() + LONGEST_ANSWER_S
+        for part in response.iter_bytes():
+            content += part
+            if len(content) > MAX_ANSWER_BYTES:
+                raise ChainUnavailable(f"{self.url} answers with more than any answer can be")
+            if time.monotonic() > until:
+                raise ChainUnavailable(f"{self.url} does not come to the end of its answer")
+        return bytes(content)
 
     def view(self, to: str, data: bytes, block: int) -> bytes:
         """Call a contract's view at a block.

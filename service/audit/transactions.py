@@ -29,6 +29,11 @@ MEMBERS = {
 """Members of each type in their order, as JSON-RPC names them."""
 
 AUTHORIZED = ("chainId", "address", "nonce", *SIGNED)
+LISTS = frozenset({"accessList", "blobVersionedHashes", "authorizationList"})
+PROTECTED = 35
+"""Smallest ``v`` of a transaction that names its chain: 35 or 36 and twice the chain's id."""
+LONGEST_CHAIN_BYTES = 33
+
 BYTES = frozenset({"to", "input", "address"})
 
 
@@ -71,10 +76,40 @@ def call_of_bytes(transaction: bytes) -> Call:
     Misfit
         When it is no transaction of a known type.
     """
+    members = _members_of(transaction)
+    return Call(members["to"] or None, members["input"])
+
+
+def chain_of_bytes(transaction: bytes) -> int | None:
+    """Return the chain that an encoded transaction was signed for; None where it is any (EIP-155).
+
+    Raises
+    ------
+    Misfit
+        When it is no transaction of a known type, or of a chain that none can be.
+    """
+    members = _members_of(transaction)
+    number = int.from_bytes(_short(members.get("chainId", members.get("v", b""))), "big")
+    if "chainId" in members:
+        return number
+    return (number - PROTECTED) // 2 if number >= PROTECTED else None
+
+
+def _short(value: bytes) -> bytes:
+    if len(value) > LONGEST_CHAIN_BYTES:
+        raise Misfit("a chain that none can be")
+    return value
+
+
+def _members_of(transaction: bytes) -> dict[str, bytes]:
+    """Return the members that are strings."""
     kind = transaction[0] if transaction and transaction[0] < SMALL else 0
     members: Sequence[Rlp] = unrlp_list(transaction[1:] if kind else transaction)
     names = MEMBERS.get(kind)
     if names is None or len(members) != len(names):
         raise Misfit(f"no transaction of type {kind}")
-    to, data = (string(members[names.index(name)]) for name in ("to", "input"))
-    return Call(to or None, data)
+    return {
+        name: string(member)
+        for name, member in zip(names, members, strict=True)
+        if name not in LISTS
+    }

@@ -184,6 +184,14 @@ class ViewCheck:
             return
         shown = address_text(view.about) if isinstance(view.about, bytes) else view.about
         about = f" of {shown}" if shown else ""
+        if answer is not None and answer.startswith(expected):
+            self.findings.error(
+                Code.VIEW_MISMATCH,
+                f"the {view.contract}'s {view.call.split('(')[0]}(){about} says more than it can",
+                view.place,
+                expected=f"{len(expected)} bytes",
+                found=f"{len(answer)} bytes",
+            )
         for at, (name, value) in enumerate(view.members):
             given = None if answer is None else answer[at * 32 : at * 32 + 32]
             if given == word(value):

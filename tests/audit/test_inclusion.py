@@ -17,7 +17,7 @@ from service.audit.calls import Call
 from service.audit.inclusion import Misfit, inclusion, proven_value, unrlp
 from service.audit.receipts import header_hash, receipt_bytes, receipts_root, rlp, trie_root
 from service.audit.rpc import Node
-from service.audit.transactions import call_of_bytes, transaction_bytes
+from service.audit.transactions import call_of_bytes, chain_of_bytes, transaction_bytes
 from service.chain.devnode import DevNode, start_anvil
 from tests.support.deployed import account
 
@@ -200,3 +200,30 @@ def test_lists_within_lists_end_somewhere() -> None:
         value = bytes([0xC0 + len(value)]) + value
     with pytest.raises(Misfit, match="too deep"):
         unrlp(value)
+
+
+def test_the_time_to_read_a_list_within_a_list_grows_with_its_length_alone() -> None:
+    members = 2_000_000
+    value = unrlp(rlp([[b"\1"] * members, b""]))
+    assert len(value[0]) == members
+
+
+@pytest.mark.parametrize(
+    ("transaction", "chain"),
+    [
+        (rlp([b"", b"", b"", b"", b"", b"", bytes([27]), b"", b""]), None),
+        (rlp([b"", b"", b"", b"", b"", b"", bytes([37]), b"", b""]), 1),
+        (rlp([b"", b"", b"", b"", b"", b"", b"\xf4\xf6", b"", b""]), 31337),
+        (b"\1" + rlp([b"\x64", *[b""] * 6, [], b"", b"", b""]), 100),
+        (b"\2" + rlp([b"\x7a\x69", *[b""] * 7, [], b"", b"", b""]), 31337),
+    ],
+)
+def test_the_chain_that_a_transaction_was_signed_for_is_read(
+    transaction: bytes, chain: int | None
+) -> None:
+    assert chain_of_bytes(transaction) == chain
+
+
+def test_a_chain_of_thousands_of_digits_is_none() -> None:
+    with pytest.raises(Misfit):
+        chain_of_bytes(b"\2" + rlp([b"\1" * 3000, *[b""] * 7, [], b"", b"", b""]))

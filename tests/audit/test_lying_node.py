@@ -163,6 +163,18 @@ LIES: dict[str, tuple[Lie, set[Code]]] = {
         ),
         {Code.RECEIPTS_ROOT_MISMATCH},
     ),
+    "an address that reads as another, with the same bytes": (
+        in_receipts(lambda log: [log | {"address": "1x" + log["address"][2:]}]),
+        {Code.RECEIPTS_ROOT_MISMATCH},
+    ),
+    "a receipt of no transaction": (
+        of_receipts(lambda receipt: {**receipt, "transactionHash": None}),
+        {Code.RECEIPTS_ROOT_MISMATCH},
+    ),
+    "a receipt with a negative number": (
+        of_receipts(lambda receipt: receipt | {"cumulativeGasUsed": "-0x1"}),
+        {Code.RECEIPTS_ROOT_MISMATCH},
+    ),
     "no logs at all": (in_receipts(lambda _: []), {Code.RECEIPTS_ROOT_MISMATCH}),
     "another transaction": (
         of_receipts(lambda receipt: receipt | {"transactionHash": "0x" + "ab" * 32}),
@@ -232,6 +244,10 @@ FORGED: dict[str, tuple[dict[str, Callable[[str], str]], Code]] = {
         {"logsBloom": lambda bloom: "0x" + "0" * (len(bloom) - 2)},
         Code.HEADER_HASH_MISMATCH,
     ),
+    "its gas limit, as no number can be": (
+        {"gasLimit": lambda gas: f"-{gas}"},
+        Code.HEADER_HASH_MISMATCH,
+    ),
     "its time": ({"timestamp": flipped}, Code.HEADER_HASH_MISMATCH),
     "its hash": ({"hash": flipped}, Code.BLOCK_LINKAGE_BROKEN),
     "its parent": ({"parentHash": flipped}, Code.BLOCK_LINKAGE_BROKEN),
@@ -254,6 +270,18 @@ def test_a_forged_balance_names_the_wallet(scenario: Scenario, audit: Audit) -> 
         (finding,) = audit(rpc=url).findings
     assert finding.code is Code.VIEW_MISMATCH
     assert holder in finding.message
+
+
+def test_a_balance_with_something_behind_it_is_a_difference(
+    scenario: Scenario, audit: Audit
+) -> None:
+    holder = bytes.fromhex(payee(0).address[2:])
+    balance = audit().state.token.balances[holder].to_bytes(32, "big")
+    lie = answering(b"balanceOf(address)", holder, balance + bytes(32))
+    with lying_node(scenario.deployed.node.rpc_url, lie) as url:
+        (finding,) = audit(rpc=url).findings
+    assert finding.code is Code.VIEW_MISMATCH
+    assert (finding.expected, finding.found) == ("32 bytes", "64 bytes")
 
 
 def test_a_forged_stream_names_the_payout(scenario: Scenario, audit: Audit) -> None:

@@ -62,6 +62,13 @@ BAD: dict[str, tuple[object, str]] = {
 }
 
 
+def test_a_header_too_deep_to_be_shown_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "m"
+    path.write_bytes(b'{"count":' + b"[" * 1000 + b"]" * 1000 + b"}\n")
+    with pytest.raises(MalformedManifest, match="line 1 is not JSON, or too deep"):
+        read_manifest(path)
+
+
 @pytest.mark.parametrize("what", BAD)
 def test_a_line_that_is_none_is_named(tmp_path: Path, what: str) -> None:
     line, words = BAD[what]

@@ -26,6 +26,7 @@ COUNTED = (Contract.VAULT, Contract.REGISTRY, Contract.LANE)
 """Contracts that count their events."""
 
 LARGEST_NUMBER = 2**53 - 1
+LARGEST_FILE_BYTES = 2**16
 HASH = re.compile(r"0x[0-9a-f]{64}")
 HEX_32 = re.compile(r"[0-9a-f]{64}")
 HEX_64 = re.compile(r"[0-9a-f]{128}")
@@ -136,13 +137,17 @@ def read_checkpoint(path: Path) -> Checkpoint:
         When it is no checkpoint of this version, or spelled in another way.
     """
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(LARGEST_FILE_BYTES + 1)
     except OSError as error:
         raise InvalidInput(f"cannot read {path}: {error.strerror}") from error
+    if len(content) > LARGEST_FILE_BYTES:
+        raise MalformedCheckpoint(f"{path}: larger than any checkpoint")
     try:
         given = orjson.loads(content)
-    except ValueError as error:
-        raise MalformedCheckpoint(f"{path}: not JSON: {error}") from None
+        orjson.dumps(given)  # which goes less deep than reading does
+    except (ValueError, orjson.JSONEncodeError) as error:
+        raise MalformedCheckpoint(f"{path}: not JSON, or too deep: {error}") from None
     wrong = _first_wrong(given)
     if wrong is not None:
         raise MalformedCheckpoint(f"{path}: {wrong}")

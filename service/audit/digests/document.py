@@ -197,15 +197,15 @@ def printable(text: str) -> str:
 
 def _parsed(text: bytes) -> dict[str, Any]:
     try:
-        orjson.loads(text)  # bounds the depth, which json does not everywhere
+        orjson.dumps(orjson.loads(text))  # bounds the depth, which json does not everywhere
         document = json.loads(
             text,
             object_pairs_hook=_once,
             parse_float=_no_fraction,
             parse_constant=_no_fraction,
         )
-    except ValueError as error:
-        raise MalformedTypedData(f"not JSON: {error}") from None
+    except (ValueError, orjson.JSONEncodeError) as error:
+        raise MalformedTypedData(f"not JSON, or too deep: {error}") from None
     if not isinstance(document, dict):
         raise MalformedTypedData("not a JSON object")
     return document

@@ -19,7 +19,7 @@ from service.audit.arithmetic import (
     unpack,
     vested,
 )
-from service.audit.decode import Event, hex_text
+from service.audit.decode import Event, address_text, hex_text
 from service.audit.findings import Code, Place
 from service.audit.officers import REVIEWER, Claim
 from service.audit.proofs.statements import Statements
@@ -79,6 +79,7 @@ class BatchStatements(Statements):
     index: int = 0
     programme_id: int = 0
     _signed_payee: bytes = b""
+    _entries: bytes = b""
 
     @property
     def handlers(self) -> Mapping[str, Callable[[Event], None]]:
@@ -255,6 +256,7 @@ class BatchStatements(Statements):
                 expected=approval["chunksRoot"],
                 found=root,
             )
+        self._entries = entries
         self._signed_payee, self.amount = entry_at(entries, self._position)
         self.payee = self._signed_payee
         cap = self.programme.args["payoutCap"] if self.programme else 0
@@ -347,13 +349,38 @@ class BatchStatements(Statements):
             return
         self.use(event)
         self._require_due(event, args["watermark"] == accrual.terms.step(event.timestamp))
-        minted = self._minted_summing(args["paid"])
-        self.pay(event, self.payee, due, minted=(self.payee, due) in minted)
+        self.pay(event, self.payee, due, minted=self._minted_alone(event, due))
+
+    def _minted_alone(self, event: Event, due: int) -> bool:
+        """Tell whether a range minted what is due to this stream, and not to one beside it.
+
+        Its mints stand in the order of the streams. Where streams of one wallet are not minted to
+        each (one had nothing due, or another wallet), a proof of one cannot tell them apart.
+        """
+        args = event.args
+        skips = {*bits(args["skippedLow"], args["skippedHigh"])}
+        beside = [
+            position
+            for position, (payee, amount) in enumerate(unpack(self._entries))
+            if position == self._position
+            or (payee == self.payee and amount and position not in skips)
+        ]
+        minted = [amount for to, amount in self._minted_summing(args["paid"]) if to == self.payee]
+        certain = len(minted) == len(beside) and minted[beside.index(self._position)] == due
+        if due in minted and not certain:
+            self.findings.warning(
+                Code.EVIDENCE_WEAK,
+                f"which of the streams of {address_text(self.payee)} was paid {due} base units in "
+                f"block {event.block}: that wallet has several",
+                self.place(event),
+            )
+        return due in minted
 
     def _minted_summing(self, paid: int) -> list[tuple[bytes, int]]:
         """Return the last mints that sum to what a range paid; none where no such are there."""
+        total = 0
         for start in range(len(self.mints) - 1, -1, -1):
-            total = sum(amount for _, amount in self.mints[start:])
+            total += self.mints[start][1]
             if total >= paid:
                 return self.mints[start:] if total == paid else []
         return []

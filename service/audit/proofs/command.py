@@ -12,7 +12,7 @@ import typer
 
 from service.audit.command_line import DIFFERENCES, address_of, fail, node_url, read_hex
 from service.audit.new_file import require_new, write_new
-from service.audit.proofs.document import PaymentProof, read, write
+from service.audit.proofs.document import MAX_BYTES, PaymentProof, read, write
 from service.audit.proofs.making import Wanted, make
 from service.audit.proofs.verify import Verification, verify
 from service.audit.rpc import Node
@@ -20,7 +20,7 @@ from service.errors import InvalidInput, ReliefError
 from service.terminal import console, write_json
 
 ID_BYTES = 32
-BLOCK_HASH = re.compile(r"(0|[1-9][0-9]*)=(0x[0-9a-fA-F]{64})")
+BLOCK_HASH = re.compile(r"(0|[1-9][0-9]{0,77})=(0x[0-9a-fA-F]{64})")
 
 
 def prove_command(
@@ -88,7 +88,8 @@ def verify_proof_command(
     try:
         known = _known(block_hash or [])
         try:
-            data = file.read_bytes()
+            with file.open("rb") as proof:
+                data = proof.read(MAX_BYTES + 1)
         except OSError as error:
             raise InvalidInput(f"{file} cannot be read: {error.strerror}") from error
         verification = verify(read(data), known)

@@ -14,11 +14,14 @@ from service.audit.findings import Code, Findings, Place
 from service.audit.inclusion import Misfit, proven_value, string, unrlp_list
 from service.audit.proofs.document import Block, Inclusion, PaymentProof
 from service.audit.receipts import HEADER_MEMBERS, SMALL
-from service.audit.transactions import call_of_bytes
+from service.audit.transactions import call_of_bytes, chain_of_bytes
 
 AT = {name: at for at, (name, _) in enumerate(HEADER_MEMBERS)}
 RECEIPT_MEMBERS = 4
 """Status, gas used so far, bloom, logs."""
+
+NUMBER_BYTES = 32
+"""Longer than any number of a block."""
 
 Spot = tuple[int, int]
 """Block and position of a transaction."""
@@ -45,10 +48,13 @@ class Evidence:
         By block number.
     calls
         What each proven transaction called, by its hash.
+    chains
+        For which chain each was signed; None for any.
     """
 
     headers: dict[int, Header] = field(default_factory=dict)
     calls: dict[bytes, Call] = field(default_factory=dict)
+    chains: dict[bytes, int | None] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
 
     def call_of(self, tx: bytes) -> Call:
@@ -88,7 +94,30 @@ def gather(proof: PaymentProof, findings: Findings, known: Mapping[int, bytes]) 
         header = evidence.headers.get(inclusion.block)
         if header is not None:
             _include(evidence, inclusion, header, contracts, findings)
+    _compare_chains(proof, evidence, findings)
     return evidence
+
+
+def _compare_chains(proof: PaymentProof, evidence: Evidence, findings: Findings) -> None:
+    """Name transactions that were signed for another chain than the proof's.
+
+    No header says whose it is, and where only contracts can tell who signed a payout nothing else
+    does.
+    """
+    for tx, chain in evidence.chains.items():
+        if chain not in (None, proof.chain_id):
+            findings.error(
+                Code.PROOF_MISMATCH,
+                "a transaction of the proof was sent on another chain",
+                Place(tx=hex_text(tx)),
+                expected=proof.chain_id,
+                found=chain,
+            )
+    if evidence.chains and not any(evidence.chains.values()):
+        findings.warning(
+            Code.EVIDENCE_WEAK,
+            f"that it happened on chain {proof.chain_id}: no transaction of the proof names one",
+        )
 
 
 def _header(block: Block, findings: Findings) -> Header | None:
@@ -105,15 +134,16 @@ def _header(block: Block, findings: Findings) -> Header | None:
     try:
         members = unrlp_list(block.header)
         found = {name: string(members[at]) for name, at in AT.items()}
+        numbers = [_number(found[name]) for name in ("number", "timestamp")]
     except (Misfit, IndexError):
         findings.error(
             Code.HEADER_HASH_MISMATCH, f"block {block.number} has a header that is none", place
         )
         return None
     header = Header(
-        int.from_bytes(found["number"], "big"),
+        numbers[0],
         block.hash,
-        int.from_bytes(found["timestamp"], "big"),
+        numbers[1],
         found["receiptsRoot"],
         found["transactionsRoot"],
     )
@@ -129,6 +159,12 @@ def _header(block: Block, findings: Findings) -> Header | None:
     return header
 
 
+def _number(value: bytes) -> int:
+    if len(value) > NUMBER_BYTES:
+        raise Misfit("a number that is none")
+    return int.from_bytes(value, "big")
+
+
 def _include(
     evidence: Evidence,
     inclusion: Inclusion,
@@ -142,7 +178,7 @@ def _include(
         transaction = proven_value(
             header.transactions_root, inclusion.position, inclusion.transaction
         )
-        call = call_of_bytes(transaction)
+        call, chain = call_of_bytes(transaction), chain_of_bytes(transaction)
     except Misfit as error:
         findings.error(
             Code.TRANSACTIONS_ROOT_MISMATCH,
@@ -164,7 +200,7 @@ def _include(
             expected=header.receipts_root,
         )
         return
-    evidence.calls[tx] = call
+    evidence.calls[tx], evidence.chains[tx] = call, chain
     for position, (address, topics, data) in enumerate(logs):
         contract = contracts.get(address)
         if contract is None:

@@ -226,27 +226,36 @@ def _siblings(told: BatchStatements, events: list[Event], evidence: Evidence) ->
 
 def _bound(node: Node, spots: list[Spot]) -> dict[str, Any]:
     """Bind transactions and their receipts to their blocks."""
-    blocks, inclusions = [], []
+    blocks: list[Block] = []
+    inclusions: list[Inclusion] = []
     for number in sorted({block for block, _ in spots}):
-        header = node.call("eth_getBlockByNumber", hex(number), True)
-        if header is None:
-            raise ChainUnavailable(f"the node has no block {number}")
-        blocks.append(Block(number, unhex(header["hash"]), header_rlp(header)))
-        transactions = [_encoded(each, number) for each in header["transactions"]]
-        receipts = [receipt_bytes(each) for each in _receipts(node, header)]
-        if len(receipts) != len(transactions):
-            raise ChainUnavailable(f"the node left out receipts of block {number}")
-        inclusions += [
-            Inclusion(
-                number,
-                position,
-                tuple(inclusion(receipts, position)),
-                tuple(inclusion(transactions, position)),
-            )
-            for block, position in spots
-            if block == number
-        ]
+        positions = [position for block, position in spots if block == number]
+        try:
+            block, bound = _in_block(node, number, positions)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ChainUnavailable(f"the node gave a block {number} that is none") from error
+        blocks.append(block)
+        inclusions += bound
     return {"blocks": tuple(blocks), "inclusions": tuple(inclusions)}
+
+
+def _in_block(node: Node, number: int, positions: Sequence[int]) -> tuple[Block, list[Inclusion]]:
+    header = node.call("eth_getBlockByNumber", hex(number), True)
+    if header is None:
+        raise ChainUnavailable(f"the node has no block {number}")
+    transactions = [_encoded(each, number) for each in header["transactions"]]
+    receipts = [receipt_bytes(each) for each in _receipts(node, header)]
+    if len(receipts) != len(transactions) or max(positions) >= len(receipts):
+        raise ChainUnavailable(f"the node left out receipts of block {number}")
+    return Block(number, unhex(header["hash"]), header_rlp(header)), [
+        Inclusion(
+            number,
+            position,
+            tuple(inclusion(receipts, position)),
+            tuple(inclusion(transactions, position)),
+        )
+        for position in positions
+    ]
 
 
 def _encoded(transaction: dict[str, Any], block: int) -> bytes:

@@ -19,6 +19,7 @@ from service.audit.proofs.grants import GrantStatements
 from service.audit.proofs.statements import Payment, Statements
 from service.audit.receipts import unhex
 from service.errors import InvalidInput
+from service.terminal import visible
 from service.units import format_amount, format_unix_s
 
 
@@ -99,7 +100,7 @@ class Verification:
 
 
 def _listed(sentences: list[str]) -> list[Text]:
-    return [Text(f"  {sentence}") for sentence in sentences]
+    return [Text(f"  {visible(sentence)}") for sentence in sentences]
 
 
 def verify(proof: PaymentProof, known: Mapping[int, bytes]) -> Verification:

@@ -110,8 +110,9 @@ class Manifest:
         """
         try:
             document = orjson.loads(data)
-        except orjson.JSONDecodeError as error:
-            raise MalformedManifest(f"not JSON: {error}") from error
+            orjson.dumps(document)  # which goes less deep than reading does
+        except (orjson.JSONDecodeError, orjson.JSONEncodeError) as error:
+            raise MalformedManifest(f"not JSON, or too deep: {error}") from error
         if not isinstance(document, dict) or document.get("format") != FORMAT:
             raise MalformedManifest(f"its format is not {FORMAT}")
         try:

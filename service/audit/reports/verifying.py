@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -32,6 +33,18 @@ from service.errors import InvalidInput
 
 MAX_FINDINGS_NAMED = 20
 
+SIGNATURE_FILE = re.compile(rb'\{"public_key":"([0-9a-f]{64})","signature":"([0-9a-f]{128})"\}')
+"""The one spelling of ``manifest.sig``."""
+
+REPLAYED = (
+    *("code_hashes", "events", "events_by_contract", "totals", "grants"),
+    *("overdue_base_units_by_officer", "overdue_base_units_by_region"),
+)
+"""Members of the result that every replay of the same blocks has alike."""
+
+NAMED_BY = ("severity", "code")
+"""Members of a finding that are texts always."""
+
 OF_ONE_SIDE = frozenset(
     code.value
     for title in ("The node", "Manifests", "Checkpoints", "The database")
@@ -49,7 +62,8 @@ class Checked:
     manifest
         None where there is none that can be read.
     problems
-        What is wrong, a sentence each; none if all is well.
+        What is wrong, a sentence each; none if all is well. What a folder says of itself is in
+        them, so :meth:`wrong` adds each as it can be shown.
     notes
         What was not proven.
     signed_by
@@ -67,6 +81,10 @@ class Checked:
     trusted: bool | None = None
     replayed: bool = False
     result: dict[str, Any] = field(default_factory=dict)
+
+    def wrong(self, problem: str) -> None:
+        """Add what is wrong."""
+        self.problems.append(visible(problem))
 
     def as_json(self) -> dict[str, Any]:
         """Return it for ``--json``."""
@@ -149,7 +167,11 @@ class Checked:
             ("state digest", manifest.state_digest, again.state_digest),
         ):
             if said != found:
-                self.problems.append(f"replayed again, the {name} is {found}, not {said}")
+                self.wrong(f"replayed again, the {name} is {found}, not {said}")
+        replayed = again.as_json()
+        for name in REPLAYED:
+            if self.result and self.result.get(name) != replayed[name]:
+                self.wrong(f"replayed again, {name} of {RESULT} is another")
         self._compare_findings(again)
 
     def _compare_findings(self, again: ReplayReport) -> None:
@@ -162,13 +184,17 @@ class Checked:
             ("has, and the chain replayed again has not,", added),
         ):
             for finding in several[:MAX_FINDINGS_NAMED]:
-                self.problems.append(f"the report {which} a finding: {finding}")
+                self.wrong(f"the report {which} a finding: {finding}")
             more = len(several) - MAX_FINDINGS_NAMED
             if more > 0:
-                self.problems.append(f"the report {which} {more} findings more")
+                self.wrong(f"the report {which} {more} findings more")
         self.notes.append(
             "findings of the node, of manifests and of the database, and warnings, were not "
             "compared: they depend on what the auditor was given"
+        )
+        self.notes.append(
+            f"all files beside {RESULT} are the auditor's word: page, PDF and tables were not "
+            "compared with the chain"
         )
 
 
@@ -207,9 +233,9 @@ def check(folder: Path, trusted_key: str | None = None) -> Checked:
         there = dict(entries(folder))
         for path, kind in there.items():
             if kind is not None:
-                checked.problems.append(f"{path} is {kind}: nothing but files belongs here")
+                checked.wrong(f"{path} is {kind}: nothing but files belongs here")
         if there.get(MANIFEST, "") is not None:
-            checked.problems.append(f"{MANIFEST} is missing: nothing can be checked")
+            checked.wrong(f"{MANIFEST} is missing: nothing can be checked")
             return checked
         data = (folder / MANIFEST).read_bytes()
         signature = (folder / SIGNATURE).read_bytes() if there.get(SIGNATURE, "") is None else None
@@ -217,16 +243,17 @@ def check(folder: Path, trusted_key: str | None = None) -> Checked:
         try:
             checked.manifest = Manifest.decoded(data)
         except MalformedManifest as error:
-            checked.problems.append(f"{MANIFEST} is no manifest of a report: {error}")
+            checked.wrong(f"{MANIFEST} is no manifest of a report: {error}")
             return checked
         files = {path for path, kind in there.items() if kind is None}
-        checked.problems += _file_problems(folder, checked.manifest, files)
+        for problem in _file_problems(folder, checked.manifest, files):
+            checked.wrong(problem)
         if RESULT in files:
             _check_result(checked, checked.manifest, (folder / RESULT).read_bytes())
         else:
-            checked.problems.append(f"{RESULT} is missing: what was found is not told")
+            checked.wrong(f"{RESULT} is missing: what was found is not told")
     except OSError as error:
-        raise InvalidInput(f"{error.filename or folder}: {error.strerror}") from error
+        raise InvalidInput(visible(f"{error.filename or folder}: {error.strerror}")) from error
     return checked
 
 
@@ -245,24 +272,19 @@ def _check_signature(
     if signature is None:
         if trusted_key is not None:
             checked.trusted = False
-            checked.problems.append(f"{SIGNATURE} is missing: the key you trust signed nothing")
+            checked.wrong(f"{SIGNATURE} is missing: the key you trust signed nothing")
         else:
             checked.notes.append("not signed: anybody can have written this report")
         return
-    try:
-        document = orjson.loads(signature)
-    except orjson.JSONDecodeError:
-        document = None
-    if not isinstance(document, dict) or set(document) != {"public_key", "signature"}:
-        checked.problems.append(
-            f"{SIGNATURE} is no signature: it holds a public key and a signature"
-        )
+    pair = SIGNATURE_FILE.fullmatch(signature)
+    if pair is None:
+        checked.wrong(f"{SIGNATURE} is no signature: it holds a public key and a signature")
         return
-    public, made = str(document["public_key"]), str(document["signature"])
+    public, made = pair[1].decode(), pair[2].decode()
     if not verify(public, data, made):
-        checked.problems.append(f"{MANIFEST} is not what the key {public} signed")
+        checked.wrong(f"{MANIFEST} is not what the key {public} signed")
         return
-    checked.signed_by = public.lower()
+    checked.signed_by = public
     if trusted_key is None:
         checked.notes.append(
             f"signed by the key {checked.signed_by}: whether that is the auditor's, only the "
@@ -271,7 +293,7 @@ def _check_signature(
         return
     checked.trusted = checked.signed_by == trusted_key.lower()
     if not checked.trusted:
-        checked.problems.append(f"signed by the key {checked.signed_by}, which you do not trust")
+        checked.wrong(f"signed by the key {checked.signed_by}, which you do not trust")
 
 
 def _file_problems(folder: Path, manifest: Manifest, files: set[str]) -> Iterator[str]:
@@ -293,7 +315,11 @@ def _check_result(checked: Checked, manifest: Manifest, data: bytes) -> None:
     """Compare what the manifest says with the result beside it, and the result with itself."""
     try:
         result = orjson.loads(data)
-        listed = Counter(finding["severity"] for finding in result["findings"])
+        orjson.dumps(result)  # which goes less deep than reading does
+        findings = result["findings"]
+        if not all(isinstance(each[name], str) for each in findings for name in NAMED_BY):
+            raise TypeError("a finding without severity or code")  # noqa: TRY301  # as the others
+        listed = Counter(finding["severity"] for finding in findings)
         said = {
             "chain_id": result["chain_id"],
             "contracts": result["contracts"],
@@ -304,15 +330,13 @@ def _check_result(checked: Checked, manifest: Manifest, data: bytes) -> None:
         }
         differences = result["differences"]
     except (ValueError, KeyError, TypeError) as error:
-        checked.problems.append(f"{RESULT} is no result of a replay: {error}")
+        checked.wrong(f"{RESULT} is no result of a replay: {error}")
         return
     for name, value in said.items():
         if value != getattr(manifest, name):
-            checked.problems.append(
+            checked.wrong(
                 f"the manifest's {name} is {getattr(manifest, name)}, {RESULT} has {value}"
             )
     if differences != listed[Severity.ERROR]:
-        checked.problems.append(
-            f"{RESULT} says {differences} differences and lists {listed[Severity.ERROR]}"
-        )
+        checked.wrong(f"{RESULT} says {differences} differences and lists {listed[Severity.ERROR]}")
     checked.result = result

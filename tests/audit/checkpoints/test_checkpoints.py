@@ -342,6 +342,11 @@ def spelled(change: Callable[[dict[str, Any]], object]) -> Callable[[bytes], byt
 MALFORMED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "text": (lambda _: b"a checkpoint", "not JSON"),
     "a list": (lambda _: b"[]\n", "not a JSON object"),
+    "a member too deep to be shown": (
+        lambda _: b'{"format":' + b"[" * 1000 + b"]" * 1000 + b"}",
+        "too deep",
+    ),
+    "a file without end": (lambda content: content + b" " * 2**20, "larger than any checkpoint"),
     "spaces": (lambda content: content.replace(b":", b": "), "not spelled as checkpoints are"),
     "no line end": (lambda content: content[:-1], "not spelled as checkpoints are"),
     "a member twice": (

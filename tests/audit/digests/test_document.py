@@ -233,6 +233,14 @@ BAD_TEXTS: dict[str, tuple[str, str]] = {
     ),
     "a fraction": ('{"types": 1.5}', "1.5 is no whole number"),
     "deep": ("[" * 100_000, "not JSON"),
+    "deep, and closed": ('{"types": ' + "[" * 1000 + "]" * 1000 + "}", "too deep"),
+    "a deep name": (
+        '{"types": {}, "primaryType": "Sunset", "message": {}, "domain": {"name": '
+        + "[" * 980
+        + "]" * 980
+        + "}}",
+        "too deep",
+    ),
 }
 
 

@@ -253,3 +253,43 @@ def test_a_grants_proof_names_the_grant(scenario: Scenario, prove: Prove) -> Non
     done = prove("--grant", grant)
     assert json.loads(done.stdout)["payout"]["grant"] == grant
     assert scenario.deployed.token.lower() in done.stdout
+
+
+def test_a_proof_is_not_written_through_a_link_that_somebody_put_beside_it(
+    scenario: Scenario, prove: Prove, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.write_text("mine")
+    (tmp_path / "proof.json.draft").symlink_to(other)
+    done = prove(
+        "--batch", scenario.batches["plain"].hex, "--index", 1, "--out", tmp_path / "proof.json"
+    )
+    assert done.exit_code == 0, done.stderr
+    assert other.read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("other", "proof.json", "proof.json.draft"),
+    ]
+
+
+def test_of_a_file_larger_than_a_proof_can_be_no_more_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "proof.json"
+    with file.open("wb") as sparse:
+        sparse.truncate(2**40)
+    checked = run("verify-proof", file)
+    assert checked.exit_code == 2
+    assert "larger than a payment proof can be" in checked.stderr
+
+
+@pytest.mark.parametrize(
+    "result", [None, [], [None], [{"logs": 7}], "0x", {"transactions": ["0x"]}]
+)
+def test_receipts_that_are_none_prove_nothing_and_crash_nothing(
+    scenario: Scenario, prove: Prove, result: Any
+) -> None:
+    def lie(method: str, _params: list[Any], true: Any) -> Any:
+        return result if method == "eth_getBlockReceipts" else true
+
+    with lying_node(scenario.deployed.node.rpc_url, lie) as url:
+        done = prove("--batch", scenario.batches["plain"].hex, "--index", 1, rpc=url)
+    assert done.exit_code == 3
+    assert not done.stdout

@@ -16,14 +16,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.audit.abi import EVENTS
-from service.audit.findings import Code, Severity
-from service.audit.proofs.verify import Verification
+from service.audit.arithmetic import entry_at
+from service.audit.findings import Code, Findings, Severity
+from service.audit.proofs.document import read
+from service.audit.proofs.evidence import gather
+from service.audit.proofs.verify import Verification, statements_of, verify
 from tests.audit.proofs.conftest import KINDS, Document, checked
 from tests.audit.scenario import payee
 
 Log = list[Any]
 TOPICS = {event.name: event.topic for events in EVENTS.values() for event in events.values()}
-RECEIPTS_ROOT, TIMESTAMP = 5, 11
+RECEIPTS_ROOT, NUMBER, TIMESTAMP = 5, 8, 11
 WORD = 32
 
 
@@ -202,6 +205,34 @@ def test_blocks_of_another_time_are_outside_what_was_signed(
     verification = checked(changed)
     assert not verification.holds
     assert verification.as_json()["proven"] is False
+
+
+@pytest.mark.parametrize("member", [NUMBER, TIMESTAMP])
+def test_a_header_with_a_number_too_long_to_be_written_is_none(
+    document: Callable[[str], Document], member: int
+) -> None:
+    changed = document("paid")
+    rebuilt(changed["blocks"][-1], member, b"\1" * 4000)
+    verification = checked(changed)
+    assert Code.HEADER_HASH_MISMATCH in codes(verification)
+    verification.render()
+    assert verification.as_json()["proven"] is False
+
+
+def test_streams_of_one_wallet_that_were_paid_together_are_not_told_apart(
+    proofs: dict[str, bytes],
+) -> None:
+    proof = read(proofs["passed-by stream"])
+    position, findings = int(proof.payout["index"]), Findings()
+    evidence = gather(proof, findings, {})
+    opened = next(event for event in evidence.events if event.name == "StreamsOpened")
+    payee = entry_at(opened.args["entries"], position)[0]
+    other = entry_at(opened.args["entries"], 0)[0]
+    opened.args["entries"] = opened.args["entries"].replace(other, payee)
+    statements_of(proof, evidence, findings).run()
+    warnings = [each.message for each in findings.items if each.severity is Severity.WARNING]
+    assert any("that wallet has several" in warning for warning in warnings)
+    assert not verify(proof, {}).findings
 
 
 @given(data=st.data())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import Any
@@ -13,6 +14,7 @@ from service.audit.findings import Code
 from service.audit.proofs.document import read
 from service.audit.proofs.verify import verify
 from service.errors import InvalidInput
+from service.terminal import console
 from tests.audit.proofs.conftest import KINDS, Document, checked, rewritten
 
 Documents = Callable[[str], Document]
@@ -164,7 +166,11 @@ def test_each_false_statement_has_its_code(document: Documents) -> None:
     assert codes(changed("payout", "payee")) == {Code.PROOF_MISMATCH}
     assert codes(changed("payout", "payments", 0, "transaction")) == {Code.PROOF_MISMATCH}
     assert codes(changed("chunk_proof", 3)) == {Code.CHUNKS_ROOT_MISMATCH}
-    assert codes(changed("chain_id")) == {Code.SIGNATURE_INVALID, Code.DIGEST_MISMATCH}
+    assert codes(changed("chain_id")) == {
+        Code.SIGNATURE_INVALID,
+        Code.DIGEST_MISMATCH,
+        Code.PROOF_MISMATCH,
+    }
     assert codes(changed("contracts", "token")) == {Code.MINT_MISSING}
     assert Code.SIGNER_NOT_IN_FORCE in codes(changed("contracts", "registry"))
     assert Code.PROOF_MISMATCH in codes(changed("contracts", "vault"))
@@ -260,3 +266,27 @@ def test_a_chain_made_up_is_found_only_by_its_hashes(document: Documents) -> Non
     number = int(block["number"])
     (finding,) = verify(proof, {number: bytes.fromhex(true_hash[2:])}).findings
     assert finding.code is Code.BLOCK_DIFFERS
+
+
+def test_a_chain_that_nobody_sent_the_transactions_to_is_false_whoever_signed(
+    document: Documents,
+) -> None:
+    changed = put(document("keys"), ("chain_id",), "1")
+    found = [
+        (finding.expected, finding.found)
+        for finding in checked(changed).findings
+        if finding.message == "a transaction of the proof was sent on another chain"
+    ]
+    assert set(found) == {("1", "31337")}
+    assert len(found) == len(changed["receipts"])
+
+
+def test_a_claim_cannot_write_on_the_terminal_what_it_likes(document: Documents) -> None:
+    changed = document("paid")
+    changed["payout"]["\x1b[2J\nProven"] = "\x9b2J\nProven"
+    out = io.StringIO()
+    console(out).print(checked(changed).render())
+    printed = out.getvalue()
+    assert printed.splitlines()[0] == "NOT proven: what the file says is false"
+    assert len(printed.splitlines()) == 2
+    assert all(each.isprintable() or each == "\n" for each in printed)

@@ -49,6 +49,7 @@ def edited(edit: Callable[[dict[str, Any]], object]) -> bytes:
 
 MALFORMED: dict[str, tuple[bytes, str]] = {
     "no JSON": (b"{", "not JSON"),
+    "JSON too deep to be written": (b"[" * 1000 + b"]" * 1000, "not JSON, or too deep"),
     "a list": (b"[]", "its format is not relief-audit-report-1"),
     "another format": (edited(lambda d: d.update(format="x")), "its format is not"),
     "a member more": (edited(lambda d: d.update(more=1)), "members beside"),

@@ -18,6 +18,7 @@ from service.audit.reports.folder import write_report
 from service.audit.reports.manifest import seal
 from service.audit.reports.verifying import check
 from service.errors import InvalidInput
+from service.terminal import json_document
 from tests.audit.reports.conftest import Told
 
 FILES = ("report.html", "report.pdf", "replay.json", "tables/payouts.csv")
@@ -111,6 +112,24 @@ def test_a_pipe_is_refused_and_not_waited_for(handed_over: Path) -> None:
         "report.pdf is neither a file nor a folder: nothing but files belongs here",
         "report.pdf is missing",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (b"\x1b[2J\x1b[Hthe report holds", "\\u001b[2J\\u001b[Hthe report holds"),
+        (b"x\nthe report holds", "x\\nthe report holds"),
+        ("\u202efdp".encode(), "\\u202efdp"),
+        (b"\xff", "\\udcff"),
+    ],
+)
+def test_a_name_that_would_hide_what_is_wrong_is_shown_for_what_it_is(
+    handed_over: Path, name: bytes, shown: str
+) -> None:
+    Path(os.fsdecode(os.fsencode(handed_over) + b"/" + name)).write_text("")
+    checked = check(handed_over)
+    assert checked.problems == [f"{shown} is not named by the manifest"]
+    assert b"is not named by" in json_document(checked.as_json())
 
 
 # ---- the manifest --------------------------------------------------------------------------------
@@ -217,9 +236,30 @@ def test_another_key_beside_the_signature_is_caught(handed_over: Path) -> None:
     assert check(handed_over).problems == [f"manifest.json is not what the key {'00' * 32} signed"]
 
 
-@pytest.mark.parametrize("data", [b"", b"{}", b"[1,2]", b'{"public_key":"","signature":"","x":1}'])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"{}", b"[1,2]", b'{"public_key":"","signature":"","x":1}', b"[" * 1000 + b"]" * 1000],
+)
 def test_what_is_no_signature_is_caught(handed_over: Path, data: bytes) -> None:
     (handed_over / "manifest.sig").write_bytes(data)
+    assert check(handed_over).problems == [
+        "manifest.sig is no signature: it holds a public key and a signature"
+    ]
+
+
+@pytest.mark.parametrize(
+    "respell",
+    [
+        lambda data: data + b"\n",
+        lambda data: data.upper().replace(b"PUBLIC_KEY", b"public_key"),
+        lambda data: b'{"public_key":"00",' + data[1:],
+    ],
+)
+def test_a_signature_spelled_otherwise_is_caught(
+    handed_over: Path, respell: Callable[[bytes], bytes]
+) -> None:
+    path = handed_over / "manifest.sig"
+    path.write_bytes(respell(path.read_bytes()))
     assert check(handed_over).problems == [
         "manifest.sig is no signature: it holds a public key and a signature"
     ]
@@ -264,6 +304,13 @@ def forged(folder: Path, told: Told, key: AuditorKey, edit: Callable[[Any], obje
     seal(folder, told.report, key)
 
 
+def nested(depth: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 LIES: dict[str, tuple[Callable[[Any], object], str]] = {
     "another digest": (
         lambda r: r.update(state_digest="0x" + "00" * 32),
@@ -272,11 +319,24 @@ LIES: dict[str, tuple[Callable[[Any], object], str]] = {
     "a block less": (lambda r: r.update(to_block=3), "the manifest's to_block is"),
     "differences not listed": (lambda r: r.update(differences=2), "2 differences and lists 0"),
     "a finding not counted": (
-        lambda r: r["findings"].append({"severity": "warning"}),
+        lambda r: r["findings"].append({"severity": "warning", "code": "x"}),
         "replay.json has {'error': 0, 'warning': 1}",
     ),
     "no findings": (lambda r: r.pop("findings"), "replay.json is no result of a replay"),
     "a finding that is none": (lambda r: r["findings"].append(7), "is no result of a replay"),
+    "a finding without a code": (
+        lambda r: r["findings"].append({"severity": "error"}),
+        "is no result of a replay",
+    ),
+    "a finding whose code is a list": (
+        lambda r: r["findings"].append({"severity": "error", "code": []}),
+        "is no result of a replay",
+    ),
+    "a finding nobody can write": (
+        lambda r: r["findings"].append({"severity": "error", "code": "x", "found": nested(300)}),
+        "is no result of a replay",
+    ),
+    "a block nobody can write": (lambda r: r.update(to_block=nested(990)), "is no result of"),
     "findings that are none": (lambda r: r.update(findings=7), "is no result of a replay"),
 }
 
@@ -312,6 +372,17 @@ def test_a_report_that_leaves_a_finding_out_or_invents_one_is_caught_by_another_
     ]
     assert '"code":"budget_exceeded"' in checked.problems[0]
     assert '"code":"tier_exceeded"' in checked.problems[1]
+
+
+@pytest.mark.parametrize("what", ["totals", "grants", "events_by_contract", "code_hashes"])
+def test_figures_that_the_chain_does_not_have_are_caught_by_another_replay(
+    handed_over: Path, told: Told, key: AuditorKey, what: str
+) -> None:
+    forged(handed_over, told, key, lambda result: result.update({what: {}}))
+    checked = check(handed_over, key.public_hex)
+    assert checked.problems == []
+    checked.replay_again(lambda _: told.report)
+    assert checked.problems == [f"replayed again, {what} of replay.json is another"]
 
 
 AGAIN: dict[str, tuple[Callable[[ReplayReport], ReplayReport], str]] = {
