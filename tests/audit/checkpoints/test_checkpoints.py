@@ -174,6 +174,22 @@ def test_another_history_is_found_at_each_checkpoint(other_history: Chain) -> No
     assert other_history.audit().findings == []  # and nothing else tells
 
 
+def test_another_history_that_begins_after_the_checkpoints_is_found_at_each(
+    chain: Chain,
+) -> None:
+    """Blocks before the contracts' first event are passed over, but not a checkpoint's."""
+    with start_anvil() as node:
+        node.rpc("anvil_mine", hex(chain.head() + 10))
+        deployed = deploy(node)
+        assert deployed.vault == chain.deployed.vault
+        other = Chain(deployed, chain.folder, chain.key, chain.public)
+        report = other.audit(chain.folder, trusted=(chain.public,))
+        deployed.rpc.close()
+    assert codes(report) == [MISMATCH] * 3
+    assert report.checkpoints_compared == 3
+    assert all("the chain was rewritten" in finding.message for finding in report.findings)
+
+
 def test_no_checkpoint_follows_from_one_of_another_history(
     other_history: Chain, tmp_path: Path
 ) -> None:
