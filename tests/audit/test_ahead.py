@@ -9,9 +9,11 @@ import pytest
 from eth_utils.address import to_canonical_address
 
 from service.audit.ahead import ahead
+from service.audit.decode import Event
 from service.audit.replay import Options, replay
 from service.audit.rpc import Node
-from service.errors import ChainUnavailable
+from service.audit.state import State
+from service.errors import ConfigurationError
 from tests.audit.scenario import Scenario
 
 
@@ -32,16 +34,21 @@ def test_what_a_question_raises_is_raised_and_the_thread_is_gone() -> None:
     assert asking() == set()
 
 
+class Full:
+    """Cannot take what a replay sees, as when the disk is full."""
+
+    def saw(self, _event: Event, _state: State) -> None:
+        raise ConfigurationError("the disk is full")
+
+    def withdrew(self, *_: object) -> None:
+        raise AssertionError
+
+
 def test_a_replay_that_ends_early_leaves_no_thread(scenario: Scenario) -> None:
     """Not even while somebody keeps the error, and with it all that it went through."""
     vault = to_canonical_address(scenario.deployed.vault)
-
-    def stop(stage: str, _done: int, _total: int | None) -> None:
-        if stage == "blocks":
-            raise ChainUnavailable("enough")
-
-    enough = pytest.raises(ChainUnavailable, match="enough")
-    with Node(scenario.deployed.node.rpc_url) as node, enough as stopped:
-        replay(node, Options(vault), stop)
+    full = pytest.raises(ConfigurationError)
+    with Node(scenario.deployed.node.rpc_url) as node, full as stopped:
+        replay(node, Options(vault), listeners=[Full()])
     assert asking() == set()
     assert stopped.value.__traceback__ is not None
