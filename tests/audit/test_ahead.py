@@ -9,11 +9,13 @@ import pytest
 from eth_utils.address import to_canonical_address
 
 from service.audit.ahead import ahead
-from service.audit.decode import Event
-from service.audit.replay import Options, replay
+from service.audit.blocks import BlockReader
+from service.audit.deployment import discover
+from service.audit.findings import Findings
+from service.audit.replay import no_progress
 from service.audit.rpc import Node
-from service.audit.state import State
-from service.errors import ConfigurationError
+from service.errors import ChainUnavailable
+from tests.audit.lying_node import Refuse, lying_node
 from tests.audit.scenario import Scenario
 
 
@@ -34,21 +36,22 @@ def test_what_a_question_raises_is_raised_and_the_thread_is_gone() -> None:
     assert asking() == set()
 
 
-class Full:
-    """Cannot take what a replay sees, as when the disk is full."""
-
-    def saw(self, _event: Event, _state: State) -> None:
-        raise ConfigurationError("the disk is full")
-
-    def withdrew(self, *_: object) -> None:
-        raise AssertionError
-
-
-def test_a_replay_that_ends_early_leaves_no_thread(scenario: Scenario) -> None:
+def test_a_reader_whose_node_fails_leaves_no_thread(scenario: Scenario) -> None:
     """Not even while somebody keeps the error, and with it all that it went through."""
-    vault = to_canonical_address(scenario.deployed.vault)
-    full = pytest.raises(ConfigurationError)
-    with Node(scenario.deployed.node.rpc_url) as node, full as stopped:
-        replay(node, Options(vault), listeners=[Full()])
-    assert asking() == set()
-    assert stopped.value.__traceback__ is not None
+
+    def lie(method: str, _params: object, true: object) -> object:
+        if method == "eth_getBlockReceipts":
+            raise Refuse(-32601, "the method does not exist")
+        return None if method == "eth_getLogs" else true
+
+    failing = pytest.raises(ChainUnavailable)
+    with lying_node(scenario.deployed.node.rpc_url, lie) as url, Node(url) as node:
+        last = int(node.call("eth_blockNumber"), 16)
+        vault = to_canonical_address(scenario.deployed.vault)
+        addresses = discover(node, vault, last).addresses
+        contracts = {address: contract for contract, address in addresses.items()}
+        reader = BlockReader(node, contracts, Findings(), no_progress, watched=set(range(last)))
+        with failing as failed:
+            list(reader.events(0, last, skip_empty=False))
+        assert asking() == set()
+    assert failed.value.__traceback__ is not None
