@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -397,6 +398,17 @@ def test_what_is_no_checkpoint_is_refused_and_says_why(
     path.write_bytes(change((chain.folder / "1.json").read_bytes()))
     with pytest.raises(MalformedCheckpoint, match=words):
         read_checkpoint(path)
+
+
+def test_a_checkpoint_whose_name_is_no_text_is_told_of_as_json(
+    chain: Chain, tmp_path: Path
+) -> None:
+    name = os.fsdecode(os.fsencode(tmp_path) + b"/\xff\x1b[2J.json")
+    Path(name).write_bytes((chain.folder / "1.json").read_bytes())
+    target = ("--rpc", chain.url, "--vault", chain.deployed.vault)
+    done = chain.run("replay", *target, "--checkpoints", tmp_path, "--json")
+    assert done.exit_code == 0, done.output
+    assert any("udcff" in note for note in json.loads(done.stdout)["notes"])
 
 
 # ---- the commands --------------------------------------------------------------------------------
