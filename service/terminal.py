@@ -31,9 +31,25 @@ def escape_what_cannot_be_shown() -> None:
 
 
 def json_document(data: Any) -> bytes:
-    """Return one JSON document as every command writes it: UTF-8, ending in a newline."""
+    """Return one JSON document as every command writes it: UTF-8, ending in a newline.
+
+    Half a character, which a file's name that is no UTF-8 has in it, is written as its escape.
+    """
     options = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
-    return orjson.dumps(data, option=options, default=str)
+    try:
+        return orjson.dumps(data, option=options, default=str)
+    except TypeError:
+        return orjson.dumps(_whole(data), option=options, default=str)
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_whole(key): _whole(member) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_whole(member) for member in value]
+    return value
 
 
 def write_json(data: Any) -> None:

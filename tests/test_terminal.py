@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 from rich.table import Table
 from rich.text import Text
 
-from service.terminal import console, visible
+from service.terminal import console, json_document, visible
 
 
 @pytest.mark.parametrize(
@@ -44,3 +45,16 @@ def test_a_console_prints_no_control_character_of_a_text() -> None:
     cell = printed(hostile, in_table=True)
     assert all(each.isprintable() or each == "\n" for each in cell)
     assert "two" in cell
+
+
+def test_a_document_with_half_a_character_is_written_with_its_escape() -> None:
+    document = {"path": ["x\udcff.json", ("\ud800", 1)], "\udcfe": None}
+    assert json.loads(json_document(document)) == {
+        "path": ["x\\udcff.json", ["\\ud800", 1]],
+        "\\udcfe": None,
+    }
+
+
+def test_what_no_document_can_hold_is_still_refused() -> None:
+    with pytest.raises(TypeError):
+        json_document({(): 1})

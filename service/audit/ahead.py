@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -13,8 +13,10 @@ Answer = TypeVar("Answer")
 
 def ahead(
     questions: Iterable[Question], ask: Callable[[Question], Answer], depth: int
-) -> Iterator[tuple[Question, Answer]]:
+) -> Generator[tuple[Question, Answer], None, None]:
     """Yield questions and their answers, in order; what `ask` raises is raised here.
+
+    Whoever may leave before the end closes it, and the thread is gone.
 
     Parameters
     ----------

@@ -10,7 +10,8 @@ While one part is replayed the node is asked for the next.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -148,7 +149,9 @@ class BlockReader:
         self._contract_of = {hex_text(address): name for address, name in self.contracts.items()}
         (self._token,) = (hex_text(a) for a, name in self.contracts.items() if name == "token")
 
-    def events(self, first: int, last: int, *, skip_empty: bool) -> Iterator[list[Happened]]:
+    def events(
+        self, first: int, last: int, *, skip_empty: bool
+    ) -> Generator[list[Happened], None, None]:
         """Yield the events of each block that has some, in order.
 
         Parameters
@@ -167,11 +170,15 @@ class BlockReader:
             return
         if not self.prove:
             self._no_receipts("receipts were not asked for: logs are there by the node's word")
-        for part, told in ahead(self._parts(begin, last), self._ask, RECEIPTS_AHEAD):
-            self._proven_here = 0
-            yield from self._happened(part, told)
-            self._count(part)
-            self.progress("blocks", int(part.headers[-1]["number"], 16), last)
+        with (
+            closing(self._parts(begin, last)) as parts,
+            closing(ahead(parts, self._ask, RECEIPTS_AHEAD)) as answers,
+        ):
+            for part, told in answers:
+                self._proven_here = 0
+                yield from self._happened(part, told)
+                self._count(part)
+                self.progress("blocks", int(part.headers[-1]["number"], 16), last)
         self._judge_hashes()
 
     def _count(self, part: _Part) -> None:
@@ -193,30 +200,34 @@ class BlockReader:
 
     # ---- headers ---------------------------------------------------------------------------------
 
-    def _parts(self, first: int, last: int) -> Iterator[_Part]:
+    def _parts(self, first: int, last: int) -> Generator[_Part, None, None]:
         """Yield blocks by so many as the node is asked about at once."""
         starts = range(first, last + 1, HEADERS_A_TIME)
 
         def headers_from(start: int) -> list[dict[str, Any] | None]:
             return self.node.headers(start, min(last, start + HEADERS_A_TIME - 1))
 
-        for start, headers in ahead(starts, headers_from, HEADERS_AHEAD):
-            part: list[Header] = []
-            wanted: list[Header] = []
-            gas = recomputed = 0
-            for number, given in enumerate(headers, start):
-                header = self._linked(number, given)
-                part.append(header)
-                recomputed += self._is_recomputed(number, header)
-                if bloom_may_hold(unhex(header["logsBloom"]), self.contracts):
-                    wanted.append(header)
-                    gas += int(header["gasUsed"], 16)
-                full = gas >= GAS_A_TIME or len(wanted) >= RECEIPTS_A_TIME
-                if full or number in self.watched:
-                    yield _Part(part, wanted, recomputed)
-                    part, wanted, gas, recomputed = [], [], 0, 0
-            if part:
+        with closing(ahead(starts, headers_from, HEADERS_AHEAD)) as answers:
+            for start, headers in answers:
+                yield from self._parted(start, headers)
+
+    def _parted(self, start: int, headers: Sequence[dict[str, Any] | None]) -> Iterator[_Part]:
+        part: list[Header] = []
+        wanted: list[Header] = []
+        gas = recomputed = 0
+        for number, given in enumerate(headers, start):
+            header = self._linked(number, given)
+            part.append(header)
+            recomputed += self._is_recomputed(number, header)
+            if bloom_may_hold(unhex(header["logsBloom"]), self.contracts):
+                wanted.append(header)
+                gas += int(header["gasUsed"], 16)
+            full = gas >= GAS_A_TIME or len(wanted) >= RECEIPTS_A_TIME
+            if full or number in self.watched:
                 yield _Part(part, wanted, recomputed)
+                part, wanted, gas, recomputed = [], [], 0, 0
+        if part:
+            yield _Part(part, wanted, recomputed)
 
     def _linked(self, number: int, header: dict[str, Any] | None) -> Header:
         if header is None or int(header["number"], 16) != number:

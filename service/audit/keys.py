@@ -16,6 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """SEC 2, 2.4.2."""
 
+P256_PRIME = 2**256 - 2**224 + 2**192 + 2**96 - 1
+"""Of the field; coordinates are below it (FIPS 186-4, D.1.2.3)."""
+
 WORD = 32
 POINT_BYTES = 2 * WORD
 SIGNATURE_BYTES = 2 * WORD
@@ -56,6 +59,8 @@ def _public_key(point: bytes) -> ec.EllipticCurvePublicKey | None:
     if len(point) != POINT_BYTES:
         return None
     x, y = (int.from_bytes(point[at : at + WORD], "big") for at in (0, WORD))
+    if max(x, y) >= P256_PRIME:  # OpenSSL would take such for what is left of it
+        return None
     try:
         return ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
     except ValueError:

@@ -81,11 +81,11 @@ def unhex(text: str) -> bytes:
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         When it is none. Without 0x a second text had the same bytes: a root would prove a log that
         a comparison of texts passes by.
     """
-    if not text.startswith("0x"):
+    if text[:2] != "0x":
         raise ValueError(f"not 0x-hex: {text[:20]!r}")
     return bytes.fromhex(text[2:])
 

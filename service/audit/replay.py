@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from eth_hash.auto import keccak
 
-from service.audit.blocks import NODE_CODES, BlockReader, Progress
+from service.audit.blocks import NODE_CODES, BlockReader, Header, Progress
 from service.audit.calls import Call, CallOf
 from service.audit.checkpoints.compare import CheckpointCheck, read_checkpoints
 from service.audit.database import Snapshot
@@ -174,7 +175,8 @@ def _replay(
         addresses = {name: hex_text(address) for name, address in deployment.addresses.items()}
         views = ViewCheck(node, addresses, state, findings, last, time).run(progress)
         manifests = _check_manifests(options, replayer, database, time, progress)
-        checkpoints.compare(deployment, reader.headers, last, newest)
+        headers = {**_passed_over(node, checkpoints, reader, last), **reader.headers}
+        checkpoints.compare(deployment, headers, last, newest)
     else:
         database = None
         findings.keep_only(NODE_CODES)
@@ -207,6 +209,20 @@ def _replay(
     )
 
 
+def _passed_over(
+    node: Node, checkpoints: CheckpointCheck, reader: BlockReader, last: int
+) -> dict[int, Header]:
+    """Return the headers of checkpoints before the first event read.
+
+    A chain rewritten so that the contracts come after all checkpoints would else pass unseen.
+    """
+    numbers = sorted(n for n in checkpoints.blocks if n <= last and n not in reader.headers)
+    asked = node.batch("eth_getBlockByNumber", [(hex(number), False) for number in numbers])
+    if None in asked:
+        raise ChainUnavailable(f"the node has no block {numbers[asked.index(None)]}")
+    return dict(zip(numbers, asked, strict=True))
+
+
 @dataclass
 class _Run:
     """Blocks read and replayed, and what is compared or kept on the way.
@@ -229,14 +245,15 @@ class _Run:
 
     def read(self, first: int, last: int, *, skip_empty: bool) -> None:
         """Replay every event."""
-        for happened in self.reader.events(first, last, skip_empty=skip_empty):
-            block, timestamp = _time_of(happened[0])
-            self._before(block, timestamp)
-            for each in happened:
-                self.replayer.apply(each)
-                if self.database is not None:
-                    for event in events_of(each):
-                        self.database.see(event)
+        with closing(self.reader.events(first, last, skip_empty=skip_empty)) as blocks:
+            for happened in blocks:
+                block, timestamp = _time_of(happened[0])
+                self._before(block, timestamp)
+                for each in happened:
+                    self.replayer.apply(each)
+                    if self.database is not None:
+                        for event in events_of(each):
+                            self.database.see(event)
         self._before(None, None)
         self.replayer.check_end()
         if not self.replayer.state.token.minters:

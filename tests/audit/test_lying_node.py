@@ -95,7 +95,7 @@ def without_receipts(lie: Lie) -> Lie:
     return said
 
 
-def forging(lie: Lie, block: int, **members: Callable[[str], str]) -> Lie:
+def forging(lie: Lie, block: int, **members: Callable[[str], Any]) -> Lie:
     """Tell another lie, and change members of one header to go with it."""
 
     def said(method: str, params: list[Any], result: Any) -> Any:
@@ -252,6 +252,16 @@ FORGED: dict[str, tuple[dict[str, Callable[[str], str]], Code]] = {
     "its hash": ({"hash": flipped}, Code.BLOCK_LINKAGE_BROKEN),
     "its parent": ({"parentHash": flipped}, Code.BLOCK_LINKAGE_BROKEN),
 }
+
+
+@pytest.mark.parametrize("value", [None, 7, [], "1x00"])
+def test_a_header_with_a_member_that_is_none_is_found(
+    scenario: Scenario, audit: Audit, value: Any
+) -> None:
+    lie = forging(truth, chunk_block(audit), extraData=lambda _: value)
+    with lying_node(scenario.deployed.node.rpc_url, lie) as url:
+        report = audit(rpc=url)
+    assert Code.HEADER_HASH_MISMATCH in {finding.code for finding in report.findings}
 
 
 @pytest.mark.parametrize("name", FORGED)

@@ -108,6 +108,16 @@ def test_a_point_off_the_curve_is_no_key() -> None:
     assert is_point(P256.point)
     assert not is_point(P256.point[:63] + bytes([P256.point[63] ^ 1]))
     assert not is_point(bytes(64))
+
+
+def test_a_point_with_a_coordinate_not_below_the_prime_is_none() -> None:
+    """P256.isValidPublicKey refuses it: one key would have two spellings."""
+    prime = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF
+    b = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+    x = 5
+    y = pow(x**3 - 3 * x + b, (prime + 1) // 4, prime)
+    assert is_point(x.to_bytes(32, "big") + y.to_bytes(32, "big"))
+    assert not is_point((x + prime).to_bytes(32, "big") + y.to_bytes(32, "big"))
     assert well_formed(3, bytes(20) + P256.point)
     assert not well_formed(3, bytes(20) + P256.point[:63])
     assert not well_formed(4, bytes(19) + b"\1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -172,6 +173,22 @@ def test_another_history_is_found_at_each_checkpoint(other_history: Chain) -> No
     assert (first.expected, first.found) == (given["block_hash"], header["hash"])
     assert "the chain was rewritten" in first.message
     assert other_history.audit().findings == []  # and nothing else tells
+
+
+def test_another_history_that_begins_after_the_checkpoints_is_found_at_each(
+    chain: Chain,
+) -> None:
+    """Blocks before the contracts' first event are passed over, but not a checkpoint's."""
+    with start_anvil() as node:
+        node.rpc("anvil_mine", hex(chain.head() + 10))
+        deployed = deploy(node)
+        assert deployed.vault == chain.deployed.vault
+        other = Chain(deployed, chain.folder, chain.key, chain.public)
+        report = other.audit(chain.folder, trusted=(chain.public,))
+        deployed.rpc.close()
+    assert codes(report) == [MISMATCH] * 3
+    assert report.checkpoints_compared == 3
+    assert all("the chain was rewritten" in finding.message for finding in report.findings)
 
 
 def test_no_checkpoint_follows_from_one_of_another_history(
@@ -381,6 +398,17 @@ def test_what_is_no_checkpoint_is_refused_and_says_why(
     path.write_bytes(change((chain.folder / "1.json").read_bytes()))
     with pytest.raises(MalformedCheckpoint, match=words):
         read_checkpoint(path)
+
+
+def test_a_checkpoint_whose_name_is_no_text_is_told_of_as_json(
+    chain: Chain, tmp_path: Path
+) -> None:
+    name = os.fsdecode(os.fsencode(tmp_path) + b"/\xff\x1b[2J.json")
+    Path(name).write_bytes((chain.folder / "1.json").read_bytes())
+    target = ("--rpc", chain.url, "--vault", chain.deployed.vault)
+    done = chain.run("replay", *target, "--checkpoints", tmp_path, "--json")
+    assert done.exit_code == 0, done.output
+    assert any("udcff" in note for note in json.loads(done.stdout)["notes"])
 
 
 # ---- the commands --------------------------------------------------------------------------------
