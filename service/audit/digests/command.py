@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,8 @@ from service.errors import InvalidInput, ReliefError
 from service.terminal import console, write_json
 
 STDIN = "-"
+LARGEST_BYTES = 2**22
+"""Of typed data; a transaction that carries its message is far smaller."""
 
 
 def digest_command(
@@ -62,12 +65,14 @@ def digest_command(
 
 
 def _content(file: str) -> bytes:
-    if file == STDIN:
-        return sys.stdin.buffer.read()
     try:
-        return Path(file).read_bytes()
+        with nullcontext(sys.stdin.buffer) if file == STDIN else Path(file).open("rb") as given:
+            content = given.read(LARGEST_BYTES + 1)
     except OSError as error:
         raise InvalidInput(f"cannot read {file}: {error.strerror}") from error
+    if len(content) > LARGEST_BYTES:
+        raise InvalidInput(f"{file} is larger than anything that officers sign")
+    return content
 
 
 def _check(content: bytes, manifests: list[Path], rpc: str | None) -> Checked:

@@ -121,6 +121,15 @@ def test_what_the_contracts_would_refuse_exits_1() -> None:
     assert "the contracts would not take it: it pays nothing" in done.stdout
 
 
+def test_of_a_file_larger_than_anything_signed_no_more_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "data.json"
+    with file.open("wb") as sparse:
+        sparse.truncate(2**40)
+    done = CliRunner().invoke(audit_app, ["digest", str(file)])
+    assert done.exit_code == 2
+    assert "larger than anything that officers sign" in done.stderr
+
+
 BAD: dict[str, tuple[Any, list[object], int, str]] = {
     "text": ("sign this", [], 2, "not JSON"),
     "a value": (
