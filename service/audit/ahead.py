@@ -12,7 +12,11 @@ Answer = TypeVar("Answer")
 
 
 def ahead(
-    questions: Iterable[Question], ask: Callable[[Question], Answer], depth: int
+    questions: Iterable[Question],
+    ask: Callable[[Question], Answer],
+    depth: int,
+    *,
+    at_once: int = 1,
 ) -> Generator[tuple[Question, Answer], None, None]:
     """Yield questions and their answers, in order; what `ask` raises is raised here.
 
@@ -23,12 +27,14 @@ def ahead(
     questions
         Taken so many ahead, in the caller's thread.
     ask
-        Called in another thread, one question after the other.
+        Called in other threads, for one question after the other.
     depth
         Answers that wait at most.
+    at_once
+        Questions that are asked at the same time.
     """
     waiting: deque[tuple[Question, Future[Answer]]] = deque()
-    thread = ThreadPoolExecutor(1, thread_name_prefix="ask")
+    thread = ThreadPoolExecutor(at_once, thread_name_prefix="ask")
     try:
         for question in questions:
             waiting.append((question, thread.submit(ask, question)))

@@ -43,7 +43,9 @@ GAS_A_TIME = 120_000_000
 """Receipts are asked for of blocks that used so much gas together: some 3,500 transfers."""
 
 RECEIPTS_A_TIME = 50
-HEADERS_AHEAD, RECEIPTS_AHEAD = 1, 2
+HEADERS_AHEAD, RECEIPTS_AHEAD = 1, 3
+ASKED_AT_ONCE = 2
+"""So the node has the next question while one answer is on its way."""
 
 BORN_BY = (
     b"AuthorityUpdated(address)",
@@ -172,7 +174,7 @@ class BlockReader:
             self._no_receipts("receipts were not asked for: logs are there by the node's word")
         with (
             closing(self._parts(begin, last)) as parts,
-            closing(ahead(parts, self._ask, RECEIPTS_AHEAD)) as answers,
+            closing(ahead(parts, self._ask, RECEIPTS_AHEAD, at_once=ASKED_AT_ONCE)) as answers,
         ):
             for part, told in answers:
                 self._proven_here = 0

@@ -69,6 +69,10 @@ def replay_command(
         bool,
         typer.Option(help="Prove logs by their blocks' receipts; without, the node is believed."),
     ] = True,
+    views: Annotated[
+        bool,
+        typer.Option(help="Compare what was rebuilt with the contracts' own views, every balance."),
+    ] = True,
     resume: Annotated[
         Path | None,
         typer.Option(
@@ -110,6 +114,7 @@ def replay_command(
             tuple(trusted_key or ()),
             receipts=receipts,
             resume=resume,
+            views=views,
         )
         if out is None and (pieces or key):
             raise InvalidInput("--format and --key are about what is handed over: say where, --out")

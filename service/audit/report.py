@@ -170,6 +170,8 @@ class ReplayReport:
         notes = []
         if self.manifests_checked is None:
             notes.append("no manifests given: that no case was paid twice is not proven")
+        if not self.views:
+            notes.append("the contracts' views were not asked: balances are what events sum to")
         if self.database_rows is None:
             notes.append("no database given: the chain was compared with itself alone")
         if self.checkpoints_compared is None:

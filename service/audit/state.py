@@ -474,10 +474,11 @@ class State:
             yield _line("frozen", account=account)
         for account, nonce in sorted(token.authorizations):
             yield _line("authorization", account=account, nonce=nonce)
-        for account, balance in sorted(token.balances.items()):
-            if balance:
+        balances = token.balances
+        for account in sorted(balances):
+            if balance := balances[account]:
                 # As _line writes it, for a million wallets.
-                text = f'["balance",{{"account":"{hex_text(account)}","amount":"{balance}"}}]\n'
+                text = f'["balance",{{"account":"0x{account.hex()}","amount":"{balance}"}}]\n'
                 yield text.encode()
         yield from self._registry_lines()
         paused = [self.paused, self.withdrawals_paused_until]

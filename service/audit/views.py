@@ -7,17 +7,19 @@ any other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import islice
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from eth_hash.auto import keccak
 
 from service.audit.abi import Contract
+from service.audit.ahead import ahead
 from service.audit.arithmetic import due_through, vested
-from service.audit.blocks import Progress
+from service.audit.blocks import ASKED_AT_ONCE, Progress
 from service.audit.decode import address_text, hex_text
 from service.audit.findings import NOWHERE, Code, Findings, Place
 from service.audit.lane_state import Grant, GrantState
@@ -28,6 +30,9 @@ from service.audit.state import Batch, Chunk, State
 from service.audit.view_batches import comparing_code, fitting
 
 CALLS_A_TIME = 1_000
+GROUPS_AHEAD = 2
+BALANCE_OF, IS_FROZEN = "balanceOf(address)", "isFrozen(address)"
+ADDRESS_BYTES, WORD_BYTES = 20, 32
 REVERTED = 3
 """JSON-RPC error code of a call that reverted."""
 
@@ -63,14 +68,14 @@ class View:
     members
         Name and value of each word of the answer.
     about
-        Whom or what it is about, for messages; bytes are an address.
+        Whom or what it is about, for messages.
     """
 
     contract: Contract
     call: str
     arguments: tuple[Value, ...]
     members: tuple[tuple[str, Value], ...]
-    about: str | bytes = ""
+    about: str = ""
     place: Place = NOWHERE
 
     @property
@@ -100,8 +105,31 @@ def as_address(value: bytes) -> bytes:
     return value[-20:]
 
 
-Asked = tuple[View, bytes, bytes]
-"""A view, its call data, and what it must answer."""
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Views that are asked at once.
+
+    Attributes
+    ----------
+    pairs
+        Call data and what must be answered.
+    view
+        Makes one of the views, for one that is asked by itself.
+    """
+
+    contract: Contract
+    pairs: Sequence[tuple[bytes, bytes]]
+    view: Callable[[int], View]
+
+    @classmethod
+    def of(cls, views: Sequence[View]) -> Self:
+        """Put views of one contract, of the same lengths, together."""
+        pairs = [(view.data, view.answer) for view in views]
+        return cls(views[0].contract, pairs, views.__getitem__)
+
+
+def _made(make: Callable[[bytes], View], accounts: Sequence[bytes], at: int) -> View:
+    return make(accounts[at])
 
 
 @dataclass
@@ -124,44 +152,55 @@ class ViewCheck:
             When the node does not answer, or no longer has the block's state.
         """
         done = 0
-        for group in self._groups():
-            for view in self._differing(group):
-                (answer,) = self._ask([view])
-                self._compare(view, answer)
-            done += len(group)
-            progress("views", done, None)
+        with closing(
+            ahead(self._groups(), self._compared, GROUPS_AHEAD, at_once=ASKED_AT_ONCE)
+        ) as answers:
+            for group, said in answers:
+                for at in range(len(group.pairs)):
+                    if said is None or said[at] != 1:
+                        view = group.view(at)
+                        (answer,) = self._ask([view])
+                        self._compare(view, answer)
+                done += len(group.pairs)
+                progress("views", done, None)
         self._check_pointers()
         return done
 
-    def _groups(self) -> Iterator[list[Asked]]:
+    def _groups(self) -> Iterator[Group]:
         """Yield all views by so many as fit one question: of one contract, of the same lengths."""
-        waiting: dict[tuple[Contract, int, int], list[Asked]] = {}
-        for view in self.views():
-            asked = (view, view.data, view.answer)
-            kind = (view.contract, len(asked[1]), len(asked[2]))
-            group = waiting.setdefault(kind, [])
-            group.append(asked)
-            if len(group) == fitting(len(asked[1]), len(asked[2])):
-                yield list(group)
-                group.clear()
-        yield from filter(None, waiting.values())
+        yield from self._groups_of_wallets()
+        waiting: dict[tuple[Contract, int, int], list[View]] = {}
+        for view in self._but_of_wallets():
+            kind = (view.contract, len(view.data), len(view.answer))
+            same = waiting.setdefault(kind, [])
+            same.append(view)
+            if len(same) == fitting(*kind[1:]):
+                yield Group.of(same)
+                waiting[kind] = []
+        yield from (Group.of(same) for same in waiting.values() if same)
 
-    def _differing(self, group: list[Asked]) -> list[View]:
-        """Compare views in one call and return those that differ; all where it says nothing."""
-        views = [view for view, _, _ in group]
-        code = comparing_code(
-            bytes.fromhex(self.addresses[views[0].contract][2:]),
-            [(data, answer) for _, data, answer in group],
-        )
+    def _groups_of_wallets(self) -> Iterator[Group]:
+        """Yield the views of wallets, of which there are millions: no object for each."""
+        token = self.state.token
+        accounts = sorted({*token.balances, *token.frozen})
+        balance, frozen = (selector(call) + bytes(12) for call in (BALANCE_OF, IS_FROZEN))
+        size = fitting(len(balance) + ADDRESS_BYTES, WORD_BYTES)
+        for start in range(0, len(accounts), size):
+            some = accounts[start : start + size]
+            held = [(balance + each, word(token.balances.get(each, 0))) for each in some]
+            yield Group(Contract.TOKEN, held, partial(_made, self._balance, some))
+            kept = [(frozen + each, word(int(each in token.frozen))) for each in some]
+            yield Group(Contract.TOKEN, kept, partial(_made, self._frozen, some))
+
+    def _compared(self, group: Group) -> bytes | None:
+        """Compare a group's views in one call: a byte each; None where the node says nothing."""
+        to = bytes.fromhex(self.addresses[group.contract][2:])
+        code = hex_text(comparing_code(to, group.pairs))
         try:
-            said = bytes.fromhex(
-                self.node.call("eth_call", {"data": hex_text(code)}, hex(self.block))[2:]
-            )
+            said = bytes.fromhex(self.node.call("eth_call", {"data": code}, hex(self.block))[2:])
         except NodeRefused:
-            return views
-        if len(said) != len(views):
-            return views
-        return [view for view, equal in zip(views, said, strict=True) if equal != 1]
+            return None
+        return said if len(said) == len(group.pairs) else None
 
     def _ask(self, views: Sequence[View]) -> list[bytes | None]:
         calls = [(self.addresses[view.contract], view.data) for view in views]
@@ -182,8 +221,7 @@ class ViewCheck:
         expected = view.answer
         if answer == expected:
             return
-        shown = address_text(view.about) if isinstance(view.about, bytes) else view.about
-        about = f" of {shown}" if shown else ""
+        about = f" of {view.about}" if view.about else ""
         if answer is not None and answer.startswith(expected):
             self.findings.error(
                 Code.VIEW_MISMATCH,
@@ -209,6 +247,10 @@ class ViewCheck:
 
     def views(self) -> Iterator[View]:
         """Yield every view with what it must answer."""
+        yield from self._but_of_wallets()
+        yield from self._of_wallets()
+
+    def _but_of_wallets(self) -> Iterator[View]:
         yield from self._wiring()
         yield from self._token()
         yield from self._registry()
@@ -280,11 +322,20 @@ class ViewCheck:
             used = (("used", 1),)
             call = "authorizationState(address,bytes32)"
             yield View(Contract.TOKEN, call, (account, nonce), used, about)
+
+    def _of_wallets(self) -> Iterator[View]:
+        token = self.state.token
         for account in sorted({*token.balances, *token.frozen}):
-            balance = (("balance", token.balances.get(account, 0)),)
-            frozen = (("frozen", int(account in token.frozen)),)
-            yield View(Contract.TOKEN, "balanceOf(address)", (account,), balance, account)
-            yield View(Contract.TOKEN, "isFrozen(address)", (account,), frozen, account)
+            yield self._balance(account)
+            yield self._frozen(account)
+
+    def _balance(self, account: bytes) -> View:
+        balance = (("balance", self.state.token.balances.get(account, 0)),)
+        return View(Contract.TOKEN, BALANCE_OF, (account,), balance, address_text(account))
+
+    def _frozen(self, account: bytes) -> View:
+        frozen = (("frozen", int(account in self.state.token.frozen)),)
+        return View(Contract.TOKEN, IS_FROZEN, (account,), frozen, address_text(account))
 
     def _registry(self) -> Iterator[View]:
         registry = self.state.registry

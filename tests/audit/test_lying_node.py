@@ -26,8 +26,8 @@ def hexed(value: bytes) -> str:
     return "0x" + value.hex()
 
 
-def of(topic: bytes, which: int = 0) -> Callable[[Log], bool]:
-    """Whether a log is an event's, the `which`-th of the chain that is asked for."""
+def of(topic: bytes) -> Callable[[Log], bool]:
+    """Whether a log is an event's, the first of them that is asked for."""
     seen: list[tuple[str, str]] = []
 
     def matches(log: Log) -> bool:
@@ -36,14 +36,14 @@ def of(topic: bytes, which: int = 0) -> Callable[[Log], bool]:
         key = (log["transactionHash"], log["logIndex"])
         if key not in seen:
             seen.append(key)
-        return seen.index(key) == which
+        return seen.index(key) == 0
 
     return matches
 
 
-def leaving_out(topic: bytes, which: int = 0) -> LogLie:
-    chosen = of(topic, which)
-    return lambda log: [] if chosen(log) else [log]
+def leaving_out(topic: bytes) -> LogLie:
+    """Leave out every log of an event: which is asked for first is nobody's to say."""
+    return lambda log: [] if log["topics"][0] == hexed(topic) else [log]
 
 
 def altering(topic: bytes) -> LogLie:
