@@ -64,10 +64,11 @@ def hand_over(
 
     key = None if key_file is None else AuditorKey.load(key_file)
     series = Series()
+    tables = [each for each in Format if each.value in pieces]
     with draft_folder(out) as draft, Recorder(draft) as recorder:
-        report = replay(node, options, progress, (recorder, series))
+        # What tables alone need is noted event by event: not for a report without them.
+        report = replay(node, options, progress, (recorder, series) if tables else (series,))
         series.close(report.state, report.timestamp)
-        tables = [each for each in Format if each.value in pieces]
         if tables:
             export(report, recorder, draft, tables, progress)
         write_report(

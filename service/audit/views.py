@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import islice
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from eth_hash.auto import keccak
 
@@ -121,12 +121,6 @@ class Group:
     pairs: Sequence[tuple[bytes, bytes]]
     view: Callable[[int], View]
 
-    @classmethod
-    def of(cls, views: Sequence[View]) -> Self:
-        """Put views of one contract, of the same lengths, together."""
-        pairs = [(view.data, view.answer) for view in views]
-        return cls(views[0].contract, pairs, views.__getitem__)
-
 
 def _made(make: Callable[[bytes], View], accounts: Sequence[bytes], at: int) -> View:
     return make(accounts[at])
@@ -169,15 +163,18 @@ class ViewCheck:
     def _groups(self) -> Iterator[Group]:
         """Yield all views by so many as fit one question: of one contract, of the same lengths."""
         yield from self._groups_of_wallets()
-        waiting: dict[tuple[Contract, int, int], list[View]] = {}
+        waiting: dict[tuple[Contract, int, int], tuple[list[tuple[bytes, bytes]], list[View]]] = {}
         for view in self._but_of_wallets():
-            kind = (view.contract, len(view.data), len(view.answer))
-            same = waiting.setdefault(kind, [])
-            same.append(view)
-            if len(same) == fitting(*kind[1:]):
-                yield Group.of(same)
-                waiting[kind] = []
-        yield from (Group.of(same) for same in waiting.values() if same)
+            call, answer = view.data, view.answer
+            kind = (view.contract, len(call), len(answer))
+            pairs, views = waiting.setdefault(kind, ([], []))
+            pairs.append((call, answer))
+            views.append(view)
+            if len(pairs) == fitting(len(call), len(answer)):
+                yield Group(view.contract, pairs, views.__getitem__)
+                del waiting[kind]
+        for (contract, _, _), (pairs, views) in waiting.items():
+            yield Group(contract, pairs, views.__getitem__)
 
     def _groups_of_wallets(self) -> Iterator[Group]:
         """Yield the views of wallets, of which there are millions: no object for each."""
