@@ -42,6 +42,7 @@ from service.bench.case_files import write_case_files
 from service.bench.chains import PROGRAMME_CODE, BenchChain, account, start_chain
 from service.bench.ledger_watch import LedgerWatch
 from service.bench.preparing import prepare
+from service.bench.results import write_result
 from service.bench.worker_process import WorkerProcess, wait_while
 from service.chain.signers import LocalSigner, import_keystore
 from service.clock import StageTimes
@@ -157,9 +158,7 @@ def bench_payouts(
             result = bench.run(count, recovery=recovery)
         finally:
             bench.app.close()
-    if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(result.as_dict(), indent=2) + "\n")
+    write_result(result.as_dict(), out)
     return result
 
 

@@ -32,6 +32,7 @@ from typing import Any
 
 from service.bench.chains import BenchChain, account, start_chain
 from service.bench.payout_chain import fill
+from service.bench.results import write_result
 from service.config import PROJECT_ROOT, Settings
 from service.errors import IntegrityError
 
@@ -122,9 +123,7 @@ def bench_replay(
         say(f"paying {count} payouts")
         fill(chain, count)
         result = _Readers(chain, say).measure()
-    if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(result.as_dict(), indent=2) + "\n")
+    write_result(result.as_dict(), out)
     return result
 
 
