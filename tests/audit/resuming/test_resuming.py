@@ -125,9 +125,12 @@ def test_after_a_reorg_below_what_is_kept_the_one_before_is_gone_on_from(
         assert [Kept.read(path).block for path in files(tmp_path)][-1] > replayed.last - 4
     finally:
         node.rpc("evm_revert", snapshot)
-    node.rpc("anvil_mine", "0x4")
-    assert resume().as_json() == audit().as_json()
-    node.rpc("evm_revert", snapshot)
+    snapshot = node.rpc("evm_snapshot")  # one is good for one return
+    try:
+        node.rpc("anvil_mine", "0x4")
+        assert resume().as_json() == audit().as_json()
+    finally:
+        assert node.rpc("evm_revert", snapshot)
 
 
 def test_where_no_kept_block_is_there_any_more_all_is_read_anew(
