@@ -9,8 +9,10 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from eth_hash.auto import keccak
 
+ADDRESS_BYTES = 20
 ENTRY_BYTES = 28
 """payee (20) | amount (8), big-endian (contracts/libraries/Entries.sol)."""
 
@@ -29,6 +31,7 @@ CHUNK_TYPEHASH = keccak(b"Chunk(bytes32 batchId,uint256 chunkIndex,bytes32 entri
 NODE_TYPEHASH = keccak(b"Node(bytes32 left,bytes32 right)")
 
 _ENTRY = struct.Struct(">20sQ")
+_ENTRIES = np.dtype([("payee", "V20"), ("amount", ">u8")])
 
 # ---- Entries.sol ---------------------------------------------------------------------------------
 
@@ -42,6 +45,13 @@ def entry_at(entries: bytes, position: int) -> tuple[bytes, int]:
 def unpack(entries: bytes) -> Iterator[tuple[bytes, int]]:
     """Iterate over payee and amount of each whole entry."""
     return _ENTRY.iter_unpack(entries[: len(entries) // ENTRY_BYTES * ENTRY_BYTES])
+
+
+def amounts_of(entries: bytes) -> list[int]:
+    """Return the amount of each whole entry."""
+    whole = np.frombuffer(entries, _ENTRIES, len(entries) // ENTRY_BYTES)
+    amounts: list[int] = whole["amount"].tolist()
+    return amounts
 
 
 def pack(payee: bytes, amount: int) -> bytes:

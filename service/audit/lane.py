@@ -6,7 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from service.audit.abi import STRUCTS, Contract
-from service.audit.arithmetic import RollingSum, ancestors, midnight_at_or_after, region_valid
+from service.audit.arithmetic import (
+    RollingSum,
+    ancestors,
+    midnight_at_or_after,
+    region_valid,
+    unpack,
+)
 from service.audit.decode import Event, address_text, hex_text
 from service.audit.findings import Code, Findings, Place
 from service.audit.lane_state import Grant, GrantState, Region
@@ -117,7 +123,7 @@ class LaneReplay:
                 expected=amount,
                 found=[given for _, given in committed],
             )
-        minted, self.token.mints[:] = list(self.token.mints), []
+        minted = list(unpack(self.token.take_mints()))
         if (payee, amount) in minted:
             minted.remove((payee, amount))
         else:

@@ -294,7 +294,7 @@ class _Run:
             replayer.close_transaction()
             self.checkpoints.keep(block, replayer.state)
         if keeper is not None and keeper.block is not None and keeper.due(block):
-            replayer.close_transaction()
+            replayer.close_block()
             header = self.reader.headers.get(keeper.block)
             if header is not None:
                 keeper.keep(kept_of(replayer, self.reader, header, self.began))

@@ -152,6 +152,11 @@ class Replayer:
             )
         self._powers_changed.clear()
 
+    def close_block(self) -> None:
+        """Check what must hold once a block is over."""
+        self.close_transaction()
+        self.token.check_spending()
+
     def _check_sequence(self, event: Event) -> None:
         seq = event.args.get("seq")
         if seq is None:
@@ -197,9 +202,9 @@ class Replayer:
 
     def check_end(self) -> None:
         """Check what must hold of the whole: sums, commitments, who administers."""
-        self.close_transaction()
+        self.close_block()
         state, token = self.state, self.state.token
-        held = sum(token.balances.values())
+        held, _ = token.balances.summed()
         if held != token.supply:
             self._unequal("the balances sum to another supply", token.supply, held)
         owed = sum(unpaid(state, batch_id) for batch_id in state.batches)

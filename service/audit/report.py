@@ -85,7 +85,7 @@ def totals(state: State, time: int) -> Totals:
         grants_overdue=grants[GrantState.OVERDUE],
         grants_written_off=grants[GrantState.WRITTEN_OFF],
         redemptions=token.redemptions,
-        wallets=sum(bool(balance) for balance in token.balances.values()),
+        wallets=token.balances.summed()[1],
         supply_base_units=token.supply,
         committed_base_units=token.committed,
         minted_base_units=token.supply + token.redeemed,

@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import islice
 from typing import Any
 
 from eth_hash.auto import keccak
@@ -20,18 +19,22 @@ from service.audit.arithmetic import (
     ENTRY_BYTES,
     RollingSum,
     Terms,
+    amounts_of,
     cut_off,
     entry_at,
     paid_through,
+    unpack,
     vested,
 )
+from service.audit.balances import Balances
 from service.audit.decode import Event, hex_text
+from service.audit.entry_store import Stored
 from service.audit.findings import Place
 from service.audit.lane_state import Grant, Lane
 from service.audit.powers import Delay, Powers
 
-LINES_A_TIME = 1_000
-DIGEST_FORMAT = b"relief-audit-state-3\n"
+BYTES_A_TIME = 1 << 20
+DIGEST_FORMAT = b"relief-audit-state-4\n"
 ONE_OFF, STREAM = 0, 1
 
 
@@ -115,8 +118,8 @@ class Chunk:
 
     Attributes
     ----------
-    entries
-        Packed words.
+    stored
+        Its entries, packed words.
     leaf
         Its leaf in the batch's tree.
     skipped
@@ -137,7 +140,7 @@ class Chunk:
     """
 
     index: int
-    entries: bytes
+    stored: Stored
     leaf: bytes
     block: int
     block_hash: bytes
@@ -157,7 +160,17 @@ class Chunk:
     @property
     def count(self) -> int:
         """Payouts in it."""
-        return len(self.entries) // ENTRY_BYTES
+        return len(self.stored) // ENTRY_BYTES
+
+    @property
+    def entries(self) -> bytes:
+        """Its entries as officers signed them, packed words."""
+        return bytes(self.stored)
+
+    @property
+    def total(self) -> int:
+        """All of its amounts together, base units."""
+        return sum(amounts_of(self.entries))
 
     def paid_through(self, position: int) -> int:
         """Second through which a stream is paid."""
@@ -166,8 +179,17 @@ class Chunk:
 
     def entry(self, position: int) -> tuple[bytes, int]:
         """Who is paid now, and the amount that officers signed."""
-        payee, amount = entry_at(self.entries, position)
+        payee, amount = self.signed(position)
         return self.payees.get(position, payee), amount
+
+    def signed(self, position: int) -> tuple[bytes, int]:
+        """Return payee and amount that officers signed."""
+        return entry_at(self.stored.part(position * ENTRY_BYTES, ENTRY_BYTES), 0)
+
+    def paid_now(self) -> Iterator[tuple[bytes, int]]:
+        """Yield who is paid now, and the amount, of each."""
+        for position, (payee, amount) in enumerate(unpack(self.entries)):
+            yield self.payees.get(position, payee), amount
 
     def is_held(self, position: int, time: int) -> bool:
         """Whether a reviewer keeps it from being paid."""
@@ -354,7 +376,7 @@ class Token:
         A planned higher cap and when it may be applied; zeros if there is none.
     """
 
-    balances: dict[bytes, int] = field(default_factory=dict)
+    balances: Balances = field(default_factory=Balances)
     frozen: set[bytes] = field(default_factory=set)
     authorizations: set[tuple[bytes, bytes]] = field(default_factory=set)
     supply: int = 0
@@ -453,7 +475,7 @@ class State:
                 yield payout_at(batch, chunk, first + position, position)
 
     def canonical_lines(self) -> Iterator[bytes]:
-        """Yield the state as JSON lines in one fixed order, for the digest."""
+        """Yield the state in one fixed order, for the digest: JSON lines, and packed balances."""
         token = self.token
         yield _line(
             "token",
@@ -474,12 +496,8 @@ class State:
             yield _line("frozen", account=account)
         for account, nonce in sorted(token.authorizations):
             yield _line("authorization", account=account, nonce=nonce)
-        balances = token.balances
-        for account in sorted(balances):
-            if balance := balances[account]:
-                # As _line writes it, for a million wallets.
-                text = f'["balance",{{"account":"0x{account.hex()}","amount":"{balance}"}}]\n'
-                yield text.encode()
+        yield _line("balances", holders=token.balances.summed()[1])
+        yield from token.balances.packed()
         yield from self._registry_lines()
         paused = [self.paused, self.withdrawals_paused_until]
         yield _line("vault", seq=self.vault_seq, paused=paused, sunset=self.sunset)
@@ -543,9 +561,13 @@ class State:
     def digest(self) -> str:
         """Keccak-256 of the canonical state, 0x-hex: equal states, equal digests."""
         hasher = keccak.new(DIGEST_FORMAT)
-        lines = self.canonical_lines()
-        while some := b"".join(islice(lines, LINES_A_TIME)):
-            hasher.update(some)
+        some = bytearray()
+        for line in self.canonical_lines():
+            some += line
+            if len(some) >= BYTES_A_TIME:
+                hasher.update(bytes(some))
+                some.clear()
+        hasher.update(bytes(some))
         return hex_text(hasher.digest())
 
 
@@ -554,7 +576,7 @@ def payout_at(batch: Batch, chunk: Chunk | None, index: int, position: int) -> P
     if chunk is None:
         return Payout(batch, index, batch.status_unrun)
     payee, amount = chunk.entry(position)
-    signed, _ = entry_at(chunk.entries, position)
+    signed, _ = chunk.signed(position)
     if batch.is_stream:
         duration = batch.terms.duration
         through = chunk.paid_through(position)
@@ -601,7 +623,7 @@ def _batch_lines(batch: Batch) -> Iterator[bytes]:
             "chunk",
             batch=batch.id,
             index=chunk.index,
-            entries=chunk.entries,
+            leaf=chunk.leaf,
             run_in=[chunk.block, chunk.block_hash, chunk.tx],
             skipped=sorted(chunk.skipped.items()),
             retried=sorted(chunk.retried.items()),

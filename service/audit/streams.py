@@ -15,7 +15,6 @@ from service.audit.arithmetic import (
     ALONE,
     bits,
     due_through,
-    entry_at,
     paid_through,
     unpack,
     vested,
@@ -60,7 +59,7 @@ class StreamReplay:
             return
         chunk = self.vault.run_chunk(event, batch, STREAM)
         chunk.pointer = event.args["pointer"]
-        total = sum(amount for _, amount in unpack(chunk.entries))
+        total = chunk.total
         if total != event.args["total"]:
             self.findings.error(
                 Code.TOTAL_MISMATCH,
@@ -121,8 +120,7 @@ class StreamReplay:
         skipped = set(bits(args["skippedLow"], args["skippedHigh"]))
         dues = self._dues(batch, chunk, step)
         owed, unpayable = [], set()
-        for position in range(chunk.count):
-            payee, due = chunk.entry(position)[0], dues[position]
+        for position, ((payee, _), due) in enumerate(zip(chunk.paid_now(), dues, strict=True)):
             if not due:
                 continue
             reason = self.vault.token.unpayable_reason(
@@ -208,7 +206,7 @@ class StreamReplay:
                     batch.place(event, first + position),
                 )
                 continue
-            _, total = entry_at(chunk.entries, position)
+            _, total = chunk.signed(position)
             returned += total - vested(total, elapsed, duration)
             chunk.cancelled[position] = elapsed + 1
         chunk.flags |= HAS_CANCELLED
@@ -223,7 +221,7 @@ class StreamReplay:
         self.vault.return_to_budget(event, batch, args["returned"], place)
 
     def _unknown(self, event: Event, batch: Batch | None, index: int | None) -> None:
-        self.vault.token.mints.clear()
+        self.vault.token.take_mints()
         if batch is not None:
             self.findings.error(
                 Code.STREAM_UNKNOWN,

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from service.audit.abi import Contract
+from service.audit.arithmetic import ADDRESS_BYTES, ENTRY_BYTES, amounts_of, pack, unpack
 from service.audit.decode import Event, LogPlace, address_text, hex_text
 from service.audit.findings import Code, Findings, Place
 from service.audit.officers import Claim, Officers
@@ -19,7 +20,13 @@ from service.audit.transfers import TransferRun
 RESERVE_MAX_AGE_S = 35 * 86_400
 RAISE_DELAY_S = 2 * 86_400
 MINTER_DELAY_S = 14 * 86_400
-ZERO_ADDRESS = bytes(20)
+ZERO_ADDRESS = bytes(ADDRESS_BYTES)
+
+AMOUNT_BITS = 64
+"""Of an entry's amount, and of a grant's."""
+
+MOST_IN_CIRCULATION = 2**80 - 1
+"""The token keeps its supply and its cap in 80 bits (contracts/BenefitToken.sol)."""
 
 
 @dataclass
@@ -31,8 +38,8 @@ class TokenReplay:
     vault, lane
         Their addresses: the two minters whose events explain every mint.
     mints, burns, commitments, releases
-        Of the present transaction, until another event explains them; commitments with who made
-        each.
+        Of the present transaction, until another event explains them; mints packed as a chunk's
+        entries are, commitments with who made each.
     """
 
     state: State
@@ -40,7 +47,7 @@ class TokenReplay:
     officers: Officers
     vault: bytes
     lane: bytes
-    mints: list[tuple[bytes, int]] = field(default_factory=list)
+    mints: bytearray = field(default_factory=bytearray)
     burns: list[tuple[bytes, int]] = field(default_factory=list)
     commitments: list[tuple[bytes, int]] = field(default_factory=list)
     releases: list[int] = field(default_factory=list)
@@ -78,14 +85,8 @@ class TokenReplay:
         event = self._last
         if event is None:
             return
-        for payee, amount in self.mints:
-            self.findings.error(
-                Code.MINT_UNEXPLAINED,
-                f"{amount} base units were minted to {address_text(payee)} and no approved payout "
-                "explains it",
-                _place(event),
-                found=amount,
-            )
+        for payee, amount in unpack(self.take_mints()):
+            self._unexplained(event, payee, amount)
         for holder, amount in self.burns:
             self.findings.error(
                 Code.REDEMPTION_MISMATCH,
@@ -104,7 +105,6 @@ class TokenReplay:
                 f"{amount} base units were released and nothing cancelled",
                 _place(event),
             )
-        self.mints.clear()
         self.burns.clear()
         self.commitments.clear()
         self.releases.clear()
@@ -116,22 +116,43 @@ class TokenReplay:
         """Apply transfers that stand behind each other, all mints at once where all are mints."""
         token = self.state.token
         lane = token.minters.get(self.lane)
-        mints_alone = set(run.sources) == {ZERO_ADDRESS} and 0 not in run.values
+        amounts = amounts_of(run.entries)
+        mints_alone = not any(run.sources) and 0 not in amounts
         of_lane = lane is not None and lane.committed
-        if not mints_alone or of_lane or not token.frozen.isdisjoint(run.targets):
+        if not mints_alone or of_lane or self.holds_frozen(run.entries):
             for event in run.events():
                 self.apply(event)
             return
         self._last = run.place
-        balances = token.balances
-        for payee, amount in zip(run.targets, run.values, strict=True):
-            balances[payee] = balances.get(payee, 0) + amount
-        self._minted(sum(run.values))
-        self.mints.extend(zip(run.targets, run.values, strict=True))
+        token.balances.add_run(run)
+        self._minted(sum(amounts))
+        self.mints += run.entries
+
+    def holds_frozen(self, entries: bytes) -> bool:
+        """Whether a payee of packed entries is frozen."""
+        frozen = self.state.token.frozen
+        return bool(frozen) and any(
+            entries[at : at + ADDRESS_BYTES] in frozen for at in range(0, len(entries), ENTRY_BYTES)
+        )
+
+    def take_mints(self) -> bytes:
+        """Return the mints that wait to be explained, packed, and leave none."""
+        taken = bytes(self.mints)
+        self.mints.clear()
+        return taken
 
     def _transfer(self, event: Event) -> None:
         source, target, value = event.args["from"], event.args["to"], event.args["value"]
         token = self.state.token
+        if value > MOST_IN_CIRCULATION:
+            self.findings.error(
+                Code.BALANCE_IMPOSSIBLE,
+                f"{address_text(source)} sent more than can be in circulation",
+                _place(event),
+                expected=f"at most {MOST_IN_CIRCULATION}",
+                found=value,
+            )
+            return
         if source == ZERO_ADDRESS:
             # Anybody can have a transfer of nothing from the zero address logged: it is no mint.
             if value:
@@ -142,29 +163,42 @@ class TokenReplay:
             self.findings.error(
                 Code.PAUSE_IGNORED, "tokens moved while transfers were paused", _place(event)
             )
-        held = token.balances.get(source, 0)
-        if held < value:
-            self.findings.error(
-                Code.BALANCE_IMPOSSIBLE,
-                f"{address_text(source)} spent more than it held",
-                _place(event),
-                expected=held,
-                found=value,
-            )
-        token.balances[source] = held - value
+        token.balances.add(event)
         if target == ZERO_ADDRESS:
             token.supply -= value
             self.burns.append((source, value))
             return
         self._not_frozen(event, target)
-        token.balances[target] = token.balances.get(target, 0) + value
 
     def _mint(self, event: Event, payee: bytes, amount: int) -> None:
         token = self.state.token
         self._not_frozen(event, payee)
-        token.balances[payee] = token.balances.get(payee, 0) + amount
+        token.balances.add(event)
         self._minted(amount)
-        self.mints.append((payee, amount))
+        if amount >> AMOUNT_BITS:
+            self._unexplained(event, payee, amount)
+        else:
+            self.mints += pack(payee, amount)
+
+    def _unexplained(self, event: Event | LogPlace, payee: bytes, amount: int) -> None:
+        self.findings.error(
+            Code.MINT_UNEXPLAINED,
+            f"{amount} base units were minted to {address_text(payee)} and no approved payout "
+            "explains it",
+            _place(event),
+            found=amount,
+        )
+
+    def check_spending(self) -> None:
+        """Name payments of more than was there, once the last block is over."""
+        for overdraft in self.state.token.balances.overdrafts():
+            self.findings.error(
+                Code.BALANCE_IMPOSSIBLE,
+                f"{address_text(overdraft.account)} spent more than it held",
+                Place(block=overdraft.block, tx=hex_text(overdraft.tx)),
+                expected=overdraft.held,
+                found=overdraft.spent,
+            )
 
     def _minted(self, amount: int) -> None:
         token = self.state.token

@@ -7,26 +7,31 @@ from it: what is replayed are the very bytes that the root proves.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from eth_hash.auto import keccak
 
 from service.audit.abi import Contract
+from service.audit.arithmetic import ADDRESS_BYTES, ENTRY_BYTES, unpack
 from service.audit.decode import Event, LogPlace, MalformedLog
 from service.audit.receipts import log_rlp
 
 TRANSFER_TOPIC = "0x" + keccak(b"Transfer(address,address,uint256)").hex()
-ROW = struct.Struct(">3x20x3x32x x12s20s x12s20s x24sQ")
-"""RLP of a transfer's log, 157 bytes: f89b94 | token | f863a0 | topic | a0 | from | a0 | to | a0 |
-value, the last three in words of 32 bytes of which 12, 12 and 24 are zeros."""
+ROW_BYTES = 157
+"""RLP of a transfer's log: f89b94 | token | f863a0 | topic | a0 | from | a0 | to | a0 | value, the
+last three in words of 32 bytes, of which 12, 12 and 24 are zeros."""
+
+_PADDING = np.r_[59:71, 92:104, 125:149]
+_SOURCE = slice(71, 91)
+_ENTRY = np.r_[104:124, 149:157]
+"""Columns of a row, the last those of an entry as chunks have it: target and value."""
 
 TOPICS = 3
 HEX_ADDRESS, HEX_WORD = 42, 66
 """Characters of an address and of a word with their 0x."""
-_ZERO_12, _ZERO_24 = bytes(12), bytes(24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +42,23 @@ class TransferRun:
     ----------
     place
         Of the first.
-    sources, targets
+    sources
         20 bytes each.
-    values
-        Base units.
+    entries
+        Target and value of each, base units, packed as a chunk's entries are.
     """
 
     place: LogPlace
-    sources: tuple[bytes, ...]
-    targets: tuple[bytes, ...]
-    values: tuple[int, ...]
+    sources: bytes
+    entries: bytes
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.entries) // ENTRY_BYTES
 
     def events(self) -> Iterator[Event]:
         """Yield each as an event of its own."""
-        rows = zip(self.sources, self.targets, self.values, strict=True)
-        for behind, (source, target, value) in enumerate(rows):
+        for behind, (target, value) in enumerate(unpack(self.entries)):
+            source = self.sources[behind * ADDRESS_BYTES :][:ADDRESS_BYTES]
             args = {"from": source, "to": target, "value": value}
             yield Event(Contract.TOKEN, "Transfer", args, *self.place.behind(behind).as_tuple())
 
@@ -127,7 +131,7 @@ def pack_logs(logs: Sequence[Mapping[str, Any]], token: str) -> PackedLogs:
 
 def _packed(run: list[str]) -> bytes:
     packed = bytes.fromhex("".join(run))
-    if len(packed) != ROW.size * len(run):  # fromhex passes blanks over
+    if len(packed) != ROW_BYTES * len(run):  # fromhex passes blanks over
         raise ValueError("a transfer's words have other lengths")
     return packed
 
@@ -146,13 +150,10 @@ def read_transfers(packed: bytes, place: LogPlace) -> TransferRun:
     Raises
     ------
     MalformedLog
-        When an address is none: no token of ours can have written it.
+        When an address is none, or a value is more than an entry can have: each must be looked at
+        by itself.
     """
-    columns = list(zip(*ROW.iter_unpack(packed), strict=True))
-    source_pads, sources, target_pads, targets, value_pads, values = columns
-    if {*source_pads, *target_pads} != {_ZERO_12}:
-        raise MalformedLog("address with dirty padding")
-    if set(value_pads) != {_ZERO_24}:
-        pairs = zip(value_pads, values, strict=True)
-        values = tuple(int.from_bytes(high, "big") << 64 | low for high, low in pairs)
-    return TransferRun(place, sources, targets, values)
+    rows = np.frombuffer(packed, np.uint8).reshape(-1, ROW_BYTES)
+    if rows[:, _PADDING].any():
+        raise MalformedLog("dirty padding, or more than an entry can have")
+    return TransferRun(place, rows[:, _SOURCE].tobytes(), rows[:, _ENTRY].tobytes())

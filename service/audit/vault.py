@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from service.audit.abi import Contract
 from service.audit.arithmetic import (
     RollingSum,
+    amounts_of,
     ancestors,
     bits,
     chunk_leaf,
@@ -21,6 +22,7 @@ from service.audit.arithmetic import (
 )
 from service.audit.calls import Call, CallOf
 from service.audit.decode import Event, address_text, hex_text
+from service.audit.entry_store import EntryStore
 from service.audit.findings import Code, Findings, Place
 from service.audit.officers import GOVERNOR, REVIEWER, Claim, Officers
 from service.audit.state import ONE_OFF, Batch, Chunk, Programme, State
@@ -44,6 +46,8 @@ class VaultReplay:
         For the reasons why a payee cannot be paid.
     skips
         ``PayoutSkipped`` events that must follow: index, payee, amount, reason.
+    entries
+        Of all chunks.
     """
 
     state: State
@@ -53,6 +57,7 @@ class VaultReplay:
     address: bytes
     token_address: bytes
     skips: list[tuple[Batch, int, bytes, int, int]] = field(default_factory=list)
+    entries: EntryStore = field(default_factory=EntryStore)
 
     @property
     def handlers(self) -> dict[str, Callable[[Event], None]]:
@@ -255,7 +260,7 @@ class VaultReplay:
         total = self._check_caps(event, batch, index, entries)
         chunk = Chunk(
             index=index,
-            entries=entries,
+            stored=self.entries.keep(entries),
             leaf=chunk_leaf(batch.id, index, entries),
             block=event.block,
             block_hash=event.block_hash,
@@ -269,7 +274,7 @@ class VaultReplay:
     def _check_caps(self, event: Event, batch: Batch, chunk_index: int, entries: bytes) -> int:
         programme = self.state.programmes.get(batch.programme)
         cap = programme.payout_cap if programme else 0
-        amounts = [amount for _, amount in unpack(entries)]
+        amounts = amounts_of(entries)
         if max(amounts, default=0) > cap:
             for position, amount in enumerate(amounts):
                 if amount > cap:
@@ -345,15 +350,18 @@ class VaultReplay:
     def _chunk_paid(self, event: Event) -> None:
         batch = self.batch_of(event)
         if batch is None:
-            self.token.mints.clear()
+            self.token.take_mints()
             return
         args = event.args
         chunk = self.run_chunk(event, batch, ONE_OFF)
         first = batch.first_index(chunk.index)
         skipped = set(bits(args["skippedLow"], args["skippedHigh"]))
-        owed = self._owed(event, batch, chunk, skipped)
-        self.explain_mints(event, batch, owed)
-        paid = sum(amount for _, _, amount in owed)
+        if not skipped and self._all_paid(chunk):
+            paid = chunk.total
+        else:
+            owed = self._owed(event, batch, chunk, skipped)
+            self.explain_mints(event, batch, owed)
+            paid = sum(amount for _, _, amount in owed)
         if paid != args["paid"] or any(position >= chunk.count for position in skipped):
             self.findings.error(
                 Code.TOTAL_MISMATCH,
@@ -364,18 +372,24 @@ class VaultReplay:
             )
         self.post_payment(event, batch, args["paid"], first, chunk.count)
 
+    def _all_paid(self, chunk: Chunk) -> bool:
+        """Whether the token minted just what a chunk has, each to a payee that can be paid."""
+        entries = chunk.entries
+        refused = (ZERO_ADDRESS, self.token_address, self.address)
+        if entries != self.token.mints or any(address in entries for address in refused):
+            return False
+        if self.token.holds_frozen(entries):
+            return False
+        self.token.take_mints()
+        return True
+
     def _owed(
         self, event: Event, batch: Batch, chunk: Chunk, skipped: set[int]
     ) -> list[tuple[int, bytes, int]]:
         """Return index, payee and amount of what a chunk must pay; check whom it skipped."""
         first = batch.first_index(chunk.index)
-        entries = list(unpack(chunk.entries))
-        payees = {payee for payee, _ in entries}
-        payable = payees.isdisjoint((ZERO_ADDRESS, self.token_address, self.address))
-        if not skipped and payable and payees.isdisjoint(self.state.token.frozen):
-            return [(first + at, *entry) for at, entry in enumerate(entries) if entry[1]]
         owed: list[tuple[int, bytes, int]] = []
-        for position, (payee, amount) in enumerate(entries):
+        for position, (payee, amount) in enumerate(unpack(chunk.entries)):
             reason = (
                 self.token.unpayable_reason(payee, self.token_address, self.address)
                 if amount
@@ -417,7 +431,7 @@ class VaultReplay:
         self, event: Event, batch: Batch, owed: Sequence[tuple[int, bytes, int]]
     ) -> None:
         """Hold the token's mints before an event against what the event paid, in order."""
-        minted, self.token.mints[:] = list(self.token.mints), []
+        minted = list(unpack(self.token.take_mints()))
         if minted == [(payee, amount) for _, payee, amount in owed]:
             return
         left = list(minted)
@@ -464,7 +478,7 @@ class VaultReplay:
     def _payout_retried(self, event: Event) -> None:
         batch = self.batch_of(event)
         if batch is None:
-            self.token.mints.clear()
+            self.token.take_mints()
             return
         args = event.args
         index = args["index"]

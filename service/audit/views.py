@@ -122,8 +122,8 @@ class Group:
     view: Callable[[int], View]
 
 
-def _made(make: Callable[[bytes], View], accounts: Sequence[bytes], at: int) -> View:
-    return make(accounts[at])
+def _made(make: Callable[[bytes, int], View], held: Sequence[tuple[bytes, int]], at: int) -> View:
+    return make(*held[at])
 
 
 @dataclass
@@ -179,14 +179,12 @@ class ViewCheck:
     def _groups_of_wallets(self) -> Iterator[Group]:
         """Yield the views of wallets, of which there are millions: no object for each."""
         token = self.state.token
-        accounts = sorted({*token.balances, *token.frozen})
         balance, frozen = (selector(call) + bytes(12) for call in (BALANCE_OF, IS_FROZEN))
         size = fitting(len(balance) + ADDRESS_BYTES, WORD_BYTES)
-        for start in range(0, len(accounts), size):
-            some = accounts[start : start + size]
-            held = [(balance + each, word(token.balances.get(each, 0))) for each in some]
+        for some in batched(token.balances.with_others(token.frozen), size):
+            held = [(balance + account, word(amount)) for account, amount in some]
             yield Group(Contract.TOKEN, held, partial(_made, self._balance, some))
-            kept = [(frozen + each, word(int(each in token.frozen))) for each in some]
+            kept = [(frozen + account, word(int(account in token.frozen))) for account, _ in some]
             yield Group(Contract.TOKEN, kept, partial(_made, self._frozen, some))
 
     def _compared(self, group: Group) -> bytes | None:
@@ -322,15 +320,15 @@ class ViewCheck:
 
     def _of_wallets(self) -> Iterator[View]:
         token = self.state.token
-        for account in sorted({*token.balances, *token.frozen}):
-            yield self._balance(account)
-            yield self._frozen(account)
+        for account, amount in token.balances.with_others(token.frozen):
+            yield self._balance(account, amount)
+            yield self._frozen(account, amount)
 
-    def _balance(self, account: bytes) -> View:
-        balance = (("balance", self.state.token.balances.get(account, 0)),)
+    def _balance(self, account: bytes, amount: int) -> View:
+        balance = (("balance", amount),)
         return View(Contract.TOKEN, BALANCE_OF, (account,), balance, address_text(account))
 
-    def _frozen(self, account: bytes) -> View:
+    def _frozen(self, account: bytes, _amount: int) -> View:
         frozen = (("frozen", int(account in self.state.token.frozen)),)
         return View(Contract.TOKEN, IS_FROZEN, (account,), frozen, address_text(account))
 

@@ -286,7 +286,7 @@ def test_a_balance_with_something_behind_it_is_a_difference(
     scenario: Scenario, audit: Audit
 ) -> None:
     holder = bytes.fromhex(payee(0).address[2:])
-    balance = audit().state.token.balances[holder].to_bytes(32, "big")
+    balance = audit().state.token.balances.of(holder).to_bytes(32, "big")
     lie = answering(b"balanceOf(address)", holder, balance + bytes(32))
     with lying_node(scenario.deployed.node.rpc_url, lie) as url:
         (finding,) = audit(rpc=url).findings

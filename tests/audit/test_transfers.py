@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from service.audit.abi import Contract
 from service.audit.decode import LogPlace, MalformedLog, decode
 from service.audit.receipts import log_rlp
-from service.audit.transfers import pack_logs, read_transfers
+from service.audit.transfers import ROW_BYTES, pack_logs, read_transfers
 
 TOKEN = "0x" + "70" * 20
 TOPIC = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
@@ -31,7 +31,8 @@ def transfer(source: bytes, target: bytes, value: int) -> dict[str, Any]:
 
 
 addresses = st.binary(min_size=20, max_size=20)
-transfers = st.builds(transfer, addresses, addresses, st.integers(0, 2**256 - 1))
+values = st.one_of(st.integers(0, 2**64 - 1), st.integers(0, 2**256 - 1))
+transfers = st.builds(transfer, addresses, addresses, values)
 others = st.builds(
     lambda address, topics, data: {
         "address": "0x" + address.hex(),
@@ -54,8 +55,17 @@ def test_each_transfer_of_a_run_is_what_its_own_log_says(logs: list[dict[str, An
     packed = pack_logs(logs, TOKEN)
     read = {}
     for position, run in packed.runs.items():
-        for behind, event in enumerate(read_transfers(run, PLACE.behind(position)).events()):
-            read[position + behind] = event
+        length = len(run) // ROW_BYTES
+        if any(int(log["data"], 16) >> 64 for log in logs[position : position + length]):
+            with pytest.raises(MalformedLog, match="more than an entry can have"):
+                read_transfers(run, PLACE.behind(position))
+            events = [
+                decode(Contract.TOKEN, log, PLACE.behind(at))
+                for at, log in enumerate(logs[position : position + length], position)
+            ]
+        else:
+            events = list(read_transfers(run, PLACE.behind(position)).events())
+        read |= dict(enumerate(events, position))
     ours = [
         position
         for position, log in enumerate(logs)

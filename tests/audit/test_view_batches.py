@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from service.audit.balances import Balances
 from service.audit.decode import hex_text
 from service.audit.findings import Code
 from service.audit.report import ReplayReport
@@ -81,8 +82,11 @@ def test_lengths_that_differ_are_refused() -> None:
 
 def test_a_wrong_balance_among_many_is_named_and_no_other(replayed: Replayed) -> None:
     holder = bytes.fromhex(payee(0).address[2:])
-    token = replace(replayed.state.token, balances={**replayed.state.token.balances})
-    token.balances[holder] += 1
+    records = [
+        account + (amount + (account == holder)).to_bytes(16, "big")
+        for account, amount in replayed.state.token.balances.items()
+    ]
+    token = replace(replayed.state.token, balances=Balances(b"".join(records)))
     state = replace(replayed.state, token=token)
     (finding,) = replayed.against_views(state)
     assert (finding.code, payee(0).address in finding.message) == (Code.VIEW_MISMATCH, True)

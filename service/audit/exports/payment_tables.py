@@ -328,10 +328,9 @@ GRANTS = Table(
 
 def _balances(source: Source) -> Iterator[Row]:
     token = source.report.state.token
-    for account in sorted(token.balances.keys() | token.frozen):
-        balance, frozen = token.balances.get(account, 0), account in token.frozen
-        if balance or frozen:
-            yield address_text(account), balance, int(frozen)
+    for account, balance in token.balances.with_others(token.frozen):
+        if balance or account in token.frozen:
+            yield address_text(account), balance, int(account in token.frozen)
 
 
 BALANCES = Table(

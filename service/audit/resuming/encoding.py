@@ -3,7 +3,8 @@
 None, truth values, numbers and texts are themselves. All else is a list that begins with what it
 is: ``b`` bytes as hex, ``t`` tuple, ``l`` list, ``s`` set, ``d`` dict (keys and values in turn),
 ``e`` enum (class, value), ``c`` an object (class, its fields in order), ``r`` an object that came
-before, by its place among all objects that can change: what two names shared they share again.
+before, by its place among all objects that can change: what two names shared they share again,
+``w`` the balances of all wallets, packed, ``f`` the entries of a chunk, as hex.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from typing import Any
 
 from service.audit.abi import Contract
 from service.audit.arithmetic import RollingSum
+from service.audit.balances import Balances
 from service.audit.blocks import Evidence
+from service.audit.entry_store import EntryStore, Stored
 from service.audit.findings import Code, Finding, Place, Severity
 from service.audit.lane_state import Grant, GrantState, Lane
 from service.audit.powers import Access, Delay, Operation, Powers
@@ -45,7 +48,16 @@ ENUMS: dict[str, type[Enum]] = {
     kind.__name__: kind for kind in (Code, Contract, GrantState, Severity)
 }
 PLAIN = (bool, int, str, type(None))
-TAGS = ((Enum, "e"), (bytes, "b"), (dict, "d"), (tuple, "t"), (list, "l"), (set, "s"))
+TAGS = (
+    (Enum, "e"),
+    (bytes, "b"),
+    (dict, "d"),
+    (tuple, "t"),
+    (list, "l"),
+    (set, "s"),
+    (Balances, "w"),
+    (Stored, "f"),
+)
 
 
 class NotOurs(ValueError):
@@ -95,8 +107,10 @@ class _Encoder:
             if ENUMS.get(name) is not type(value):
                 raise TypeError(f"{name} is not kept")
             return name, value.value
-        if isinstance(value, bytes):
-            return (value.hex(),)
+        if isinstance(value, bytes | Stored):
+            return (bytes(value).hex(),)
+        if isinstance(value, Balances):
+            return b"".join(value.packed(empty=True)).hex(), value.checked
         if isinstance(value, dict):
             value = chain.from_iterable(value.items())
         elif isinstance(value, set):
@@ -119,6 +133,7 @@ class _Encoder:
 NAMED: dict[str, Callable[..., Any]] = {
     "b": bytes.fromhex,
     "e": lambda name, value: ENUMS[name](value),
+    "w": lambda packed, checked: Balances(bytes.fromhex(packed), checked=checked),
 }
 MADE: dict[str, Callable[[list[Any]], Any]] = {
     "d": lambda parts: dict(zip(parts[::2], parts[1::2], strict=True)),
@@ -131,6 +146,7 @@ MADE: dict[str, Callable[[list[Any]], Any]] = {
 class _Decoder:
     def __init__(self) -> None:
         self._made: list[Any] = []
+        self._entries = EntryStore()
 
     def decode(self, value: Any) -> Any:
         if isinstance(value, PLAIN):
@@ -138,6 +154,8 @@ class _Decoder:
         tag, *members = value
         if tag == "c":
             return self._object(*members)
+        if tag == "f":
+            return self._entries.keep(bytes.fromhex(*members))
         if tag in NAMED:
             return NAMED[tag](*members)
         if tag == "r":

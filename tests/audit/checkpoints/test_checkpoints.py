@@ -113,7 +113,7 @@ def test_a_checkpoint_says_what_a_replay_to_its_block_says(chain: Chain) -> None
         "block_hash": header["hash"],
         "timestamp": int(header["timestamp"], 16),
         "events": events,
-        "state_format": "relief-audit-state-3",
+        "state_format": "relief-audit-state-4",
         "state_digest": report.state_digest,
         "findings": {"errors": 0, "warnings": 0},
         "previous": hashlib.sha256((chain.folder / "1.json").read_bytes()).hexdigest(),

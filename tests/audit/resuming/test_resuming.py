@@ -192,7 +192,13 @@ def test_what_needs_every_event_is_refused(
 
 def test_a_state_comes_back_whole_and_what_was_one_is_one(replayed: Replayed) -> None:
     again = decoded(encoded(replayed.state))
-    assert again == replayed.state
+    for name, value in vars(replayed.state).items():
+        if name != "token":
+            assert getattr(again, name) == value
+    before = vars(replayed.state.token)
+    token = {**vars(again.token)}
+    assert list(token.pop("balances").items()) == list(before["balances"].items())
+    assert token == {name: value for name, value in before.items() if name != "balances"}
     assert again.digest() == replayed.state.digest()
     assert again.lane.uncountersigned
     for grant_id, grant in again.lane.uncountersigned.items():

@@ -1,0 +1,1 @@
+"""Who answers questions about all transfers: DuckDB on one machine, Spark on many."""

@@ -1,0 +1,77 @@
+"""DuckDB: in this process, with so much memory and the rest on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from service.audit.scratch import scratch_folder
+from service.audit.transfer_rows import TransferRows
+
+MEMORY = "256MiB"
+"""More goes to disk. What was measured is in docs/benchmarks.md."""
+
+ROWS_A_BATCH = 50_000
+
+
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    """Return the one database of this process, which has :data:`MEMORY` in all."""
+    folder = str(scratch_folder(_database))
+    return duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": folder})
+
+
+@dataclass
+class Duck:
+    """Answers in SQL."""
+
+    _own: duckdb.DuckDBPyConnection | None = None
+    _kept: object = None
+
+    def answer(
+        self, sql: str, rows: TransferRows, opening: pa.Table, *, keep_as: object = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Ask, with the relations ``transfers`` and ``opening``; batches in their order.
+
+        Parameters
+        ----------
+        keep_as
+            What the answer is kept as: asked for the same again, it is not computed again.
+        """
+        if keep_as is None:
+            yield from self._ask(sql, rows, opening)
+            return
+        if keep_as != self._kept:
+            self._prepare(rows, opening)
+            self._connection.execute(f"CREATE OR REPLACE TEMP TABLE kept AS {sql}")
+            self._kept = keep_as
+        yield from self._connection.sql("SELECT * FROM kept").to_arrow_reader(ROWS_A_BATCH)
+
+    def _ask(self, sql: str, rows: TransferRows, opening: pa.Table) -> Iterator[pa.RecordBatch]:
+        self._prepare(rows, opening)
+        yield from self._connection.sql(sql).to_arrow_reader(ROWS_A_BATCH)
+
+    @property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        if self._own is None:
+            self._own = _database().cursor()  # what is temporary is its own
+        return self._own
+
+    def _prepare(self, rows: TransferRows, opening: pa.Table) -> None:
+        connection = self._connection
+        connection.register("waiting", rows.waiting())
+        connection.register("opening", opening)
+        parts = ["SELECT * FROM waiting"]
+        if rows.files:
+            files = ", ".join(f"'{_quoted(path)}'" for path in rows.files)
+            parts.insert(0, f"SELECT * FROM read_parquet([{files}])")  # noqa: S608 - quoted
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW transfers AS {' UNION ALL '.join(parts)}")
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
