@@ -19,6 +19,7 @@ from eth_hash.auto import keccak
 
 from service.audit.abi import Contract
 from service.audit.ahead import ahead
+from service.audit.archive.writing import ArchiveWriter
 from service.audit.decode import Event, LogPlace, MalformedLog, decode, hex_text, place_of
 from service.audit.findings import Code, Findings, Place
 from service.audit.receipts import (
@@ -127,6 +128,8 @@ class BlockReader:
         Which contract an address (bytes) is.
     prove
         Whether receipts are asked for, which prove the logs.
+    archive
+        Given everything that is read, where it is kept.
     watched, headers, evidence_at
         Numbers of blocks of which more is kept: their headers, and the evidence up to them.
     mismatched
@@ -138,6 +141,7 @@ class BlockReader:
     findings: Findings
     progress: Progress
     prove: bool = True
+    archive: ArchiveWriter | None = None
     evidence: Evidence = field(default_factory=Evidence)
     last_hash: str | None = None
     watched: set[int] = field(default_factory=set)
@@ -178,6 +182,8 @@ class BlockReader:
         ):
             for part, told in answers:
                 self._proven_here = 0
+                if self.archive is not None:
+                    self.archive.blocks(part.headers)
                 yield from self._happened(part, told)
                 self._count(part)
                 self.progress("blocks", int(part.headers[-1]["number"], 16), last)
@@ -371,6 +377,8 @@ class BlockReader:
             if position in packed.runs:
                 transfers = _transfers(packed.runs[position], here)
                 if transfers is not None:
+                    if self.archive is not None:
+                        self.archive.transfers(transfers)
                     in_run = len(transfers) - 1
                     yield transfers
                     continue
@@ -381,7 +389,10 @@ class BlockReader:
     def _event(self, contract: Contract, log: Log, place: LogPlace) -> Iterator[Event]:
         """Yield the event of a log, or name that no contract of ours can have written it."""
         try:
-            yield decode(contract, log, place)
+            event = decode(contract, log, place)
+            if self.archive is not None:
+                self.archive.log(log, place)
+            yield event
         except MalformedLog as error:
             told = Place(block=place.block, tx=hex_text(place.tx))
             self.findings.error(Code.LOG_MALFORMED, f"log {place.log_index}: {error}", told)

@@ -6,11 +6,13 @@ Also ``python -m service.audit``. Data goes to stdout, progress and errors to st
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from service.audit.archive.answers import RecordingNode
 from service.audit.checkpoints.command import checkpoint_command, new_key_command
 from service.audit.command_line import DIFFERENCES, address_of, fail, node_url, shown_progress
 from service.audit.digests.command import digest_command
@@ -38,8 +40,18 @@ def _group() -> None:
 def replay_command(
     ctx: typer.Context,
     *,
-    rpc: Annotated[str, typer.Option(help="Address of a node, http or https.")],
-    vault: Annotated[str, typer.Option(help="Address of the AllowanceVault.")],
+    rpc: Annotated[str | None, typer.Option(help="Address of a node, http or https.")] = None,
+    vault: Annotated[
+        str | None, typer.Option(help="Address of the AllowanceVault; an archive knows its own.")
+    ] = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="A folder handed over with an archive: read in place of a chain.",
+        ),
+    ] = None,
     from_block: Annotated[
         int | None, typer.Option(min=0, help="First block; default: the first event's.")
     ] = None,
@@ -63,7 +75,7 @@ def replay_command(
     ] = None,
     trusted_key: Annotated[
         list[str] | None,
-        typer.Option(help="Public key of an auditor whose the checkpoints must be."),
+        typer.Option(help="Public key of an auditor whose checkpoints and archive must be."),
     ] = None,
     receipts: Annotated[
         bool,
@@ -87,7 +99,7 @@ def replay_command(
         list[Piece] | None,
         typer.Option(
             "--format",
-            help="html, pdf, sqlite, parquet, csv or jsonl; again for more; default: all.",
+            help="html, pdf, sqlite, parquet, csv, jsonl or archive; again for more; default: all.",
         ),
     ] = None,
     key: Annotated[
@@ -104,8 +116,10 @@ def replay_command(
     difference; 1 differences; 2 wrong input; 3 node or database unavailable.
     """
     try:
+        if archive is None and (rpc is None or vault is None):
+            raise InvalidInput("give --rpc and --vault, or --archive")
         options = Options(
-            address_of(vault, "--vault"),
+            None if vault is None else address_of(vault, "--vault"),
             from_block,
             to_block,
             manifests,
@@ -115,18 +129,24 @@ def replay_command(
             receipts=receipts,
             resume=resume,
             views=views,
+            archive=archive,
         )
         if out is None and (pieces or key):
             raise InvalidInput("--format and --key are about what is handed over: say where, --out")
-        if trusted_key and not checkpoints:
-            raise InvalidInput("--trusted-key is about who signed checkpoints: give --checkpoints")
-        with Node(node_url(rpc)) as node, shown_progress(ctx) as progress:
+        if trusted_key and not (checkpoints or archive):
+            raise InvalidInput("--trusted-key is about who signed: give --checkpoints or --archive")
+        wanted = pieces or [piece for piece in Piece if archive is None or piece != Piece.ARCHIVE]
+        with ExitStack() as opened:
+            node = None
+            if rpc is not None:
+                recorded = out is not None and Piece.ARCHIVE in wanted
+                kind = RecordingNode if recorded else Node
+                node = opened.enter_context(kind(node_url(rpc)))
+            progress = opened.enter_context(shown_progress(ctx))
             if out is None:
                 report = replay(node, options, progress)
             else:
-                report = hand_over(
-                    out, pieces or list(Piece), node, options, progress, key_file=key
-                )
+                report = hand_over(out, wanted, node, options, progress, key_file=key)
     except ReliefError as error:
         fail(error, as_json=as_json)
     _print(report, as_json=as_json)

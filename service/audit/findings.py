@@ -29,6 +29,7 @@ class Code(StrEnum):
     SEQUENCE_GAP = "sequence_gap"
     DEPLOYMENT_NOT_READ = "deployment_not_read"
     EVIDENCE_WEAK = "evidence_weak"
+    ARCHIVE_MISMATCH = "archive_mismatch"
     # Who approved.
     DIGEST_MISMATCH = "digest_mismatch"
     SIGNATURE_INVALID = "signature_invalid"

@@ -9,12 +9,16 @@ from pathlib import Path
 
 from rich.text import Text
 
+from service.audit.archive.answers import RecordingNode
+from service.audit.archive.schemas import FOLDER
+from service.audit.archive.writing import ArchiveWriter
 from service.audit.auditor_key import AuditorKey
 from service.audit.blocks import Progress
 from service.audit.exports.formats import Format
 from service.audit.replay import Options, replay
 from service.audit.report import ReplayReport
 from service.audit.rpc import Node
+from service.errors import InvalidInput
 from service.terminal import console
 
 
@@ -23,6 +27,7 @@ class Piece(StrEnum):
 
     HTML = "html"
     PDF = "pdf"
+    ARCHIVE = "archive"
     SQLITE = "sqlite"
     PARQUET = "parquet"
     CSV = "csv"
@@ -32,7 +37,7 @@ class Piece(StrEnum):
 def hand_over(
     out: Path,
     pieces: Collection[Piece],
-    node: Node,
+    node: Node | None,
     options: Options,
     progress: Progress,
     *,
@@ -44,6 +49,8 @@ def hand_over(
     ----------
     out
         New or empty; there only once everything is in it.
+    node
+        One that records where an archive is wanted.
     key_file
         The auditor's key, or None.
 
@@ -58,22 +65,31 @@ def hand_over(
     from service.audit.exports.export import export
     from service.audit.exports.folder import draft_folder
     from service.audit.exports.recorder import Recorder
-    from service.audit.reports.folder import write_report
+    from service.audit.reports.folder import write_report, write_result
     from service.audit.reports.manifest import seal
     from service.audit.reports.series import Series
 
+    if Piece.ARCHIVE in pieces and options.archive is not None:
+        raise InvalidInput("--format archive: an archive is made of a chain, not of an archive")
     key = None if key_file is None else AuditorKey.load(key_file)
     series = Series()
     tables = [each for each in Format if each.value in pieces]
     with draft_folder(out) as draft, Recorder(draft) as recorder:
-        # What tables alone need is noted event by event: not for a report without them.
-        report = replay(node, options, progress, (recorder, series) if tables else (series,))
+        # What tables and charts need is noted event by event: not where there are none.
+        charts = {Piece.HTML, Piece.PDF} & {*pieces}
+        listeners = (*((recorder,) if tables else ()), *((series,) if charts else ()))
+        writer = ArchiveWriter(draft / FOLDER) if isinstance(node, RecordingNode) else None
+        report = replay(node, options, progress, listeners, writer)
+        if writer is not None and isinstance(node, RecordingNode):
+            writer.finish(node)
         series.close(report.state, report.timestamp)
         if tables:
             export(report, recorder, draft, tables, progress)
-        write_report(
-            draft, report, series, as_page=Piece.HTML in pieces, as_pdf=Piece.PDF in pieces
-        )
+        write_result(draft, report)
+        if charts:
+            write_report(
+                draft, report, series, as_page=Piece.HTML in pieces, as_pdf=Piece.PDF in pieces
+            )
         seal(draft, report, key)
     signed = "not signed" if key is None else f"signed by the key {key.public_hex}"
     console(sys.stderr).print(Text(f"handed over in {out}, {signed}", style="dim"))

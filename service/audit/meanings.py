@@ -19,7 +19,11 @@ GROUPS: dict[str, dict[Code, str]] = {
             "the blocks begin after the contracts' first events: nothing was compared"
         ),
         Code.EVIDENCE_WEAK: (
-            "no receipts by block, or no hash that can be recomputed: logs by the node's word"
+            "no receipts by block, or no hash that can be recomputed: logs by the word of a node "
+            "or an archive"
+        ),
+        Code.ARCHIVE_MISMATCH: (
+            "an archive replayed gives another state than the result that was handed over with it"
         ),
     },
     "Who approved": {

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from eth_hash.auto import keccak
 
+from service.audit.abi import Contract
+from service.audit.archive.answers import RecordingNode
+from service.audit.archive.reading import Archive, ArchiveReader, Reader
+from service.audit.archive.writing import ArchiveWriter
 from service.audit.blocks import NODE_CODES, BlockReader, Header, Progress
 from service.audit.calls import Call, CallOf
 from service.audit.checkpoints.compare import CheckpointCheck, read_checkpoints
@@ -28,7 +32,7 @@ from service.audit.resuming.taking_up import kept_of, took_up
 from service.audit.rows import DatabaseCheck
 from service.audit.rpc import Node
 from service.audit.signers import Signatures, asking
-from service.audit.state import State
+from service.audit.state import State, Token
 from service.audit.transfers import Happened, TransferRun, events_of
 from service.audit.views import ViewCheck
 from service.errors import ChainUnavailable, InvalidInput
@@ -48,7 +52,7 @@ class Options:
     Attributes
     ----------
     vault
-        Address of the AllowanceVault, 20 bytes.
+        Address of the AllowanceVault, 20 bytes; None is that of the archive.
     from_block
         First block to read; None begins at the first event.
     to_block
@@ -61,13 +65,16 @@ class Options:
         Whether receipts are asked for, which prove the logs.
     views
         Whether the contracts' own views are asked for every balance, payout and limit rebuilt.
+    archive
+        Folder that was handed over with an archive, which is read in place of a chain, or None.
     resume
         Folder in which a replay is kept, to go on from; None reads everything.
     checkpoints, trusted_keys
-        Checkpoints and folders of them, and public keys of the auditors whose they must be.
+        Checkpoints and folders of them, and public keys of the auditors whose they, and an
+        archive, must be.
     """
 
-    vault: bytes
+    vault: bytes | None
     from_block: int | None = None
     to_block: int | None = None
     manifests: Path | None = None
@@ -77,22 +84,28 @@ class Options:
     receipts: bool = True
     resume: Path | None = None
     views: bool = True
+    archive: Path | None = None
 
 
 def replay(
-    node: Node,
+    node: Node | None,
     options: Options,
     progress: Progress = no_progress,
     listeners: Sequence[Listener] = (),
+    writer: ArchiveWriter | None = None,
 ) -> ReplayReport:
     """Rebuild everything from the chain's events and name each difference.
 
     Parameters
     ----------
+    node
+        May be None with an archive: then no views are asked.
     progress
         Told how far it is.
     listeners
         Told every event and withdrawal as it is replayed.
+    writer
+        Given what is read, to make an archive of it; the node must be one that records.
 
     Raises
     ------
@@ -112,13 +125,89 @@ def replay(
             "--resume reads only what came after the last replay; --from-block, --database, "
             "--checkpoints and --out need every event"
         )
+    archive = None
+    if options.archive is not None:
+        archive = Archive.open(options.archive, options.trusted_keys)
+        _require_whole(archive, options, node)
     snapshot = Snapshot(options.database) if options.database else None
     try:
         with _collecting_seldom():
-            return _replay(node, options, snapshot, progress, listeners)
+            source = _Source.of(node, archive, writer)
+            return _replay(source, options, snapshot, progress, listeners)
     finally:
         if snapshot is not None:
             snapshot.close()
+
+
+def _require_whole(archive: Archive, options: Options, node: Node | None) -> None:
+    """Make sure that an archive can tell what is asked of it."""
+    if options.resume or options.from_block is not None or not options.receipts:
+        raise InvalidInput(
+            "--archive is read whole and has no receipts: --resume, --from-block and --no-receipts "
+            "are about a chain"
+        )
+    if options.to_block not in (None, archive.last):
+        raise InvalidInput(
+            f"--archive {archive.folder} tells the state of block {archive.last} alone, not of "
+            f"block {options.to_block}"
+        )
+    if options.vault not in (None, archive.contracts.get("vault")):
+        raise InvalidInput(f"--archive {archive.folder} is of another vault")
+    if options.database and node is None:
+        raise InvalidInput("--database needs a node beside the archive: give --rpc too")
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where the events come from, and who is asked.
+
+    Attributes
+    ----------
+    asked
+        Asked what belongs to the replay itself; an archive has these answers.
+    live
+        Asked for views and transactions; None where there is no node.
+    """
+
+    asked: Node
+    live: Node | None
+    archive: Archive | None
+    writer: ArchiveWriter | None
+
+    @classmethod
+    def of(cls, node: Node | None, archive: Archive | None, writer: ArchiveWriter | None) -> Self:
+        if archive is not None:
+            return cls(archive.node(), node, archive, None)
+        if node is None:
+            raise InvalidInput("give a node, --rpc, or an archive, --archive")
+        live = node.unrecorded if isinstance(node, RecordingNode) else node
+        return cls(node, live, None, writer)
+
+    def reader(
+        self,
+        contracts: Mapping[bytes, Contract],
+        findings: Findings,
+        progress: Progress,
+        options: Options,
+        watched: set[int],
+    ) -> Reader:
+        if self.archive is not None:
+            return ArchiveReader(self.archive, contracts, findings, progress, watched)
+        return BlockReader(
+            self.asked,
+            contracts,
+            findings,
+            progress,
+            prove=options.receipts,
+            archive=self.writer,
+            watched=watched,
+        )
+
+    def state(self) -> State:
+        """Return the state before the first event."""
+        if self.archive is None:
+            return State()
+        return State(token=Token(balances=self.archive.balances()))
 
 
 @contextmanager
@@ -147,16 +236,18 @@ def _code_of_verifiers(node: Node, state: State, block: int) -> dict[str, str]:
 
 
 def _replay(
-    node: Node,
+    source: _Source,
     options: Options,
     snapshot: Snapshot | None,
     progress: Progress,
     listeners: Sequence[Listener],
 ) -> ReplayReport:
+    node, live, archive = source.asked, source.live, source.archive
+    vault = options.vault or (archive.contracts["vault"] if archive else b"")
     first, last, newest = node.blocks_asked(options.from_block or 0, options.to_block)
     findings = Findings()
     checkpoints = read_checkpoints(options.checkpoints, options.trusted_keys, findings)
-    deployment = discover(node, options.vault, last)
+    deployment = discover(node, vault, last)
     keeper = None if options.resume is None else Keeper(options.resume, node)
     kept = keeper and keeper.newest(deployment.chain_id, deployment.addresses, last)
     replayer = Replayer(
@@ -164,18 +255,16 @@ def _replay(
         findings,
         calls_of(node),
         Signatures(asking(node)),
-        state=kept.state if kept else State(),
+        state=kept.state if kept else source.state(),
         listeners=listeners,
     )
     state = replayer.state
     database = None
-    if snapshot is not None:
-        database = DatabaseCheck(snapshot, node, deployment, findings)
+    if snapshot is not None and live is not None:
+        database = DatabaseCheck(snapshot, live, deployment, findings)
         database.attach(last)
     contracts = {address: contract for contract, address in deployment.addresses.items()}
-    reader = BlockReader(
-        node, contracts, findings, progress, prove=options.receipts, watched={*checkpoints.blocks}
-    )
+    reader = source.reader(contracts, findings, progress, options, {*checkpoints.blocks})
     began = first
     if kept:
         took_up(kept, replayer, reader)
@@ -195,8 +284,8 @@ def _replay(
         if database is not None and database.due(None):
             database.compare(state, time, progress)
         addresses = {name: hex_text(address) for name, address in deployment.addresses.items()}
-        if options.views:
-            views = ViewCheck(node, addresses, state, findings, last, time).run(progress)
+        if options.views and live is not None:
+            views = ViewCheck(live, addresses, state, findings, last, time).run(progress)
         manifests = _check_manifests(options, replayer, database, time, progress)
         headers = {**_passed_over(node, checkpoints, reader, last), **reader.headers}
         checkpoints.compare(deployment, headers, last, newest)
@@ -209,6 +298,9 @@ def _replay(
             "be compared, and nothing was",
             Place(block=first),
         )
+    digest = state.digest()
+    if archive is not None:
+        _compare_archive(archive, live, digest, findings)
     return ReplayReport(
         chain_id=deployment.chain_id,
         addresses={name.value: address_text(a) for name, a in deployment.addresses.items()},
@@ -223,7 +315,7 @@ def _replay(
         views=views,
         manifests_checked=None if manifests is None else manifests.checked,
         database_rows=None if database is None else database.rows,
-        state_digest=state.digest(),
+        state_digest=digest,
         findings=findings.items,
         state=state,
         manifest_lines={} if manifests is None else manifests.lines,
@@ -232,8 +324,32 @@ def _replay(
     )
 
 
+def _compare_archive(archive: Archive, live: Node | None, digest: str, findings: Findings) -> None:
+    """Hold an archive against the result handed over with it, and against a node's chain."""
+    manifest = archive.manifest
+    if digest != manifest.state_digest:
+        findings.error(
+            Code.ARCHIVE_MISMATCH,
+            "the archive's events give another state than the result handed over with it",
+            expected=manifest.state_digest,
+            found=digest,
+        )
+    if live is None:
+        return
+    header = live.call("eth_getBlockByNumber", hex(archive.last), False)
+    found = None if header is None else header["hash"]
+    if found != manifest.to_block_hash:
+        findings.error(
+            Code.ARCHIVE_MISMATCH,
+            f"block {archive.last} of the node's chain is another than the archive's",
+            Place(block=archive.last),
+            expected=manifest.to_block_hash,
+            found=found,
+        )
+
+
 def _passed_over(
-    node: Node, checkpoints: CheckpointCheck, reader: BlockReader, last: int
+    node: Node, checkpoints: CheckpointCheck, reader: Reader, last: int
 ) -> dict[int, Header]:
     """Return the headers of checkpoints before the first event read.
 
@@ -258,7 +374,7 @@ class _Run:
         Whether there was one.
     """
 
-    reader: BlockReader
+    reader: Reader
     replayer: Replayer
     database: DatabaseCheck | None
     checkpoints: CheckpointCheck

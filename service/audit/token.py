@@ -115,16 +115,17 @@ class TokenReplay:
     def apply_transfers(self, run: TransferRun) -> None:
         """Apply transfers that stand behind each other, all mints at once where all are mints."""
         token = self.state.token
+        token.balances.add_run(run)
         lane = token.minters.get(self.lane)
         amounts = amounts_of(run.entries)
         mints_alone = not any(run.sources) and 0 not in amounts
         of_lane = lane is not None and lane.committed
         if not mints_alone or of_lane or self.holds_frozen(run.entries):
             for event in run.events():
-                self.apply(event)
+                self._last = event
+                self._transferred(event)
             return
         self._last = run.place
-        token.balances.add_run(run)
         self._minted(sum(amounts))
         self.mints += run.entries
 
@@ -142,8 +143,7 @@ class TokenReplay:
         return taken
 
     def _transfer(self, event: Event) -> None:
-        source, target, value = event.args["from"], event.args["to"], event.args["value"]
-        token = self.state.token
+        source, value = event.args["from"], event.args["value"]
         if value > MOST_IN_CIRCULATION:
             self.findings.error(
                 Code.BALANCE_IMPOSSIBLE,
@@ -153,6 +153,13 @@ class TokenReplay:
                 found=value,
             )
             return
+        self.state.token.balances.add(event)
+        self._transferred(event)
+
+    def _transferred(self, event: Event) -> None:
+        """Check a transfer that balances have already."""
+        source, target, value = event.args["from"], event.args["to"], event.args["value"]
+        token = self.state.token
         if source == ZERO_ADDRESS:
             # Anybody can have a transfer of nothing from the zero address logged: it is no mint.
             if value:
@@ -163,7 +170,6 @@ class TokenReplay:
             self.findings.error(
                 Code.PAUSE_IGNORED, "tokens moved while transfers were paused", _place(event)
             )
-        token.balances.add(event)
         if target == ZERO_ADDRESS:
             token.supply -= value
             self.burns.append((source, value))
@@ -171,9 +177,7 @@ class TokenReplay:
         self._not_frozen(event, target)
 
     def _mint(self, event: Event, payee: bytes, amount: int) -> None:
-        token = self.state.token
         self._not_frozen(event, payee)
-        token.balances.add(event)
         self._minted(amount)
         if amount >> AMOUNT_BITS:
             self._unexplained(event, payee, amount)

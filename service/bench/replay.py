@@ -9,6 +9,9 @@ paid (:mod:`service.bench.payout_chain`). Each reader is a process of its own.
 ``ours_with_views``
     The same and every balance compared with the contracts' views besides, which the node must
     compute: two calls for each wallet, and each payout has a wallet of its own here.
+``parquet_duckdb``
+    ``relief audit replay --archive``: the same checks over the archive that a replay of the chain
+    left, by DuckDB, the hashes of its files held against the manifest first.
 ``raw``
     ``eth_getLogs`` and JSON, nothing else, the better of two runs around ours: what no reader of
     logs can be much faster than.
@@ -71,8 +74,8 @@ class ReplayResult:
         Ours to theirs.
     cpu_seconds
         Of our process.
-    peak_rss_mib
-        Most memory that our process ever held.
+    peak_rss_mib, archive_peak_rss_mib
+        Most memory that our process ever held, of the chain and of the archive.
     """
 
     events: int
@@ -81,6 +84,7 @@ class ReplayResult:
     ratio_to_ethereum_etl: float | None
     cpu_seconds: float
     peak_rss_mib: float
+    archive_peak_rss_mib: float
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result for JSON."""
@@ -146,9 +150,11 @@ class _Readers:
         raw = min(first, self._raw(), key=lambda ran: ran.seconds)
         if int(raw.said) != events:
             raise IntegrityError(f"the replay read {events} logs, eth_getLogs gives {raw.said}")
+        archived = self._archived(ours)
         rates = {
             "ours": events / ours.seconds,
             "ours_with_views": events / whole.seconds,
+            "parquet_duckdb": events / archived.seconds,
             "raw": events / raw.seconds,
             "web3": self._web3(events),
             "ethereum_etl": self._ethereum_etl(events),
@@ -164,13 +170,27 @@ class _Readers:
             ratio_to_ethereum_etl=None if etl is None else round(events / ours.seconds / etl, 1),
             cpu_seconds=round(ours.cpu_seconds, 3),
             peak_rss_mib=round(ours.peak_rss_mib, 1),
+            archive_peak_rss_mib=round(archived.peak_rss_mib, 1),
         )
 
     # ---- readers ---------------------------------------------------------------------------------
 
+    def _archived(self, chain: _Ran) -> _Ran:
+        """Replay an archive of the chain; its state must be the chain's."""
+        self._say("replaying from an archive")
+        with tempfile.TemporaryDirectory() as folder:
+            made = str(Path(folder) / "made")
+            self._replay("--no-views", "--out", made, "--format", "archive")
+            ran = self._audit("--archive", made)
+        if json.loads(ran.said)["state_digest"] != json.loads(chain.said)["state_digest"]:
+            raise IntegrityError("the archive gives another state than the chain")
+        return ran
+
     def _replay(self, *flags: str) -> _Ran:
-        where = ("--rpc", self._url, "--vault", self._vault)
-        ran = self._python("service.audit", "replay", "--json", *where, *flags)
+        return self._audit("--rpc", self._url, "--vault", self._vault, *flags)
+
+    def _audit(self, *arguments: str) -> _Ran:
+        ran = self._python("service.audit", "replay", "--json", *arguments)
         differences = json.loads(ran.said)["differences"]
         if differences:
             raise IntegrityError(f"the replay found {differences} differences")

@@ -14,17 +14,21 @@ from service.terminal import json_document
 PAGE, PAPER = "report.html", "report.pdf"
 
 
+def write_result(folder: Path, report: ReplayReport) -> None:
+    """Write the result as JSON into a folder."""
+    (folder / RESULT).write_bytes(json_document(report.as_json()))
+
+
 def write_report(
     folder: Path, report: ReplayReport, series: Series, *, as_page: bool = True, as_pdf: bool = True
 ) -> None:
-    """Write the result, and the page, the PDF, or both into a folder.
+    """Write the page, the PDF, or both into a folder.
 
     Parameters
     ----------
     series
         What was collected of the same replay, closed.
     """
-    (folder / RESULT).write_bytes(json_document(report.as_json()))
     told = content(report, series)
     if as_page:
         (folder / PAGE).write_bytes(page(told))

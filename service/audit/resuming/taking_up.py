@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from service.audit.blocks import BlockReader, Header
+from service.audit.archive.reading import Reader
+from service.audit.blocks import Header
 from service.audit.replayer import Replayer
 from service.audit.resuming.kept import Kept
 
 
-def kept_of(replayer: Replayer, reader: BlockReader, header: Header, began: int) -> Kept:
+def kept_of(replayer: Replayer, reader: Reader, header: Header, began: int) -> Kept:
     """Return what there is of a replay when a block is over, and its last transaction too.
 
     Parameters
@@ -36,7 +37,7 @@ def kept_of(replayer: Replayer, reader: BlockReader, header: Header, began: int)
     )
 
 
-def took_up(kept: Kept, replayer: Replayer, reader: BlockReader) -> None:
+def took_up(kept: Kept, replayer: Replayer, reader: Reader) -> None:
     """Set a new replay, which has the kept state already, to where the other one was."""
     replayer.counts = kept.counts
     replayer.begun_late, replayer.handed_over = kept.begun_late, kept.handed_over
