@@ -87,6 +87,9 @@ class Engine(Protocol):
             What the answer is kept as: asked for the same again, it need not be computed again.
         """
 
+    def begin(self, sql: str, rows: TransferRows, opening: pa.Table, *, keep_as: object) -> None:
+        """Answer while others work, where it can, what will be asked for later."""
+
 
 @dataclass(frozen=True, slots=True)
 class Overdraft:
@@ -119,6 +122,7 @@ class Balances:
     rows: TransferRows = field(default_factory=TransferRows)
     checked: int = -1
     engine: Engine = field(default_factory=Duck)
+    _summed: tuple[int, tuple[int, int]] | None = None
 
     def add_run(self, run: TransferRun) -> None:
         """Take transfers that stand behind each other."""
@@ -177,12 +181,14 @@ class Balances:
 
     def summed(self) -> tuple[int, int]:
         """Return what all hold together, and how many hold something."""
-        total = holders = 0
-        for batch in self._all():
-            amounts = _bytes_of(batch.column(1))
-            holders += int(amounts.any(axis=1).sum())
-            total += _sum(amounts)
-        return total, holders
+        if self._summed is None or self._summed[0] != self.rows.count:
+            total = holders = 0
+            for batch in self._all():
+                amounts = _bytes_of(batch.column(1))
+                holders += int(_are_some(amounts).sum())
+                total += _sum(amounts)
+            self._summed = self.rows.count, (total, holders)
+        return self._summed[1]
 
     def packed(self, *, empty: bool = False) -> Iterator[bytes]:
         """Yield wallets and what they hold, by account, 20 and 16 bytes each.
@@ -196,29 +202,37 @@ class Balances:
             amounts = _bytes_of(batch.column(1))
             accounts = np.frombuffer(packed(batch.column(0), ADDRESS_BYTES), np.uint8)
             records = np.hstack([accounts.reshape(-1, ADDRESS_BYTES), amounts[:, ::-1]])
-            yield (records if empty else records[amounts.any(axis=1)]).tobytes()
+            yield (records if empty else records[_are_some(amounts)]).tobytes()
 
     def _all(self) -> Iterator[pa.RecordBatch]:
         """Yield every wallet and what it holds, by account."""
+        return self._ask(self._sums(), keep_as=self.rows.count)
+
+    def _sums(self) -> str:
+        """Return the question what every wallet holds."""
         parts = [CREDITS]
         if self.rows.moved:
             parts.append(DEBITS)
         if self.opening:
             parts.append(BEFORE)
-        sql = CREDITS
-        if len(parts) > 1:
-            changes = " UNION ALL ".join(f"SELECT * FROM ({part}) AS part" for part in parts)
-            sql = f"""
-                SELECT account, CAST(sum(amount) AS {NUMBER}) AS amount
-                FROM ({changes}) AS changes GROUP BY account
-            """
-        return self._ask(f"{sql} ORDER BY account", keep_as=self.rows.count)
+        return every_wallet(*parts)
 
     def _ask(self, sql: str, *, keep_as: object = None) -> Iterator[pa.RecordBatch]:
-        return self.engine.answer(sql, self.rows, _opened(self.opening), keep_as=keep_as)
+        return self.engine.answer(sql, self.rows, opened(self.opening), keep_as=keep_as)
 
 
-def _opened(records: bytes) -> pa.Table:
+def every_wallet(*changes: str) -> str:
+    """Return the question what every wallet holds after some changes, by account."""
+    if len(changes) == 1:
+        return f"{changes[0]} ORDER BY account"
+    union = " UNION ALL ".join(f"SELECT * FROM ({each}) AS part" for each in changes)
+    return f"""
+        SELECT account, CAST(sum(amount) AS {NUMBER}) AS amount
+        FROM ({union}) AS changes GROUP BY account ORDER BY account
+    """
+
+
+def opened(records: bytes) -> pa.Table:
     """Return packed records as a table."""
     columns = np.frombuffer(records, np.uint8).reshape(-1, RECORD_BYTES)
     accounts = binary(columns[:, :ADDRESS_BYTES].tobytes(), ADDRESS_BYTES)
@@ -233,6 +247,13 @@ def _bytes_of(column: pa.Array) -> np.ndarray:
     _, values = column.buffers()
     rows = np.frombuffer(values, np.uint8).reshape(-1, AMOUNT_BYTES)
     return rows[column.offset : column.offset + len(column)]
+
+
+def _are_some(amounts: np.ndarray) -> np.ndarray:
+    """Tell which numbers are not nothing."""
+    halves = np.ascontiguousarray(amounts).view(np.int64)
+    some: np.ndarray = (halves[:, 0] | halves[:, 1]) != 0
+    return some
 
 
 def _sum(amounts: np.ndarray) -> int:

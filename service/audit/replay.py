@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from eth_hash.auto import keccak
 
@@ -19,7 +19,6 @@ from service.audit.archive.writing import ArchiveWriter
 from service.audit.blocks import NODE_CODES, BlockReader, Header, Progress
 from service.audit.calls import Call, CallOf
 from service.audit.checkpoints.compare import CheckpointCheck, read_checkpoints
-from service.audit.database import Snapshot
 from service.audit.decode import address_text, hex_text
 from service.audit.deployment import discover
 from service.audit.findings import Code, Findings, Place
@@ -29,13 +28,16 @@ from service.audit.replayer import Replayer
 from service.audit.report import ReplayReport, totals
 from service.audit.resuming.kept import Keeper
 from service.audit.resuming.taking_up import kept_of, took_up
-from service.audit.rows import DatabaseCheck
 from service.audit.rpc import Node
 from service.audit.signers import Signatures, asking
 from service.audit.state import State, Token
 from service.audit.transfers import Happened, TransferRun, events_of
 from service.audit.views import ViewCheck
 from service.errors import ChainUnavailable, InvalidInput
+
+if TYPE_CHECKING:
+    from service.audit.database import Snapshot
+    from service.audit.rows import DatabaseCheck
 
 COLLECT_AFTER = (100_000, 50, 100)
 """As :func:`gc.set_threshold` has them: objects more than were let go, collections of the young."""
@@ -129,7 +131,11 @@ def replay(
     if options.archive is not None:
         archive = Archive.open(options.archive, options.trusted_keys)
         _require_whole(archive, options, node)
-    snapshot = Snapshot(options.database) if options.database else None
+    snapshot = None
+    if options.database:
+        from service.audit.database import Snapshot  # with SQLAlchemy, which takes its time
+
+        snapshot = Snapshot(options.database)
     try:
         with _collecting_seldom():
             source = _Source.of(node, archive, writer)
@@ -261,6 +267,8 @@ def _replay(
     state = replayer.state
     database = None
     if snapshot is not None and live is not None:
+        from service.audit.rows import DatabaseCheck
+
         database = DatabaseCheck(snapshot, live, deployment, findings)
         database.attach(last)
     contracts = {address: contract for contract, address in deployment.addresses.items()}

@@ -15,6 +15,7 @@ from service.audit.decode import Event, LogPlace, address_text, hex_text
 from service.audit.findings import Code, Findings, Place
 from service.audit.officers import Claim, Officers
 from service.audit.state import Minter, Posting, State
+from service.audit.transfer_rows import is_of_others
 from service.audit.transfers import TransferRun
 
 RESERVE_MAX_AGE_S = 35 * 86_400
@@ -118,7 +119,7 @@ class TokenReplay:
         token.balances.add_run(run)
         lane = token.minters.get(self.lane)
         amounts = amounts_of(run.entries)
-        mints_alone = not any(run.sources) and 0 not in amounts
+        mints_alone = not is_of_others(run.sources) and 0 not in amounts
         of_lane = lane is not None and lane.committed
         if not mints_alone or of_lane or self.holds_frozen(run.entries):
             for event in run.events():

@@ -92,7 +92,7 @@ class TransferRows:
         self._waiting += rows
         self.count += rows
         self.last_block = place.block
-        self.moved = self.moved or any(sources)
+        self.moved = self.moved or is_of_others(sources)
         if self._waiting >= self.rows_a_file:
             self.flush()
 
@@ -136,6 +136,11 @@ class TransferRows:
             np.frombuffer(entries[:, ADDRESS_BYTES:].tobytes(), ">u8").astype(np.uint64),
         ]
         return pa.table(columns, schema=TRANSFERS)
+
+
+def is_of_others(sources: bytes) -> bool:
+    """Whether any of these packed addresses is not the zero address, from which tokens come."""
+    return sources != bytes(len(sources))
 
 
 def binary(packed: bytes, size: int) -> pa.Array:

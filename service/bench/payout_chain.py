@@ -5,9 +5,10 @@ Everything follows from the numbers of the payouts, but the times that the chain
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 from eth_utils.crypto import keccak
 
@@ -48,6 +49,30 @@ def wallet(number: int) -> bytes:
     return sha256(b"relief benchmark payee %d" % number).digest()[:20]
 
 
+@dataclass(frozen=True, slots=True)
+class PlannedBatch:
+    """A batch that officers signed.
+
+    Attributes
+    ----------
+    message
+        What they signed: the members of ``BatchApproval``.
+    pieces
+        Packed entries of each chunk.
+    signatures
+        Packed, as the vault takes them.
+    """
+
+    message: dict[str, Any]
+    pieces: list[bytes]
+    signatures: bytes
+
+    @property
+    def signed(self) -> tuple[Any, ...]:
+        """Return the message's values in their order."""
+        return tuple(self.message[name] for name in member_names("BatchApproval"))
+
+
 def fill(chain: BenchChain, count: int) -> None:
     """Have `count` payouts approved and paid, each to a wallet of its own.
 
@@ -58,23 +83,28 @@ def fill(chain: BenchChain, count: int) -> None:
     """
     relayer = account("relayer")
     chain_id = chain.node.chain_id
-    for first in range(0, count, MOST_CHUNKS * MAX_CHUNK_ENTRIES):
-        numbers = range(first, min(count, first + MOST_CHUNKS * MAX_CHUNK_ENTRIES))
-        for calls in _batch(chain, numbers):
+    for numbers in batches_of(count):
+        header = chain.rpc.header("latest")
+        batch = plan_batch(chain, numbers, int(header["timestamp"], 16) if header else 0)
+        for calls in _calls(chain, batch):
             send_all(chain.rpc, relayer, chain_id, calls)
 
 
-def _batch(chain: BenchChain, numbers: range) -> Iterator[list[BareCall]]:
-    """Yield the calls that approve a batch of these payouts, then those that run its chunks."""
+def batches_of(count: int) -> Iterator[range]:
+    """Yield the numbers of the payouts of each batch."""
+    most = MOST_CHUNKS * MAX_CHUNK_ENTRIES
+    for first in range(0, count, most):
+        yield range(first, min(count, first + most))
+
+
+def plan_batch(chain: BenchChain, numbers: range, now: int) -> PlannedBatch:
+    """Make a batch of these payouts at a time, and sign it as maker and reviewer."""
     chunks = [
         numbers[at : at + MAX_CHUNK_ENTRIES] for at in range(0, len(numbers), MAX_CHUNK_ENTRIES)
     ]
     amount = AMOUNT_BASE_UNITS.to_bytes(8, "big")
-    pieces = [b"".join(wallet(number) + amount for number in chunk) for chunk in chunks]
+    pieces = [b"".join([wallet(number) + amount for number in chunk]) for chunk in chunks]
     batch_id = keccak(text=f"relief benchmark batch {numbers.start}")
-    leaves = [chunk_leaf(batch_id, index, piece) for index, piece in enumerate(pieces)]
-    header = chain.rpc.header("latest")
-    now = int(header["timestamp"], 16) if header else 0
     message = {
         "programme": PROGRAMME,
         "programmeVersion": 1,
@@ -84,7 +114,7 @@ def _batch(chain: BenchChain, numbers: range) -> Iterator[list[BareCall]]:
         "regionCode": REGION[0],
         "regionDigits": REGION[1],
         "chunkSize": MAX_CHUNK_ENTRIES,
-        "chunksRoot": chunks_root(leaves),
+        "chunksRoot": chunks_root(_leaves(batch_id, pieces)),
         "manifestHash": keccak(batch_id),
         "count": len(numbers),
         "total": len(numbers) * AMOUNT_BASE_UNITS,
@@ -95,23 +125,31 @@ def _batch(chain: BenchChain, numbers: range) -> Iterator[list[BareCall]]:
         "executeBefore": now + 7 * DAY_S,
         "expiresAt": now + YEAR_S,
     }
-    vault = chain.contracts.address("vault")
-    signed = tuple(message[name] for name in member_names("BatchApproval"))
-    approve = chain.contracts.encode_call(
-        "vault", "approveBatch", signed, _signatures(chain, message)
-    )
+    return PlannedBatch(message, pieces, _signatures(chain, message))
+
+
+def _leaves(batch_id: bytes, pieces: Sequence[bytes]) -> list[bytes]:
+    return [chunk_leaf(batch_id, index, piece) for index, piece in enumerate(pieces)]
+
+
+def _calls(chain: BenchChain, batch: PlannedBatch) -> Iterator[list[BareCall]]:
+    """Yield the call that approves a batch, then those that run its chunks."""
+    contracts, vault = chain.contracts, chain.contracts.address("vault")
+    approve = contracts.encode_call("vault", "approveBatch", batch.signed, batch.signatures)
     yield [BareCall(vault, approve, APPROVAL_GAS)]
+    batch_id = batch.message["batchId"]
+    proofs = chunk_proofs(_leaves(batch_id, batch.pieces))
     yield [
         BareCall(
             vault,
-            chain.contracts.encode_call("vault", "executeChunk", batch_id, index, piece, proof),
+            contracts.encode_call("vault", "executeChunk", batch_id, index, piece, proof),
             CHUNK_GAS,
         )
-        for index, (piece, proof) in enumerate(zip(pieces, chunk_proofs(leaves), strict=True))
+        for index, (piece, proof) in enumerate(zip(batch.pieces, proofs, strict=True))
     ]
 
 
-def _signatures(chain: BenchChain, message: dict[str, object]) -> bytes:
+def _signatures(chain: BenchChain, message: dict[str, Any]) -> bytes:
     """Sign as the maker and the reviewer."""
     domain = SigningDomain(
         chain.node.chain_id,

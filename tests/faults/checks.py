@@ -9,6 +9,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import select
@@ -83,8 +84,10 @@ class Watcher:
                 self._found("one_row_a_nonce", f"nonce {tx.nonce} of rows {first} and {row_id}")
         if tx.data:
             effect = self._effects[(tx.to, tx.data)]
-            others = [other for other in effect if other != place and other not in self._used]
-            if others:
+            others = [other for other in effect if other not in self._used]
+            # Its own bytes go out again whenever they may be wanted: after a re-org that gave the
+            # nonce back, although the effect went out under another one meanwhile.
+            if others and place not in effect:
                 self._found(
                     "one_nonce_an_effect",
                     f"{tx.tx_hash} goes out under nonce {tx.nonce} while it may still be mined "
@@ -214,6 +217,7 @@ def after(
     skippable: frozenset[str] = frozenset(),
     cancelled: frozenset[str] = frozenset(),
     alarms: frozenset[str] = frozenset(),
+    changed: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Violation]:
     """Everything that must be true once nothing is left to do.
 
@@ -225,6 +229,9 @@ def after(
         Batches that somebody asked to cancel.
     alarms
         Kinds of alarms that the run provoked.
+    changed
+        Wallets that a stream or payout may have been moved to, and from which: what is due to one
+        may have been paid to the other before.
     """
     found = list(watcher.violations)
     found += unfinal_postings(stage)
@@ -232,6 +239,7 @@ def after(
         found += _lanes(stage, session)
         found += _bytes(session, watcher)
         found += _payouts(stage, session, skippable, cancelled)
+        found += _paid(stage, session, changed)
         open_alarms = session.scalars(
             select(ChainAlarm).where(ChainAlarm.cleared_at.is_(None))
         ).all()
@@ -314,16 +322,26 @@ def _payouts(
         Violation("every_payout_ends", f"chunk {chunk.chunk_index} is included")
         for chunk in session.scalars(select(Chunk).where(Chunk.state == "included"))
     ]
+    return found
+
+
+def _paid(stage: Stage, session: Any, changed: Mapping[str, str]) -> list[Violation]:
+    """What is due to wallets is what they hold."""
+    found: list[Violation] = []
+    due, balances = defaultdict[str, int](int), defaultdict[str, int](int)
     for payee, amount in _due(session).items():
+        due[changed.get(payee, payee)] += amount
+    for payee in {*due, *changed}:
         balance = stage.balance_on_chain(payee)
+        balances[changed.get(payee, payee)] += balance
         kept = wallet_balance(session, payee)
-        if balance != amount or kept != balance:
-            found.append(
-                Violation(
-                    "paid_exactly_once",
-                    f"{payee}: due {amount}, on chain {balance}, in the database {kept}",
-                )
-            )
+        if kept != balance:
+            what = f"{payee}: on chain {balance}, in the database {kept}"
+            found.append(Violation("paid_exactly_once", what))
+    for payee, amount in due.items():
+        if balances[payee] != amount:
+            what = f"{payee}: due {amount}, on chain {balances[payee]}"
+            found.append(Violation("paid_exactly_once", what))
     return found
 
 

@@ -108,7 +108,7 @@ class Run:
         self.cancelled: set[str] = set()
         self.paused: set[str] = set()
         self.held: set[str] = set()
-        self.changed: set[str] = set()
+        self.changed: dict[str, str] = {}
         # A shorter chain, and clocks that jump, look like it for a while.
         self.alarms = {AlarmKind.NODE_BEHIND.value}
         self.kill_at: tuple[int, int] | None = None
@@ -142,6 +142,7 @@ class Run:
                         skippable=frozenset(self.skippable),
                         cancelled=frozenset(self.cancelled),
                         alarms=frozenset(self.alarms),
+                        changed=self.changed,
                     )
             except Exception as error:
                 words = "".join(traceback.format_exception(error)[-14:])
@@ -405,7 +406,7 @@ class Run:
             new = account(f"new wallet {row.batch_id} {row.index}").address
             if new in self.changed:
                 return
-            self.changed.add(new)
+            self.changed[new] = row.payee
             if row.payee in self.skippable:
                 self.skippable.add(new)
             add_action(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+import pyarrow.parquet as pq
 from eth_hash.auto import keccak
 
 from service.audit.abi import Contract
@@ -16,7 +17,7 @@ from service.audit.ahead import ahead
 from service.audit.archive.answers import ArchivedNode
 from service.audit.archive.parts import Part, happened, read_part
 from service.audit.archive.schemas import ANSWERS, FOLDER, TRANSFERS_FILE
-from service.audit.balances import Balances
+from service.audit.balances import CREDITS, DEBITS, Balances, every_wallet, opened
 from service.audit.blocks import NODE_CODES, BlockReader, Evidence, Header, Progress
 from service.audit.decode import hex_text
 from service.audit.engines.duck import Duck
@@ -25,7 +26,7 @@ from service.audit.inclusion import Misfit, unrlp_list
 from service.audit.receipts import integer
 from service.audit.reports.manifest import Manifest
 from service.audit.reports.verifying import Checked, check
-from service.audit.transfer_rows import TransferRows
+from service.audit.transfer_rows import TransferRows, is_of_others
 from service.audit.transfers import Happened, TransferRun
 from service.errors import InvalidInput
 
@@ -39,14 +40,25 @@ RETOLD = NODE_CODES | {Code.EVIDENCE_WEAK}
 """Findings about the node that the archive was read from."""
 
 
+@dataclass
 class ArchivedBalances(Balances):
-    """Balances of transfers that stand in an archive's files already."""
+    """Balances of transfers that stand in an archive's files already.
+
+    They are summed up while the events are replayed.
+    """
+
+    def __post_init__(self) -> None:
+        rows = sum(pq.read_metadata(path).num_rows for path in self.rows.files)
+        self.engine.begin(self._sums(), self.rows, opened(b""), keep_as=rows)
+
+    def _sums(self) -> str:
+        return every_wallet(CREDITS, DEBITS)
 
     def add_run(self, run: TransferRun) -> None:
         """Count transfers that stand behind each other: they are in the files."""
         self.rows.count += len(run)
         self.rows.last_block = run.place.block
-        self.rows.moved = self.rows.moved or any(run.sources)
+        self.rows.moved = self.rows.moved or is_of_others(run.sources)
 
 
 @dataclass(frozen=True, slots=True)

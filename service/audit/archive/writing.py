@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,8 @@ DATA_A_PART = 32 << 20
 """A part ends with so many blocks, bytes of logs' data, or transfers, whatever comes first."""
 
 TOPICS = 4
+NEVER = sys.maxsize
+"""Rows after which a part's transfers leave memory before the part is over."""
 
 
 @dataclass
@@ -52,7 +55,7 @@ class ArchiveWriter:
     _blocks: list[tuple[Any, ...]] = field(default_factory=list)
     _logs: list[tuple[Any, ...]] = field(default_factory=list)
     _data: int = 0
-    _transfers: TransferRows = field(default_factory=TransferRows)
+    _transfers: TransferRows = field(default_factory=lambda: TransferRows(rows_a_file=NEVER))
 
     def blocks(self, headers: Sequence[Mapping[str, Any]]) -> None:
         """Take headers, before what their blocks hold; here a part may end."""
@@ -93,7 +96,7 @@ class ArchiveWriter:
             _write(self._transfers.waiting(), folder / TRANSFERS_FILE)
         self.parts.append(name)
         self._blocks, self._logs, self._data = [], [], 0
-        self._transfers = TransferRows(rows_a_file=self._transfers.rows_a_file)
+        self._transfers = TransferRows(rows_a_file=NEVER)
 
     def finish(self, node: RecordingNode) -> None:
         """Write what is left, and the node's answers."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -32,6 +33,7 @@ class Duck:
 
     _own: duckdb.DuckDBPyConnection | None = None
     _kept: object = None
+    _begun: Future[None] | None = None
 
     def answer(
         self, sql: str, rows: TransferRows, opening: pa.Table, *, keep_as: object = None
@@ -43,14 +45,31 @@ class Duck:
         keep_as
             What the answer is kept as: asked for the same again, it is not computed again.
         """
+        self._wait()
         if keep_as is None:
             yield from self._ask(sql, rows, opening)
             return
         if keep_as != self._kept:
-            self._prepare(rows, opening)
-            self._connection.execute(f"CREATE OR REPLACE TEMP TABLE kept AS {sql}")
-            self._kept = keep_as
+            self._keep(sql, rows, opening, keep_as)
         yield from self._connection.sql("SELECT * FROM kept").to_arrow_reader(ROWS_A_BATCH)
+
+    def begin(self, sql: str, rows: TransferRows, opening: pa.Table, *, keep_as: object) -> None:
+        """Answer in a thread, while others work, what will be asked for later."""
+        self._wait()
+        thread = ThreadPoolExecutor(1, thread_name_prefix="sum")
+        self._begun = thread.submit(self._keep, sql, rows, opening, keep_as)
+        thread.shutdown(wait=False)
+
+    def _wait(self) -> None:
+        """Wait for what was begun: a connection is one thread's at a time."""
+        if self._begun is not None:
+            begun, self._begun = self._begun, None
+            begun.result()
+
+    def _keep(self, sql: str, rows: TransferRows, opening: pa.Table, keep_as: object) -> None:
+        self._prepare(rows, opening)
+        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE kept AS {sql}")
+        self._kept = keep_as
 
     def _ask(self, sql: str, rows: TransferRows, opening: pa.Table) -> Iterator[pa.RecordBatch]:
         self._prepare(rows, opening)
