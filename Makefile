@@ -52,8 +52,8 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_PREVIEW_FEATURES := package-conflicts
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME UV_PROJECT_ENVIRONMENT
 
-.PHONY: help setup compile demo up test test-fast test-contracts test-evms test-forge test-service prove \
-        reorg-fuzz audit-fuzz campaign campaign-processes campaign-broken crash-matrix mutate bench-gas \
+.PHONY: help setup compile demo up test test-fast test-contracts test-evms test-forge test-service \
+        test-spark prove reorg-fuzz audit-fuzz campaign campaign-processes campaign-broken crash-matrix mutate bench-gas \
         bench-gas-snapshot bench-replay lint slither halmos format clean distclean FORCE
 
 help:  ## list the targets
@@ -118,6 +118,14 @@ setup: .stamps/service .stamps/contracts .stamps/brownie .stamps/node  ## instal
 	@echo "[setup] .venv-py-evm, Python's EVM"
 	@UV_PROJECT_ENVIRONMENT=.venv-py-evm \
 	    $(UV) sync --locked --quiet --only-group py-evm --python $(PYTHON)
+	@touch $@
+
+# Nor this one: only test-spark needs it. PySpark comes as a source of half a gigabyte.
+.stamps/spark: .stamps/uv uv.lock scripts/toolchain/java.sh
+	@echo "[setup] .venv-spark, Spark and a Java runtime"
+	@UV_PROJECT_ENVIRONMENT=.venv-spark $(UV) sync --locked --quiet --no-cache --no-default-groups \
+	    --extra spark --group spark --python $(PYTHON)
+	@mkdir -p .venv-spark/java/bin && install scripts/toolchain/java.sh .venv-spark/java/bin/java
 	@touch $@
 
 # Not part of `setup`: other readers of a chain, which only bench-replay needs.
@@ -194,6 +202,10 @@ prove: .stamps/node  ## the same, a thousand sequences of a hundred actions: an 
 test-service: .stamps/compile  ## run the tests on a real chain, SQLite and PostgreSQL, a browser
 	@echo "[test-service] tests, on anvil, SQLite and PostgreSQL"
 	@$(PYTEST) -m 'chain or postgres or browser' $(PYTEST_ARGS)
+
+test-spark: .stamps/compile .stamps/spark  ## replay archives with Spark too, on this machine alone
+	@echo "[test-spark] tests/audit/archive, with Spark"
+	@$(PYTEST) tests/audit/archive/test_spark.py $(PYTEST_ARGS)
 
 reorg-fuzz: .stamps/compile  ## live random histories with re-orgs and compare with a replay: REORG_RUNS of them
 	@echo "[reorg-fuzz] tests/confirmations/reorg_fuzz.py, on anvil"
@@ -276,6 +288,6 @@ clean:  ## remove what compiling and testing made; the record of deployments sta
 	    -not -path './.uv/*' -prune -exec rm -rf {} +
 
 distclean: clean  ## remove the installed environments too; accounts and networks in .home stay
-	@rm -rf .venv .venv-contracts .venv-slither .venv-halmos .venv-py-evm .venv-ethereum-etl \
-	    .venv-cryo .uv .stamps node_modules \
+	@rm -rf .venv .venv-contracts .venv-slither .venv-halmos .venv-py-evm .venv-spark \
+	    .venv-ethereum-etl .venv-cryo .uv .stamps node_modules \
 	    tests/gas/peers/node_modules tests/evms/node_modules .home/test-runs

@@ -19,7 +19,7 @@ from service.audit.digests.command import digest_command
 from service.audit.hand_over import Piece, hand_over
 from service.audit.openings.command import check_openings_command, draw_command
 from service.audit.proofs.command import prove_command, verify_proof_command
-from service.audit.replay import Options, replay
+from service.audit.replay import EngineName, Options, replay
 from service.audit.report import ReplayReport
 from service.audit.reports.command import verify_report_command
 from service.audit.rpc import Node
@@ -52,6 +52,9 @@ def replay_command(
             help="A folder handed over with an archive: read in place of a chain.",
         ),
     ] = None,
+    engine: Annotated[
+        EngineName, typer.Option(help="Who reads an archive and sums up its transfers.")
+    ] = EngineName.DUCKDB,
     from_block: Annotated[
         int | None, typer.Option(min=0, help="First block; default: the first event's.")
     ] = None,
@@ -116,6 +119,8 @@ def replay_command(
     difference; 1 differences; 2 wrong input; 3 node or database unavailable.
     """
     try:
+        if archive is None and engine is not EngineName.DUCKDB:
+            raise InvalidInput("--engine is about an archive: give --archive")
         if archive is None and (rpc is None or vault is None):
             raise InvalidInput("give --rpc and --vault, or --archive")
         options = Options(
@@ -130,6 +135,7 @@ def replay_command(
             resume=resume,
             views=views,
             archive=archive,
+            engine=engine,
         )
         if out is None and (pieces or key):
             raise InvalidInput("--format and --key are about what is handed over: say where, --out")

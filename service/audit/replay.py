@@ -6,6 +6,7 @@ import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -14,13 +15,14 @@ from eth_hash.auto import keccak
 
 from service.audit.abi import Contract
 from service.audit.archive.answers import RecordingNode
-from service.audit.archive.reading import Archive, ArchiveReader, Reader
+from service.audit.archive.reading import Archive, ArchiveEngine, ArchiveReader, Reader
 from service.audit.archive.writing import ArchiveWriter
 from service.audit.blocks import NODE_CODES, BlockReader, Header, Progress
 from service.audit.calls import Call, CallOf
 from service.audit.checkpoints.compare import CheckpointCheck, read_checkpoints
 from service.audit.decode import address_text, hex_text
 from service.audit.deployment import discover
+from service.audit.engines.duck import Duck
 from service.audit.findings import Code, Findings, Place
 from service.audit.listening import Listener
 from service.audit.manifests import ManifestCheck
@@ -47,6 +49,21 @@ def no_progress(_stage: str, _done: int, _total: int | None) -> None:
     """Say nothing."""
 
 
+class EngineName(StrEnum):
+    """Who reads an archive and sums up its transfers."""
+
+    DUCKDB = "duckdb"
+    SPARK = "spark"
+
+    def start(self) -> ArchiveEngine:
+        """Return the engine."""
+        if self is EngineName.SPARK:
+            from service.audit.engines.spark import Spark
+
+            return Spark()
+        return Duck()
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What to replay, and what to hold it against.
@@ -69,6 +86,8 @@ class Options:
         Whether the contracts' own views are asked for every balance, payout and limit rebuilt.
     archive
         Folder that was handed over with an archive, which is read in place of a chain, or None.
+    engine
+        Who reads an archive and sums up its transfers.
     resume
         Folder in which a replay is kept, to go on from; None reads everything.
     checkpoints, trusted_keys
@@ -87,6 +106,7 @@ class Options:
     resume: Path | None = None
     views: bool = True
     archive: Path | None = None
+    engine: EngineName = EngineName.DUCKDB
 
 
 def replay(
@@ -138,7 +158,7 @@ def replay(
         snapshot = Snapshot(options.database)
     try:
         with _collecting_seldom():
-            source = _Source.of(node, archive, writer)
+            source = _Source.of(node, archive, writer, options.engine)
             return _replay(source, options, snapshot, progress, listeners)
     finally:
         if snapshot is not None:
@@ -178,16 +198,23 @@ class _Source:
     asked: Node
     live: Node | None
     archive: Archive | None
+    engine: ArchiveEngine
     writer: ArchiveWriter | None
 
     @classmethod
-    def of(cls, node: Node | None, archive: Archive | None, writer: ArchiveWriter | None) -> Self:
+    def of(
+        cls,
+        node: Node | None,
+        archive: Archive | None,
+        writer: ArchiveWriter | None,
+        engine: EngineName,
+    ) -> Self:
         if archive is not None:
-            return cls(archive.node(), node, archive, None)
+            return cls(archive.node(), node, archive, engine.start(), None)
         if node is None:
             raise InvalidInput("give a node, --rpc, or an archive, --archive")
         live = node.unrecorded if isinstance(node, RecordingNode) else node
-        return cls(node, live, None, writer)
+        return cls(node, live, None, Duck(), writer)
 
     def reader(
         self,
@@ -198,7 +225,7 @@ class _Source:
         watched: set[int],
     ) -> Reader:
         if self.archive is not None:
-            return ArchiveReader(self.archive, contracts, findings, progress, watched)
+            return ArchiveReader(self.archive, self.engine, contracts, findings, progress, watched)
         return BlockReader(
             self.asked,
             contracts,
@@ -213,7 +240,7 @@ class _Source:
         """Return the state before the first event."""
         if self.archive is None:
             return State()
-        return State(token=Token(balances=self.archive.balances()))
+        return State(token=Token(balances=self.archive.balances(self.engine)))
 
 
 @contextmanager

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Generator, Mapping
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import pyarrow.parquet as pq
 from eth_hash.auto import keccak
 
 from service.audit.abi import Contract
-from service.audit.ahead import ahead
 from service.audit.archive.answers import ArchivedNode
 from service.audit.archive.parts import Part, happened, read_part
 from service.audit.archive.schemas import ANSWERS, FOLDER, TRANSFERS_FILE
-from service.audit.balances import CREDITS, DEBITS, Balances, every_wallet, opened
+from service.audit.balances import CREDITS, DEBITS, Balances, Engine, every_wallet, opened
 from service.audit.blocks import NODE_CODES, BlockReader, Evidence, Header, Progress
 from service.audit.decode import hex_text
-from service.audit.engines.duck import Duck
 from service.audit.findings import Code, Finding, Findings, Place, Severity
 from service.audit.inclusion import Misfit, unrlp_list
 from service.audit.receipts import integer
@@ -30,7 +28,6 @@ from service.audit.transfer_rows import TransferRows, is_of_others
 from service.audit.transfers import Happened, TransferRun
 from service.errors import InvalidInput
 
-PARTS_AHEAD = 1
 PARENT, NUMBER, TIMESTAMP = 0, 8, 11
 """Where they stand in a header's RLP (yellow paper 4.4)."""
 
@@ -38,6 +35,13 @@ PART_NAME = re.compile(r"blocks-([0-9]{12})-([0-9]{12})")
 SHOWN_PROBLEMS = 5
 RETOLD = NODE_CODES | {Code.EVIDENCE_WEAK}
 """Findings about the node that the archive was read from."""
+
+
+class ArchiveEngine(Engine, Protocol):
+    """Reads an archive's parts too."""
+
+    def parts(self, folders: Sequence[Path]) -> Generator[Part, None, None]:
+        """Yield parts in their order."""
 
 
 @dataclass
@@ -149,11 +153,11 @@ class Archive:
                         return _header(row)
         return None
 
-    def balances(self) -> Balances:
-        """Return the balances of all its transfers."""
+    def balances(self, engine: ArchiveEngine) -> Balances:
+        """Return the balances of all its transfers, which an engine sums up."""
         paths = [self.folder_of(part) / TRANSFERS_FILE for part in self.parts]
         rows = TransferRows(files=[path for path in paths if path.exists()])
-        return ArchivedBalances(rows=rows, engine=Duck())
+        return ArchivedBalances(rows=rows, engine=engine)
 
 
 def _range_of(part: str) -> tuple[int, int]:
@@ -195,6 +199,7 @@ class ArchiveReader:
     """
 
     archive: Archive
+    engine: ArchiveEngine
     contracts: Mapping[bytes, Contract]
     findings: Findings
     progress: Progress
@@ -205,13 +210,6 @@ class ArchiveReader:
     evidence_at: dict[int, Evidence] = field(default_factory=dict)
     mismatched: list[tuple[int, str]] = field(default_factory=list)
     _last_number: int | None = None
-
-    def parts(self) -> Generator[Part, None, None]:
-        """Yield the parts in order."""
-        folders = [self.archive.folder_of(part) for part in self.archive.parts]
-        with closing(ahead(folders, read_part, PARTS_AHEAD)) as answers:
-            for _, part in answers:
-                yield part
 
     def events(
         self, first: int, last: int, *, skip_empty: bool
@@ -225,7 +223,8 @@ class ArchiveReader:
         """
         del first, last, skip_empty  # all of it, always
         self._tell_again()
-        with closing(self.parts()) as parts:
+        folders = [self.archive.folder_of(part) for part in self.archive.parts]
+        with closing(self.engine.parts(folders)) as parts:
             for part in parts:
                 blocks = {row[0]: (row[1], row[2]) for row in part.blocks}
                 for row in part.blocks:

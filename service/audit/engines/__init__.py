@@ -1,1 +1,1 @@
-"""Who answers questions about all transfers: DuckDB on one machine, Spark on many."""
+"""Who reads an archive's parts and sums up its transfers: DuckDB here, Spark on many machines."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from service.audit.ahead import ahead
+from service.audit.archive.parts import Part, read_part
 from service.audit.scratch import scratch_folder
 from service.audit.transfer_rows import TransferRows
 
@@ -18,6 +21,7 @@ MEMORY = "256MiB"
 """More goes to disk. What was measured is in docs/benchmarks.md."""
 
 ROWS_A_BATCH = 50_000
+PARTS_AHEAD = 1
 
 
 @cache
@@ -34,6 +38,12 @@ class Duck:
     _own: duckdb.DuckDBPyConnection | None = None
     _kept: object = None
     _begun: Future[None] | None = None
+
+    def parts(self, folders: Sequence[Path]) -> Generator[Part, None, None]:
+        """Read parts, the next while one is worked on."""
+        with closing(ahead(folders, read_part, PARTS_AHEAD)) as answers:
+            for _, part in answers:
+                yield part
 
     def answer(
         self, sql: str, rows: TransferRows, opening: pa.Table, *, keep_as: object = None

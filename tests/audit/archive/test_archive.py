@@ -2,95 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from typer.testing import CliRunner, Result
 
 from service.audit.archive.answers import RecordingNode
 from service.audit.archive.schemas import BLOCKS_FILE, LOGS_FILE, TRANSFERS_FILE
 from service.audit.archive.writing import ArchiveWriter
-from service.audit.auditor_key import AuditorKey
-from service.audit.command import audit_app
 from service.audit.replay import Options, replay
 from service.audit.reports.folder import write_result
-from service.audit.reports.manifest import MANIFEST, SIGNATURE, Manifest, NamedFile, entries, seal
+from service.audit.reports.manifest import seal
+from tests.audit.archive.making import codes, edit, part_file, resealed, result_of, run
 from tests.audit.scenario import Scenario
 
 SAME = (
     *("chain_id", "contracts", "code_hashes", "from_block", "to_block", "to_block_hash"),
     *("events", "events_by_contract", "totals", "grants", "state_digest", "manifests_checked"),
 )
-
-
-def run(*words: object) -> Result:
-    return CliRunner().invoke(audit_app, [*map(str, words)])
-
-
-def result_of(*words: object, code: int = 0) -> dict[str, Any]:
-    done = run("replay", "--json", *words)
-    assert done.exit_code == code, (done.stdout[-2000:], done.stderr)
-    document: dict[str, Any] = json.loads(done.stdout)
-    return document
-
-
-@pytest.fixture(scope="module")
-def made(scenario: Scenario, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an archive, signed."""
-    folder = tmp_path_factory.mktemp("archive")
-    key = AuditorKey.create(folder / "key.pem")
-    (folder / "public").write_text(key.public_hex)
-    where = ("--rpc", scenario.deployed.node.rpc_url, "--vault", scenario.deployed.vault)
-    out = ("--out", folder / "made", "--format", "archive", "--key", folder / "key.pem")
-    result_of(*where, *out)
-    return folder
-
-
-@pytest.fixture
-def archive(made: Path, tmp_path: Path) -> Path:
-    """A copy to change."""
-    shutil.copytree(made / "made", tmp_path / "copy")
-    return tmp_path / "copy"
-
-
-def resealed(folder: Path) -> Path:
-    """Name the files anew, as a forger does who has no key."""
-    manifest = Manifest.decoded((folder / MANIFEST).read_bytes())
-    paths = sorted(
-        path for path, kind in entries(folder) if kind is None and path not in (MANIFEST, SIGNATURE)
-    )
-    files = tuple(NamedFile.of(folder, path) for path in paths)
-    changed = Manifest(
-        **{name: getattr(manifest, name) for name in manifest.__slots__} | {"files": files}
-    )
-    (folder / MANIFEST).write_bytes(changed.encoded())
-    (folder / SIGNATURE).unlink(missing_ok=True)
-    return folder
-
-
-def part_file(folder: Path, name: str) -> Path:
-    (path,) = (folder / "archive").rglob(name)
-    return path
-
-
-def edit(folder: Path, name: str, change: Callable[[list[dict[str, Any]]], None]) -> Path:
-    """Change the rows of one file and name the files anew."""
-    path = part_file(folder, name)
-    table = pq.read_table(path)
-    rows = table.to_pylist()
-    change(rows)
-    pq.write_table(pa.Table.from_pylist(rows, table.schema), path)
-    return resealed(folder)
-
-
-def codes(document: dict[str, Any]) -> set[str]:
-    return {finding["code"] for finding in document["findings"]}
 
 
 def test_an_archive_gives_the_chains_document(scenario: Scenario, made: Path) -> None:

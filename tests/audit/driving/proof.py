@@ -11,12 +11,17 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from service.audit.abi import Contract
+from service.audit.archive.answers import RecordingNode
+from service.audit.archive.schemas import FOLDER
+from service.audit.archive.writing import ArchiveWriter
 from service.audit.blocks import BlockReader
 from service.audit.deployment import discover
-from service.audit.findings import Findings
+from service.audit.findings import Code, Findings
 from service.audit.replay import Options, calls_of, no_progress, replay
 from service.audit.replayer import Replayer
 from service.audit.report import ReplayReport
+from service.audit.reports.folder import write_result
+from service.audit.reports.manifest import seal
 from service.audit.rpc import Node
 from service.audit.signers import Signatures, asking
 from service.audit.views import ViewCheck
@@ -84,7 +89,9 @@ def prove(chain: Driven, folder: Path, seed: int, steps: int = STEPS) -> Outcome
         counted.clear()
     drive = Drive(chain, seed, manifests)
     with Node(chain.node.rpc_url) as node, drive.put_back(), _told(chain, seed, steps):
-        prover = _Prover(chain, node, manifests, random.Random(f"looks {seed}"))
+        own = folder / f"own-{seed}"
+        own.mkdir()
+        prover = _Prover(chain, node, manifests, own, random.Random(f"looks {seed}"))
         return prover.prove(drive, steps)
 
 
@@ -104,6 +111,7 @@ class _Prover:
     chain: Driven
     node: Node
     manifests: Path
+    folder: Path
     draw: random.Random
     notes: dict[int, Note] = field(default_factory=dict)
 
@@ -112,10 +120,13 @@ class _Prover:
         for step, _ in enumerate(drive.live(steps)):
             if step in looks:
                 report = self.replayed()
+                assert self.resumed() == report.state_digest, "going on from before differs"
                 self.notes[report.to_block] = Note(report.to_block_hash, report.state_digest)
         report = self.replayed()
         assert self.replayed().state_digest == report.state_digest, "a second replay differs"
         assert self.in_pieces(report.to_block) == report.state_digest, "a replay in pieces differs"
+        assert self.resumed() == report.state_digest, "going on from before differs"
+        assert self.archived() == report.state_digest, "an archive differs"
         return Outcome(
             events=Counter(
                 {
@@ -172,6 +183,28 @@ class _Prover:
         replayer.check_end()
         assert findings.items == []
         return replayer.state.digest()
+
+    def resumed(self) -> str:
+        """Digest of a replay that goes on from the one before, where that was kept."""
+        vault = bytes.fromhex(self.chain.vault[2:])
+        report = replay(self.node, Options(vault, resume=self.folder / "kept", views=False))
+        assert report.findings == []
+        return report.state_digest
+
+    def archived(self) -> str:
+        """Digest of an archive of the chain, in parts, replayed without the node."""
+        out = self.folder / "archive"
+        out.mkdir()
+        writer = ArchiveWriter(out / FOLDER, blocks_a_part=self.draw.randint(1, 200))
+        with RecordingNode(self.node.url) as node:
+            vault = bytes.fromhex(self.chain.vault[2:])
+            report = replay(node, Options(vault, views=False), writer=writer)
+            writer.finish(node)
+        write_result(out, report)
+        seal(out, report, None)
+        again = replay(None, Options(None, archive=out, manifests=self.manifests))
+        assert [finding.code for finding in again.findings] == [Code.EVIDENCE_WEAK]
+        return again.state_digest
 
     def compared(self, report: ReplayReport) -> Counter[str]:
         """The views that the replay compared."""
