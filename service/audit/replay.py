@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import pyarrow as pa
 from eth_hash.auto import keccak
 
 from service.audit.abi import Contract
@@ -157,7 +158,7 @@ def replay(
 
         snapshot = Snapshot(options.database)
     try:
-        with _collecting_seldom():
+        with _collecting_seldom(), _giving_memory_back():
             source = _Source.of(node, archive, writer, options.engine)
             return _replay(source, options, snapshot, progress, listeners)
     finally:
@@ -255,6 +256,20 @@ def _collecting_seldom() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
+
+
+@contextmanager
+def _giving_memory_back() -> Iterator[None]:
+    """Have Arrow take its memory from the system, and so give back what is over.
+
+    Its own pools keep a hundred megabytes for the next part.
+    """
+    before = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(before)
 
 
 def _code_of_verifiers(node: Node, state: State, block: int) -> dict[str, str]:

@@ -17,8 +17,8 @@ from service.audit.arithmetic import ADDRESS_BYTES, ENTRY_BYTES
 from service.audit.decode import LogPlace
 from service.audit.scratch import scratch_folder
 
-ROWS_A_FILE = 250_000
-"""In memory at most, some 30 MB, and in one file."""
+ROWS_A_FILE = 100_000
+"""In memory at most, some 12 MB, and in one file."""
 
 TRANSFERS = pa.schema(
     [
