@@ -96,6 +96,9 @@ def _table(path: Path, schema: pa.Schema) -> pa.Table:
 
 def _rows(path: Path, schema: pa.Schema) -> list[tuple[Any, ...]]:
     table = _table(path, schema).cast(schema)
+    for name in schema.names:
+        if table[name].null_count and name not in OPTIONAL:
+            raise ValueError(f"a {name} is missing")
     return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
 
@@ -138,6 +141,7 @@ def _runs(table: pa.Table) -> Runs:
     )
 
 
+OPTIONAL = frozenset({"header", "topic0", "topic1", "topic2", "topic3"})
 BYTES_COLUMNS = frozenset({"transaction_hash", "source", "target"})
 
 

@@ -285,9 +285,9 @@ def _says(header: bytes, parent_hash: bytes, number: int, timestamp: int) -> boo
     """Whether a header has this parent, number and time."""
     try:
         members = unrlp_list(header)
-    except Misfit:
+        said = {PARENT: parent_hash, NUMBER: integer(number), TIMESTAMP: integer(timestamp)}
+    except (Misfit, ValueError):
         return False
-    said = {PARENT: parent_hash, NUMBER: integer(number), TIMESTAMP: integer(timestamp)}
     return len(members) > TIMESTAMP and all(members[at] == value for at, value in said.items())
 
 

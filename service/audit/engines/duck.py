@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
@@ -99,9 +100,11 @@ class Duck:
         parts = ["SELECT * FROM waiting"]
         if rows.files:
             files = ", ".join(f"'{_quoted(path)}'" for path in rows.files)
-            parts.insert(0, f"SELECT * FROM read_parquet([{files}])")  # noqa: S608 - quoted
+            read = f"read_parquet([{files}], hive_partitioning = false)"
+            parts.insert(0, f"SELECT * FROM {read}")  # noqa: S608 - quoted
         connection.execute(f"CREATE OR REPLACE TEMP VIEW transfers AS {' UNION ALL '.join(parts)}")
 
 
 def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
+    """Write a path into a text of SQL, in which some characters stand for any."""
+    return re.sub(r"[*?\[]", r"[\g<0>]", str(path)).replace("'", "''")

@@ -7,6 +7,7 @@ nothing else is said. Workers need this package installed, and the archive at th
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ import pyarrow as pa
 from service.audit.archive.parts import Part, read_part
 from service.audit.transfer_rows import TransferRows
 from service.errors import InvalidInput
+
+PATTERN = re.compile(r"[*?\[\]{}\\]")
+"""Characters that stand for others in the paths that Spark reads."""
 
 VALUE = pa.decimal128(20, 0)
 """What Spark has for a number of 64 bits without sign."""
@@ -73,6 +77,8 @@ class Spark:
 
     def _ask(self, sql: str, rows: TransferRows, opening: pa.Table) -> Any:
         session = self._session
+        if any(PATTERN.search(str(path)) for path in rows.files):
+            raise InvalidInput("--engine spark: the archive's path has one of * ? [ ] { } \\ in it")
         transfers = session.read.parquet(*(str(path) for path in rows.files))
         waiting = rows.waiting()
         if len(waiting):

@@ -93,6 +93,17 @@ def test_a_report_made_of_an_archive_is_the_one_made_of_the_chain(
     assert (out / "report.html").is_file()
 
 
+def test_whatever_its_folder_is_called(made: Path, tmp_path: Path) -> None:
+    odd = tmp_path / "year=2026" / "it's [a] *star? {x}"
+    odd.parent.mkdir()
+    shutil.copytree(made / "made", odd)
+    assert result_of("--archive", odd) == result_of("--archive", made / "made")
+
+
+def before_time(rows: list[dict[str, Any]]) -> None:
+    rows[5]["timestamp"] = -1
+
+
 def test_who_signed_it_can_be_asked_for(made: Path, archive: Path) -> None:
     key = (made / "public").read_text()
     result_of("--archive", made / "made", "--trusted-key", key)
@@ -160,6 +171,7 @@ def other_hash(rows: list[dict[str, Any]]) -> None:
     [
         (unlink_block, {"block_linkage_broken", "header_hash_mismatch"}),
         (other_time, {"header_hash_mismatch"}),
+        (before_time, {"header_hash_mismatch"}),
         (other_hash, {"block_linkage_broken", "header_hash_mismatch"}),
     ],
 )
@@ -206,8 +218,16 @@ def gap(rows: list[dict[str, Any]]) -> None:
     del rows[5]
 
 
+def timeless(rows: list[dict[str, Any]]) -> None:
+    rows[3]["timestamp"] = None
+
+
+def placeless(rows: list[dict[str, Any]]) -> None:
+    rows[3]["log_index"] = None
+
+
 def at_a_logs_place(rows: list[dict[str, Any]]) -> None:
-    rows[0]["log_index"] += 1
+    rows[-1]["log_index"] += 1
 
 
 @pytest.mark.parametrize(
@@ -219,6 +239,7 @@ def at_a_logs_place(rows: list[dict[str, Any]]) -> None:
         (TRANSFERS_FILE, short_hash, "hash is none"),
         (TRANSFERS_FILE, nothing, "missing"),
         (TRANSFERS_FILE, short_target, "another size"),
+        (TRANSFERS_FILE, at_a_logs_place, "stand at one place"),
         (LOGS_FILE, duplicate, "not in the order of the chain"),
         (LOGS_FILE, backwards, "not in the order of the chain"),
         (LOGS_FILE, no_block, "no such block"),
@@ -226,6 +247,8 @@ def at_a_logs_place(rows: list[dict[str, Any]]) -> None:
         (LOGS_FILE, foreign, "no event of ours"),
         (LOGS_FILE, short_hash, "hash is none"),
         (BLOCKS_FILE, gap, "comes after"),
+        (BLOCKS_FILE, timeless, "a timestamp is missing"),
+        (LOGS_FILE, placeless, "a log_index is missing"),
     ],
 )
 def test_what_no_archive_can_have_is_refused(
