@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from eth_hash.auto import keccak
@@ -47,11 +48,22 @@ def unpack(entries: bytes) -> Iterator[tuple[bytes, int]]:
     return _ENTRY.iter_unpack(entries[: len(entries) // ENTRY_BYTES * ENTRY_BYTES])
 
 
-def amounts_of(entries: bytes) -> list[int]:
-    """Return the amount of each whole entry."""
+class Amounts(NamedTuple):
+    """Of many entries: all together, the least and the largest, base units; zeros of none."""
+
+    total: int
+    least: int
+    largest: int
+
+
+def amounts_of(entries: bytes) -> Amounts:
+    """Add up the amounts of whole entries."""
     whole = np.frombuffer(entries, _ENTRIES, len(entries) // ENTRY_BYTES)
-    amounts: list[int] = whole["amount"].tolist()
-    return amounts
+    amounts = whole["amount"].astype(np.uint64)
+    if not len(amounts):
+        return Amounts(0, 0, 0)
+    high, low = int((amounts >> 32).sum()), int((amounts & 0xFFFFFFFF).sum())
+    return Amounts((high << 32) + low, int(amounts.min()), int(amounts.max()))
 
 
 def pack(payee: bytes, amount: int) -> bytes:

@@ -19,7 +19,6 @@ from service.audit.arithmetic import (
     ENTRY_BYTES,
     RollingSum,
     Terms,
-    amounts_of,
     cut_off,
     entry_at,
     paid_through,
@@ -118,6 +117,8 @@ class Chunk:
 
     Attributes
     ----------
+    total
+        All of its amounts together, base units.
     stored
         Its entries, packed words.
     leaf
@@ -140,6 +141,7 @@ class Chunk:
     """
 
     index: int
+    total: int
     stored: Stored
     leaf: bytes
     block: int
@@ -166,11 +168,6 @@ class Chunk:
     def entries(self) -> bytes:
         """Its entries as officers signed them, packed words."""
         return bytes(self.stored)
-
-    @property
-    def total(self) -> int:
-        """All of its amounts together, base units."""
-        return sum(amounts_of(self.entries))
 
     def paid_through(self, position: int) -> int:
         """Second through which a stream is paid."""

@@ -119,7 +119,7 @@ class TokenReplay:
         token.balances.add_run(run)
         lane = token.minters.get(self.lane)
         amounts = amounts_of(run.entries)
-        mints_alone = not is_of_others(run.sources) and 0 not in amounts
+        mints_alone = not is_of_others(run.sources) and amounts.least > 0
         of_lane = lane is not None and lane.committed
         if not mints_alone or of_lane or self.holds_frozen(run.entries):
             for event in run.events():
@@ -127,7 +127,7 @@ class TokenReplay:
                 self._transferred(event)
             return
         self._last = run.place
-        self._minted(sum(amounts))
+        self._minted(amounts.total)
         self.mints += run.entries
 
     def holds_frozen(self, entries: bytes) -> bool:

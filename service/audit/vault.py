@@ -260,6 +260,7 @@ class VaultReplay:
         total = self._check_caps(event, batch, index, entries)
         chunk = Chunk(
             index=index,
+            total=total,
             stored=self.entries.keep(entries),
             leaf=chunk_leaf(batch.id, index, entries),
             block=event.block,
@@ -275,8 +276,8 @@ class VaultReplay:
         programme = self.state.programmes.get(batch.programme)
         cap = programme.payout_cap if programme else 0
         amounts = amounts_of(entries)
-        if max(amounts, default=0) > cap:
-            for position, amount in enumerate(amounts):
+        if amounts.largest > cap:
+            for position, (_, amount) in enumerate(unpack(entries)):
                 if amount > cap:
                     index = batch.first_index(chunk_index) + position
                     self.findings.error(
@@ -286,7 +287,7 @@ class VaultReplay:
                         expected=f"at most {cap}",
                         found=amount,
                     )
-        return sum(amounts)
+        return amounts.total
 
     def _check_complete(self, event: Event, batch: Batch) -> None:
         if batch.unexecuted < 0 or (batch.complete and batch.unexecuted):
@@ -356,7 +357,7 @@ class VaultReplay:
         chunk = self.run_chunk(event, batch, ONE_OFF)
         first = batch.first_index(chunk.index)
         skipped = set(bits(args["skippedLow"], args["skippedHigh"]))
-        if not skipped and self._all_paid(chunk):
+        if not skipped and self._all_paid(args["entries"]):
             paid = chunk.total
         else:
             owed = self._owed(event, batch, chunk, skipped)
@@ -372,9 +373,8 @@ class VaultReplay:
             )
         self.post_payment(event, batch, args["paid"], first, chunk.count)
 
-    def _all_paid(self, chunk: Chunk) -> bool:
+    def _all_paid(self, entries: bytes) -> bool:
         """Whether the token minted just what a chunk has, each to a payee that can be paid."""
-        entries = chunk.entries
         refused = (ZERO_ADDRESS, self.token_address, self.address)
         if entries != self.token.mints or any(address in entries for address in refused):
             return False

@@ -11,10 +11,12 @@ from service.audit.arithmetic import (
     BUCKET_S,
     RollingSum,
     Terms,
+    amounts_of,
     chunk_leaf,
     chunk_siblings,
     chunks_root,
     cut_off,
+    pack,
     paid_through,
     proven_root,
     region_covers,
@@ -110,3 +112,11 @@ def test_a_region_covers_itself_and_what_begins_with_its_code() -> None:
     assert [region_valid(*each) for each in ((0, 0), (51, 2), (5, 2), (51, 4), (51, 3))] == [
         *(True, True, False, False, False),
     ]
+
+
+@given(st.lists(st.integers(0, 2**64 - 1), max_size=12), st.binary(max_size=27))
+def test_amounts_are_added_up_exactly(amounts: list[int], rest: bytes) -> None:
+    entries = b"".join(pack(b"\7" * 20, amount) for amount in amounts) + rest
+    assert amounts_of(entries) == (
+        (sum(amounts), min(amounts), max(amounts)) if amounts else (0, 0, 0)
+    )

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select
 
 from service.errors import ChainUnavailable
+from service.transactions.models import TransactionAttempt
 from tests.faults.ground import Ground
 from tests.faults.node import Fault, FaultPlan
 from tests.faults.points import Points
 from tests.support.rows import add_batch
+from tests.support.world import Killed, leave_as_killed, run_as_stranger
+
+GWEI = 10**9
 
 pytestmark = pytest.mark.chain
 
@@ -25,3 +30,61 @@ def test_a_worker_whose_node_was_away_at_first_does_not_lock_itself_out(ground: 
             while not worker.step().idle:
                 pass
         assert stage.payout_states(batch.id) == ["paid"]
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_a_fill_for_bytes_that_wait_in_the_pool_unknown_to_us_outbids_them(
+    ground: Ground, database: str
+) -> None:
+    """Seed 7, run 4709: the same fill was signed again and again, and ended the worker each time.
+
+    It died between sending a chunk and writing that down; a stranger ran the chunk meanwhile. The
+    nonce was to be used up at the market's price, which the pool refused, since the chunk's own
+    bytes, of the same price, waited there.
+    """
+    sent: list[str] = []
+
+    def die(name: str, _number: int, _is_open: bool) -> None:
+        if name == "hook send:after":
+            sent.append(name)
+            if len(sent) == 2:  # the approval, then the chunk
+                raise Killed(name)
+
+    with ground.stage(database, 0) as stage:
+        node = stage.node
+        node.mine_on_send = node.mine_on_request = 0.0
+        node.base_fee = GWEI
+        node.mine(empty=True)
+        with stage.session() as session:
+            batch = add_batch(session, stage.deployed, [5])
+        worker = stage.watched_worker(Points(die))
+        for _ in range(20):
+            try:
+                worker.step()
+            except Killed:
+                break
+            node.mine()
+        leave_as_killed(stage, worker)
+        stage.wait_until_gone(worker)
+        (waiting,) = node.pool.all()
+        node.base_fee = 0
+        run_as_stranger(stage, batch, approve=False, chunks=[0])
+        node.base_fee = GWEI
+        node.mine(empty=True)
+        with stage.watched_worker(Points()) as worker:
+            for _ in range(10):
+                worker.step()
+                stage.clock.step(1_000)
+            (outbidding,) = node.pool.all()
+            assert (outbidding.nonce, outbidding.data) == (waiting.nonce, b"")
+            assert outbidding.max_fee > waiting.max_fee
+            for _ in range(10):
+                node.mine()
+                worker.step()
+        assert stage.payout_states(batch.id) == ["paid"]
+        assert stage.balance_on_chain(batch.payees[0]) == batch.amounts[0]
+        with stage.session() as session:
+            attempts = session.scalars(
+                select(TransactionAttempt).order_by(TransactionAttempt.signed_unix_ms)
+            ).all()
+            assert [attempt.purpose for attempt in attempts] == ["call", "call", "fill", "fill"]

@@ -29,8 +29,9 @@ PARTS_AHEAD = 1
 def _database() -> duckdb.DuckDBPyConnection:
     """Return the one database of this process, which has :data:`MEMORY` in all."""
     folder = str(scratch_folder(_database))
-    limits = {"memory_limit": MEMORY, "threads": THREADS}
-    return duckdb.connect(config={**limits, "temp_directory": folder})
+    return duckdb.connect(
+        config={"memory_limit": MEMORY, "threads": THREADS, "temp_directory": folder}
+    )
 
 
 @dataclass

@@ -24,7 +24,9 @@ def test_all_formats_are_written_unless_some_are_chosen(
 ) -> None:
     report = ["report.html", "report.pdf"]
     always = ["manifest.json", "replay.json"]
-    assert names(exported) == sorted(["csv", "jsonl", "parquet", "relief.sqlite", *report, *always])
+    assert names(exported) == sorted(
+        ["archive", "csv", "jsonl", "parquet", "relief.sqlite", *report, *always]
+    )
     done = relief("--out", tmp_path / "some", "--format", "csv", "--format", "sqlite")
     assert done.exit_code == 0, done.output
     assert names(tmp_path / "some") == ["csv", "manifest.json", "relief.sqlite", "replay.json"]

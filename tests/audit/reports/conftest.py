@@ -11,7 +11,7 @@ import pytest
 from service.audit.auditor_key import AuditorKey
 from service.audit.replay import Options, replay
 from service.audit.report import ReplayReport
-from service.audit.reports.folder import write_report
+from service.audit.reports.folder import write_report, write_result
 from service.audit.reports.manifest import seal
 from service.audit.reports.series import Series
 from service.audit.rpc import Node
@@ -44,6 +44,7 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> AuditorKey:
 @pytest.fixture(scope="session")
 def _written(told: Told, key: AuditorKey, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
+    write_result(folder, told.report)
     write_report(folder, told.report, told.series)
     tables = folder / "tables"
     tables.mkdir()

@@ -33,6 +33,7 @@ def test_a_report_is_written_signed_and_holds(run: Run, scenario: Scenario, tmp_
     done = run("replay", "--json", "--out", folder, "--key", tmp_path / "key.pem")
     assert done.exit_code == 0, done.stderr
     assert sorted(path.name for path in folder.iterdir()) == [
+        "archive",
         "csv",
         "jsonl",
         "manifest.json",

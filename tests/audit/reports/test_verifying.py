@@ -14,7 +14,7 @@ import pytest
 from service.audit.auditor_key import AuditorKey, canonical_json
 from service.audit.findings import Code, Findings, Place
 from service.audit.report import ReplayReport
-from service.audit.reports.folder import write_report
+from service.audit.reports.folder import write_result
 from service.audit.reports.manifest import seal
 from service.audit.reports.verifying import check
 from service.errors import InvalidInput
@@ -361,7 +361,7 @@ def test_a_report_that_leaves_a_finding_out_or_invents_one_is_caught_by_another_
     lying.error(Code.LOG_MALFORMED, "a log", Place(block=9))
     lying.error(Code.MANIFEST_MISSING, "a manifest", Place(block=9))
     said = replace(told.report, findings=lying.items)
-    write_report(tmp_path, said, told.series)
+    write_result(tmp_path, said)
     seal(tmp_path, said, key)
     checked = check(tmp_path, key.public_hex)
     assert checked.problems == []
