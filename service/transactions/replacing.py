@@ -39,9 +39,11 @@ def replace_stuck(context: EngineContext, lease: Lease, stuck: Stuck) -> int:
                 .limit(1)
             ).one()
             offered = Fees(last.max_fee_per_gas, last.priority_fee_per_gas, market.legacy)
-            never_sent = last.first_sent_unix_ms is None
+            # Refused as too cheap it competes with bytes that a pool has: a worker that died after
+            # sending them has not written that down.
+            waits = last.first_sent_unix_ms is not None or last.answer == SendOutcome.UNDERPRICED
             fees: Fees | None = market
-            if not never_sent:
+            if waits:
                 fees = outbid(offered, market, cap_wei=context.options.max_fee_per_gas_cap_wei)
             if fees is None:
                 row.error = "stuck, and no higher offer is possible"

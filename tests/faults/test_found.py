@@ -67,10 +67,13 @@ def test_a_fill_for_bytes_that_wait_in_the_pool_unknown_to_us_outbids_them(
         leave_as_killed(stage, worker)
         stage.wait_until_gone(worker)
         (waiting,) = node.pool.all()
+        node.pool.drop(waiting.tx_hash)  # no miner takes it for now
         node.base_fee = 0
         run_as_stranger(stage, batch, approve=False, chunks=[0])
         node.base_fee = GWEI
         node.mine(empty=True)
+        node.pool.put_back(waiting)
+        node.mine_on_send = node.mine_on_request = 0.0
         with stage.watched_worker(Points()) as worker:
             for _ in range(10):
                 worker.step()
