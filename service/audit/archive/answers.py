@@ -74,9 +74,13 @@ class ArchivedNode(Node):
     def __init__(
         self, path: Path, last: int, header_of: Callable[[int], dict[str, Any] | None]
     ) -> None:
-        super().__init__(path.as_uri())
-        self._path, self._last, self._header_of = path, last, header_of
+        # No connection is opened: there is nobody to ask.
+        self.url = path.as_uri()
+        self._last, self._header_of = last, header_of
         self._answers = _read(path)
+
+    def close(self) -> None:
+        """There is no connection."""
 
     def batch(self, method: str, params: Sequence[Sequence[Any]]) -> list[Any]:
         """Answer as :meth:`Node.batch` does.
