@@ -81,22 +81,45 @@ def reveal(
     IntegrityError
         When what is stored of the person was changed or moved.
     """
-    why = _reason_to_look(reason, reason_field)
+    why = reason_to_look(reason, reason_field)
     row = get_case(session, case)
+    record_look(session, row, actor=actor, reason=why)
+    session.flush()
+    return case_view(row, reveal_person(session, keyring, row))
+
+
+def record_look(session: Session, case: Case, *, actor: str, reason: str) -> None:
+    """Write into the journal who looked at the person a case is for, and why.
+
+    Raises
+    ------
+    InvalidInput
+        When the actor is empty or longer than 200 characters.
+    """
     journal.record(
         session,
         at=SYSTEM_CLOCK.now(),
         actor=actor,
         action="reveal_person",
         object_type="case",
-        object_id=row.id,
-        reason=why,
+        object_id=case.id,
+        reason=reason,
     )
-    session.flush()
-    return case_view(row, reveal_person(session, keyring, row))
 
 
-def _reason_to_look(reason: str | None, field: str) -> str:
+def reason_to_look(reason: str | None, field: str) -> str:
+    """Return why persons are looked at, without outer blanks.
+
+    Parameters
+    ----------
+    field
+        Name of the header or option that the reason came in, for the error.
+
+    Raises
+    ------
+    InvalidInput
+        When there is none, or one that does not print in 2000 characters.
+    """
     text = (reason or "").strip()
     if not text:
         message = "say why the person is looked at"

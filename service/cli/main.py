@@ -32,6 +32,7 @@ from service.cli import (
 )
 from service.cli.doctor import doctor
 from service.cli.errors import ReliefGroup
+from service.cli.openings import openings
 from service.cli.redeem import redeem
 from service.cli.run import Run, operating_system_user
 from service.cli.serve import serve
@@ -108,6 +109,7 @@ app.add_typer(pauses.app, name="pause")
 app.command("sunset")(pauses.sunset)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(audit_app, name="audit")
+app.command("openings")(openings)
 app.add_typer(worker.app, name="worker")
 app.add_typer(alarms.app, name="alarms")
 app.add_typer(tokens.app, name="token")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
     from service.payouts.programmes import Tier
 
 app = typer.Typer(
-    no_args_is_help=True, help="Programmes: create, list, show, pause, resume, cancel, budget."
+    no_args_is_help=True,
+    help="Programmes: create, list, show, pause, resume, cancel, budget, commitment-key.",
 )
 
 Programme = Annotated[str, typer.Argument(help="Code or number of the programme.")]
@@ -304,3 +306,40 @@ def budget(
             )
         request_id = request.id
     show_request(run, request_id, wait)
+
+
+@app.command("commitment-key")
+def commitment_key(
+    ctx: typer.Context,
+    programme: Programme,
+    *,
+    out: Annotated[
+        Path, typer.Option(help="Where to write the key, mode 0600; nothing may be there.")
+    ],
+    reason: Reason,
+    as_json: Json = False,
+) -> None:
+    """Write the key of a programme's case commitments to a file, for an auditor's check.
+
+    Whoever has it can try every identity number against every case of the programme, for ever: use
+    it in a sealed room alone (docs/audit.md, Openings). The journal records who wrote it and why.
+    The key itself is never printed.
+    """
+    from service.application.openings import commitment_key as key_of
+    from service.audit.new_file import OWNERS, require_new, write_new
+
+    run = start(ctx, as_json)
+    require_new(out)
+    keyring = run.app.keyring
+    with run.app.transaction() as session:
+        number, key = key_of(
+            session, keyring, programme, actor=run.actor, reason=reason, reason_field="--reason"
+        )
+    # After the record is kept: a key that left no file is recorded, never the other way round.
+    write_new(out, f"{key.hex()}\n".encode(), mode=OWNERS)
+    run.record({"programme": number, "path": str(out)})
+    run.warn(
+        f"whoever has {out} can try every identity number against every case of programme "
+        f"{number}, for ever, and it cannot be changed: keep it on this machine, delete it when "
+        "the auditor has checked"
+    )

@@ -42,8 +42,8 @@ INTRODUCTION = """\
   durations are `90` (seconds), `15m`, `2h`, `30d`, `1w`. They are shown in UTC, with `Z`.
 - **Refusals of a contract** are told in a sentence; JSON has the contract's own words beside it, as
   `contract_error`, or among an error's `problems`.
-- **Personal data** is shown by `relief cases show --reveal --reason WHY` alone, and each look is in
-  the journal with its reason.
+- **Personal data** is shown by `relief cases show --reveal --reason WHY`, and written to a private
+  file by `relief openings`, and by nothing else; each look is in the journal with its reason.
 
 ## From a file to money
 

@@ -182,6 +182,10 @@ class Run:
         if not self.quiet:
             self.stderr.print(Text(text))
 
+    def warn(self, text: str) -> None:
+        """Say what a step costs, also where notes are left out."""
+        self.stderr.print(Text(text, style="bold yellow"))
+
     @contextmanager
     def progress(self, label: str, total: int | None = None) -> Iterator[Step]:
         """Show a progress bar while the block runs; it is given the number done so far."""

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.text import Text
 
 from service.cli.errors import STILL_OPEN
 from service.cli.run import Run
@@ -119,7 +118,7 @@ def end_open(run: Run, still: Sequence[str], wait_s: float, *, hint: str) -> Non
     """
     if still and wait_s:
         words = f"still open after {wait_s:g} s: {'; '.join(still)} ({hint})"
-        run.stderr.print(Text(words, style="bold yellow"))
+        run.warn(words)
         raise typer.Exit(STILL_OPEN)
 
 

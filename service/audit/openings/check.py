@@ -16,6 +16,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import orjson
@@ -34,25 +35,31 @@ from service.errors import InvalidInput
 
 OPENINGS_FORMAT = "relief-audit-openings"
 KEY_DIGITS = re.compile(rb"[0-9a-f]{64}\n?")
+HASH = re.compile(r"0x[0-9a-f]{64}")
+COMMITMENT = re.compile(r"[0-9a-f]{64}")
 IDENTITY_PREFIX = "CN-RIC:"
 OPENING_MEMBERS = {"programme", "number", "identity", "cause", "period"}
-DRAW_MEMBERS = {
-    "chain_id": int,
-    "vault": str,
-    "until": int,
-    "block": int,
-    "block_hash": str,
-    "population": int,
-    "payouts": list,
+DRAW_MEMBERS: dict[str, tuple[type, ...]] = {
+    "chain_id": (int,),
+    "vault": (str,),
+    "programme": (int, NoneType),
+    "until": (int,),
+    "block": (int,),
+    "block_hash": (str,),
+    "population": (int,),
+    "payouts": (list,),
 }
-DRAWN_MEMBERS = {
-    "position": int,
-    "programme": int,
-    "number": int,
-    "batch": str,
-    "index": int,
-    "manifest_hash": str,
+DRAWN_MEMBERS: dict[str, tuple[type, ...]] = {
+    "position": (int,),
+    "programme": (int,),
+    "number": (int,),
+    "batch": (str,),
+    "index": (int,),
+    "manifest_hash": (str,),
+    "commitment": (str, NoneType),
 }
+SHAPES = {"block_hash": HASH, "batch": HASH, "manifest_hash": HASH, "commitment": COMMITMENT}
+LARGEST_NUMBER = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,28 +102,35 @@ def read_draw(path: Path) -> Draw:
     Raises
     ------
     InvalidInput
-        When it cannot be read, is no draw, or other payouts than the hash draws are in it.
+        When it cannot be read, is no draw (names the member), has other payouts than the hash
+        draws, or one twice.
     """
     given = _document(path, FORMAT)
     try:
-        _require(given, DRAW_MEMBERS)
-        for each in given["payouts"]:
-            _require(each, DRAWN_MEMBERS)
-        payouts = [
-            Drawn(**{name: each[name] for name in DRAWN_MEMBERS}, commitment=each["commitment"])
-            for each in given["payouts"]
-        ]
-        block_hash = bytes.fromhex(given["block_hash"].removeprefix("0x"))
-        members = {name: given[name] for name in DRAW_MEMBERS if name != "payouts"}
-        read = Draw(**members, programme=given["programme"], payouts=payouts)
-    except (KeyError, TypeError, ValueError) as error:
+        read = _draw(given)
+    except (TypeError, ValueError) as error:
         raise InvalidInput(f"{path} is no draw: {error}") from None
+    payouts, block_hash = read.payouts, bytes.fromhex(read.block_hash[2:])
     expected = (
         first_positions(block_hash, read.population, len(payouts)) if read.population > 0 else []
     )
     if [each.position for each in payouts] != expected or not payouts:
         raise InvalidInput(f"{path}: these are not the payouts that block {read.block} draws")
+    if len({(each.programme, each.number) for each in payouts}) < len(payouts):
+        raise InvalidInput(f"{path} is no draw: a payout is in it twice")
     return read
+
+
+def _draw(given: Mapping[str, Any]) -> Draw:
+    """Read a draw's members; a ``TypeError`` or ``ValueError`` names one that will not do."""
+    _require(given, DRAW_MEMBERS)
+    payouts = []
+    for position, each in enumerate(given["payouts"]):
+        if not isinstance(each, dict):
+            raise TypeError(f"payouts[{position}] is of another kind")
+        _require(each, DRAWN_MEMBERS, f"payouts[{position}].")
+        payouts.append(Drawn(**{name: each[name] for name in DRAWN_MEMBERS}))
+    return Draw(**{name: given[name] for name in DRAW_MEMBERS} | {"payouts": payouts})
 
 
 def read_openings(path: Path) -> dict[tuple[int, int], Opening]:
@@ -217,7 +231,16 @@ def _document(path: Path, kind: str) -> dict[str, Any]:
     return read
 
 
-def _require(given: Mapping[str, Any], members: Mapping[str, type]) -> None:
-    for name, kind in members.items():
-        if type(given[name]) is not kind:
-            raise TypeError(f"{name} is of another kind")
+def _require(
+    given: Mapping[str, Any], members: Mapping[str, tuple[type, ...]], where: str = ""
+) -> None:
+    for name, kinds in members.items():
+        if name not in given:
+            raise ValueError(f"{where}{name} is missing")
+        value = given[name]
+        if type(value) not in kinds:
+            raise TypeError(f"{where}{name} is of another kind")
+        if isinstance(value, int) and not 0 <= value <= LARGEST_NUMBER:
+            raise ValueError(f"{where}{name} is out of range")
+        if isinstance(value, str) and name in SHAPES and not SHAPES[name].fullmatch(value):
+            raise ValueError(f"{where}{name} is not {SHAPES[name].pattern}")
