@@ -22,7 +22,45 @@ from service.audit.manifest_file import (
     read_manifest,
     root_of,
 )
+from service.audit.paid_cases import PaidCases
 from service.audit.state import Batch, PayoutStatus, State
+from service.errors import InvalidInput
+
+GRANTS = 0
+"""Number of the list of emergency grants; batches are counted from 1."""
+
+
+@dataclass
+class SignedLists:
+    """The manifests that are what officers signed, read again when they are wanted.
+
+    Attributes
+    ----------
+    hashes
+        Keccak-256 of each file, by batch id.
+    """
+
+    folder: Path
+    hashes: dict[bytes, bytes] = field(default_factory=dict)
+
+    def of(self, batch_id: bytes) -> list[Line] | None:
+        """Return the payouts of a batch, by index; None where its manifest is not the signed one.
+
+        Raises
+        ------
+        InvalidInput
+            When the file was changed since it was checked.
+        """
+        if batch_id not in self.hashes:
+            return None
+        path = _path(self.folder, batch_id)
+        if not path.is_file() or hash_of(path) != self.hashes[batch_id]:
+            raise InvalidInput(f"{path} was changed meanwhile: run again")
+        return read_manifest(path)[1]
+
+
+def _path(folder: Path, batch_id: bytes) -> Path:
+    return folder / f"{hex_text(batch_id)}.jsonl"
 
 
 @dataclass
@@ -33,16 +71,18 @@ class ManifestCheck:
     ----------
     checked
         Manifests found whose hash is the signed one.
-    lines
-        Payouts of those that are what officers signed, by batch id and index.
+    signed
+        Those that are what officers signed.
     """
 
     folder: Path
     state: State
     findings: Findings
     checked: int = 0
-    lines: dict[bytes, list[Line]] = field(default_factory=dict)
-    _paid: dict[str, str] = field(default_factory=dict)
+    _paid: PaidCases = field(default_factory=PaidCases)
+
+    def __post_init__(self) -> None:
+        self.signed = SignedLists(self.folder)
 
     def run(self, time: int, progress: Progress) -> None:
         """Check the manifest of every approved batch.
@@ -52,15 +92,16 @@ class ManifestCheck:
         time
             Unix time of the last block: what can no longer be paid then does not count twice.
         """
-        for case, grant in self.state.lane.cases.items():
-            self._paid[case.hex()] = f"grant {hex_text(grant)} of the emergency lane"
+        cases = self.state.lane.cases
+        self._paid.add(GRANTS, range(len(cases)), list(cases))
         batches = sorted(self.state.batches.values(), key=lambda b: (b.block, b.first_number))
-        for done, batch in enumerate(batches, 1):
-            self._check(batch, time)
-            progress("manifests", done, len(batches))
+        for number, batch in enumerate(batches, 1):
+            self._check(batch, number, time)
+            progress("manifests", number, len(batches))
+        self._name_repeated(list(cases.values()), batches)
 
-    def _check(self, batch: Batch, time: int) -> None:
-        path = self.folder / f"{hex_text(batch.id)}.jsonl"
+    def _check(self, batch: Batch, number: int, time: int) -> None:
+        path = _path(self.folder, batch.id)
         if not path.is_file():
             if any(_counts(batch, payout.status, time) for payout in self.state.payouts(batch)):
                 self.findings.error(
@@ -92,9 +133,9 @@ class ManifestCheck:
         signed = self._check_lines(batch, lines)
         if genuine:
             self.checked += 1
-            self._check_unique(batch, lines, time)
+            self._note_cases(batch, number, lines, time)
             if signed:
-                self.lines[batch.id] = lines
+                self.signed.hashes[batch.id] = found
 
     def _check_header(self, batch: Batch, header: dict[str, Any]) -> None:
         for key, signed, found in header_differences(header, batch.approval):
@@ -145,19 +186,32 @@ class ManifestCheck:
                 )
         return signed
 
-    def _check_unique(self, batch: Batch, lines: list[Line], time: int) -> None:
-        for line, payout in zip(lines, self.state.payouts(batch), strict=False):
-            if not _counts(batch, payout.status, time):
+    def _note_cases(self, batch: Batch, number: int, lines: list[Line], time: int) -> None:
+        """Note the case of each payout that was paid or still can be."""
+        counting = [
+            (payout.index, bytes.fromhex(line.commitment))
+            for line, payout in zip(lines, self.state.payouts(batch), strict=False)
+            if _counts(batch, payout.status, time)
+        ]
+        self._paid.add(number, [at for at, _ in counting], [case for _, case in counting])
+
+    def _name_repeated(self, grants: list[bytes], batches: list[Batch]) -> None:
+        """Name each case that has a second payout, or a payout beside its grant."""
+        first: dict[bytes, str] = {}
+        for commitment, number, index in self._paid.repeated():
+            if number == GRANTS:
+                first[commitment] = f"grant {hex_text(grants[index])} of the emergency lane"
                 continue
-            name = f"payout {line.index} of batch {hex_text(batch.id)}"
-            first = self._paid.setdefault(line.commitment, name)
-            if first != name:
+            batch = batches[number - 1]
+            name = f"payout {index} of batch {hex_text(batch.id)}"
+            before = first.setdefault(commitment, name)
+            if before != name:
                 self.findings.error(
                     Code.COMMITMENT_REPEATED,
-                    f"case {line.commitment} has {name} and {first}",
-                    batch.place(None, line.index),
+                    f"case {commitment.hex()} has {name} and {before}",
+                    batch.place(None, index),
                     expected="one payout",
-                    found=line.commitment,
+                    found=commitment.hex(),
                 )
 
 

@@ -368,7 +368,7 @@ def _replay(
         state_digest=digest,
         findings=findings.items,
         state=state,
-        manifest_lines={} if manifests is None else manifests.lines,
+        manifest_lists=None if manifests is None else manifests.signed,
         checkpoints_compared=checkpoints.compared if options.checkpoints else None,
         checkpoint_notes=tuple(checkpoints.notes),
     )
@@ -486,7 +486,7 @@ def _check_manifests(
     check = ManifestCheck(options.manifests, replayer.state, replayer.findings)
     check.run(time, progress)
     if database is not None:
-        database.compare_lines(replayer.state, check.lines)
+        database.compare_lines(replayer.state, check.signed)
     return check
 
 

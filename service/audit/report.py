@@ -14,7 +14,7 @@ from service.audit.blocks import Evidence
 from service.audit.decode import address_text, hex_text
 from service.audit.findings import Finding, Severity
 from service.audit.lane_state import Grant, GrantState
-from service.audit.manifest_file import Line
+from service.audit.manifests import SignedLists
 from service.audit.state import PayoutStatus, State
 from service.terminal import visible
 from service.units import format_amount
@@ -123,8 +123,8 @@ class ReplayReport:
         Keccak-256 of the canonical state: two auditors of the same block get the same one.
     state
         The rebuilt state itself.
-    manifest_lines
-        The payouts of each manifest that is the signed one, by batch id and index.
+    manifest_lists
+        The manifests that are the signed ones, or None.
     checkpoints_compared, checkpoint_notes
         How many, None where none were given; and what of them was not compared.
     """
@@ -145,7 +145,7 @@ class ReplayReport:
     state_digest: str
     findings: list[Finding]
     state: State = field(repr=False)
-    manifest_lines: dict[bytes, list[Line]] = field(repr=False)
+    manifest_lists: SignedLists | None = field(repr=False)
     checkpoints_compared: int | None = None
     checkpoint_notes: tuple[str, ...] = ()
 

@@ -5,7 +5,6 @@ The comparison is made at the block the database says it has read, whatever came
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from service.audit.batch_rows import BatchRows
@@ -18,7 +17,7 @@ from service.audit.event_rows import NOT_KEPT, EventRows
 from service.audit.findings import Code, Findings, Place
 from service.audit.grant_rows import GrantRows
 from service.audit.ledger import compare_ledger
-from service.audit.manifest_file import Line
+from service.audit.manifests import SignedLists
 from service.audit.planned_rows import PlannedRows
 from service.audit.registry_rows import RegistryRows
 from service.audit.rpc import Node
@@ -215,10 +214,11 @@ class DatabaseCheck:
                 f"block {number} has events and is not in the database", Place(number)
             )
 
-    def compare_lines(self, state: State, manifests: Mapping[bytes, Sequence[Line]]) -> None:
+    def compare_lines(self, state: State, signed: SignedLists) -> None:
         """Compare the payouts with the lines of the manifests that officers signed."""
         comparison = Comparison(self.findings)
-        for batch_id, lines in manifests.items():
+        for batch_id in signed.hashes:
+            lines = signed.of(batch_id) or []
             batch = state.batches[batch_id]
             for row in self.snapshot.rows("payouts", ("index",), batch_id=hex_text(batch_id)):
                 index = row["index"]

@@ -72,7 +72,7 @@ class Replayed:
             if manifests is not None:
                 lines = ManifestCheck(manifests, self.state, Findings())
                 lines.run(self.time, no_progress)
-                check.compare_lines(self.state, lines.lines)
+                check.compare_lines(self.state, lines.signed)
         finally:
             snapshot.close()
         return findings.items

@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 from eth_hash.auto import keccak
 
-from service.audit.findings import Code, Finding
+from service.audit.findings import Code, Finding, Findings
+from service.audit.manifests import ManifestCheck
+from service.audit.replay import no_progress
+from service.errors import InvalidInput
 from tests.audit.checking import Replayed
 from tests.audit.scenario import Scenario
 
@@ -117,3 +120,21 @@ def test_one_case_in_two_batches_names_both_payouts(
     assert finding.code is Code.COMMITMENT_REPEATED
     assert (finding.place.batch, finding.place.index) == (served.hex, 1)
     assert f"payout 0 of batch {plain.hex}" in finding.message
+
+
+def test_a_list_that_changes_after_it_was_checked_is_not_read(
+    replayed: Replayed, folder: Path
+) -> None:
+    check = ManifestCheck(folder, replayed.state, Findings())
+    check.run(replayed.time, no_progress)
+    batch_id, *_ = check.signed.hashes
+    lines = check.signed.of(batch_id)
+    assert lines is not None
+    assert check.signed.of(bytes(32)) is None
+    path = folder / f"0x{batch_id.hex()}.jsonl"
+    path.write_text(path.read_text() + "\n")
+    with pytest.raises(InvalidInput, match="changed meanwhile"):
+        check.signed.of(batch_id)
+    path.unlink()
+    with pytest.raises(InvalidInput, match="changed meanwhile"):
+        check.signed.of(batch_id)

@@ -34,6 +34,11 @@ def _database() -> duckdb.DuckDBPyConnection:
     )
 
 
+def cursor() -> duckdb.DuckDBPyConnection:
+    """Return a connection to it; what is temporary there is its own, and goes with it."""
+    return _database().cursor()
+
+
 @dataclass
 class Duck:
     """Answers in SQL."""
@@ -91,7 +96,7 @@ class Duck:
     @property
     def _connection(self) -> duckdb.DuckDBPyConnection:
         if self._own is None:
-            self._own = _database().cursor()  # what is temporary is its own
+            self._own = cursor()
         return self._own
 
     def _prepare(self, rows: TransferRows, opening: pa.Table) -> None:

@@ -230,7 +230,8 @@ def _payout(source: Source, payout: Payout, line: Line | None) -> Row:
 
 def _payouts(source: Source) -> Iterator[Row]:
     for batch in _in_order(source):
-        lines = source.report.manifest_lines.get(batch.id)
+        lists = source.report.manifest_lists
+        lines = None if lists is None else lists.of(batch.id)
         for payout in source.report.state.payouts(batch):
             yield _payout(source, payout, lines[payout.index] if lines else None)
 
