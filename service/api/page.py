@@ -84,11 +84,15 @@ def _operation(document: dict[str, Any], path: str, method: str, operation: dict
         ("Body", operation.get("requestBody", {}).get("content", {})),
         (f"Answer {success}", operation["responses"][success]["content"]),
     ):
-        schema = content.get("application/json", {}).get("schema", {})
+        media: dict[str, Any] = next(iter(content.values()), {})
+        schema = media.get("schema", {})
         kind = schema.get("$ref", "").rpartition("/")[2]
-        for example in document["components"]["schemas"].get(kind, {}).get("examples", ()):
-            text = escape(json.dumps(example, indent=2, ensure_ascii=False))
-            parts.append(f"<details><summary>{title}</summary><pre>{text}</pre></details>")
+        for example in document["components"]["schemas"].get(kind, schema).get("examples", ()):
+            text = example  # lines, as they are
+            if not isinstance(example, str):
+                text = json.dumps(example, indent=2, ensure_ascii=False)
+            shown = f"<pre>{escape(text)}</pre>"
+            parts.append(f"<details><summary>{title}</summary>{shown}</details>")
     return f"<article id='{name}'>{''.join(parts)}</article>"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -192,6 +192,80 @@ def restore_batches(
         except (NotFound, IntegrityError, Conflict) as error:
             problems.append(Problem(error.code, error.detail, value=path.name))
     return restored, problems
+
+
+def batches_signed(session: Session, programme_id: int | None = None) -> list[Batch]:
+    """Return the batches whose list of payouts officers may have signed, oldest first.
+
+    Parameters
+    ----------
+    programme_id
+        Only this programme's; None for all.
+    """
+    query = select(Batch).where(Batch.signing_opened_at.is_not(None))
+    if programme_id is not None:
+        query = query.where(Batch.programme_id == programme_id)
+    return list(session.scalars(query.order_by(Batch.created_at, Batch.id)))
+
+
+def hand_out_manifests(
+    app: Application, batches: Sequence[Batch], into: Path, step: Callable[[int], None]
+) -> list[dict[str, Any]]:
+    """Copy the manifests of batches into a folder: all of them, or none.
+
+    Each is whole or not there, so that after a crash the same call writes the rest.
+
+    Parameters
+    ----------
+    into
+        A folder, made where there is none. A file that is there is left as it is.
+    step
+        Told how many batches are done.
+
+    Returns
+    -------
+    list
+        Batch, hash, number of payouts and file of each, and whether it was written, for JSON.
+
+    Raises
+    ------
+    IntegrityError
+        When a manifest is missing or not the signed one; its problems name each.
+    AlreadyExists
+        When another file has the name of one in the folder.
+    InvalidInput
+        When there can be no such folder.
+    """
+    folder = app.settings.resolved_manifests_dir
+    problems = []
+    for batch in batches:
+        try:
+            manifests.open_signed(folder, batch).close()
+        except IntegrityError as error:
+            problems.append(Problem(error.code, error.detail, value=batch.id))
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise IntegrityError(f"{problems[0].message}{more}; nothing was written", problems=problems)
+    for batch in batches:
+        manifests.is_handed_out(batch, into)
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise InvalidInput(f"{into} is no folder") from None
+    items = []
+    for done, batch in enumerate(batches, start=1):
+        written = manifests.hand_out(folder, batch, into)
+        items.append(
+            {
+                "batch_id": batch.id,
+                "manifest_hash": batch.manifest_hash,
+                "count": batch.count,
+                "file": str(manifests.manifest_path(into, batch.id)),
+                "written": written,
+            }
+        )
+        step(done)
+    return items
 
 
 def _budget_view(session: Session, programme: Programme) -> dict[str, Any]:

@@ -36,8 +36,8 @@ from service.units import format_duration
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Batches: build, list, show, typed-data, approve, release, pause, resume, hold, cancel, "
-    "due, expire, restore.",
+    help="Batches: build, list, show, manifest, typed-data, approve, release, pause, resume, hold, "
+    "cancel, due, expire, restore.",
 )
 
 BatchId = Annotated[
@@ -211,6 +211,56 @@ def show(ctx: typer.Context, batch: BatchId, *, as_json: Json = False) -> None:
         run.rows(data["stuck"], columns)
     columns = {"at": "at", "actor": "who", "action": "did", "reason": "why"}
     run.rows(data["journal"], columns)
+
+
+@app.command("manifest")
+def manifest(
+    ctx: typer.Context,
+    batch: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[BATCH]...", help="Ids, or their beginnings: 0x and 4+ digits."),
+    ] = None,
+    *,
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Folder, made where there is none; each becomes <batch id>.jsonl, the name that "
+            "relief-audit replay --manifests wants."
+        ),
+    ],
+    every: Annotated[
+        bool, typer.Option("--all", help="Those of every batch that officers may have signed.")
+    ] = False,
+    programme: Annotated[
+        str | None, typer.Option("--programme", "-p", help="With --all: only of this programme.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Hand out batches' signed lists of payouts (manifests), to auditors or to who will sign.
+
+    Byte for byte as they are kept, each held against the hash that officers sign first: where one
+    is missing or was changed, nothing is written. No file is written over; the same one that is
+    there is left. They hold no personal data.
+    """
+    from service.application.batches import batches_signed, find_batch, hand_out_manifests
+    from service.application.programmes import find_programme
+
+    run = start(ctx, as_json)
+    if bool(batch) == every:
+        raise InvalidInput("name batches, or give --all")
+    if programme is not None and not every:
+        raise InvalidInput("--programme goes with --all")
+    with run.app.transaction() as session:
+        if every:
+            found = batches_signed(
+                session, find_programme(session, programme).id if programme is not None else None
+            )
+        else:
+            found = list(dict.fromkeys(find_batch(session, text) for text in batch or ()))
+    with run.progress("manifests", total=len(found)) as step:
+        items = hand_out_manifests(run.app, found, out, step)
+    columns = {"batch_id": "batch", "count": "payouts", "file": "file", "written": "written"}
+    run.rows(items, columns)
 
 
 @app.command("typed-data")

@@ -11,17 +11,18 @@ import os
 import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from eth_hash.auto import keccak
 from eth_utils.address import is_checksum_address
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.errors import IntegrityError, NotFound
+from service.errors import AlreadyExists, IntegrityError, NotFound
 from service.payouts.chunk_tree import chunk_leaf, chunks_root
 from service.payouts.entries import pack_entries
 from service.payouts.models import Batch, Payout
@@ -34,6 +35,7 @@ _BATCH_ID = re.compile(r"0x[0-9a-f]{64}")
 _COMMITMENT = re.compile(r"[0-9a-f]{64}")
 _AMOUNT = re.compile(r"0|[1-9][0-9]{0,19}")
 _PAYOUTS_A_FETCH = 5_000
+_READ_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,18 +186,17 @@ def write(path: Path, parts: Iterable[bytes], manifest_hash: str) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        _write_file(path, parts)
+        with _draft_of(path, parts) as draft:
+            draft.replace(path)
     elif file_hash(path) != manifest_hash:
         raise IntegrityError(f"{path.name} in the manifests' folder is another manifest")
     # Also for a file that was there: whoever wrote it may have died before this.
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    _keep_names(path.parent)
 
 
-def _write_file(path: Path, parts: Iterable[bytes]) -> None:
+@contextmanager
+def _draft_of(path: Path, parts: Iterable[bytes]) -> Iterator[Path]:
+    """Write a file beside a path, flushed; it is gone afterwards unless it was moved."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with draft.open("xb") as file:
@@ -203,15 +204,102 @@ def _write_file(path: Path, parts: Iterable[bytes]) -> None:
                 file.write(part)
             file.flush()
             os.fsync(file.fileno())
-        draft.replace(path)
+        yield draft
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _keep_names(folder: Path) -> None:
+    """Have a folder's names survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def open_signed(folder: Path, batch: Batch) -> BinaryIO:
+    """Open the file of a batch's manifest, at its beginning; its hash is the batch's.
+
+    Hand out what is read from it and not from the path again: that may be another file by then.
+
+    Raises
+    ------
+    IntegrityError
+        When the folder has no file of the batch, or it is not the one whose hash officers sign.
+    """
+    path = manifest_path(folder, batch.id)
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        raise IntegrityError(f"{path.name} is missing in the manifests' folder {folder}") from None
+    found = hash_of(parts_of(file))
+    if found != batch.manifest_hash:
+        file.close()
+        raise IntegrityError(
+            f"{path.name} in the manifests' folder {folder} was changed: its hash is {found}, and "
+            f"that of the batch is {batch.manifest_hash}"
+        )
+    file.seek(0)
+    return file
+
+
+def parts_of(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the rest of a file, a megabyte at a time."""
+    return iter(lambda: file.read(_READ_BYTES), b"")
+
+
+def hand_out(folder: Path, batch: Batch, into: Path) -> bool:
+    """Copy a batch's manifest into another folder, whole, unless the same is there already.
+
+    Returns
+    -------
+    bool
+        Whether it was written.
+
+    Raises
+    ------
+    IntegrityError
+        As :func:`open_signed`.
+    AlreadyExists
+        When another file has its name there; it is never overwritten.
+    """
+    path = manifest_path(into, batch.id)
+    if is_handed_out(batch, into):
+        return False
+    with open_signed(folder, batch) as file, _draft_of(path, parts_of(file)) as draft:
+        try:
+            path.hardlink_to(draft)  # unlike a rename this never overwrites
+        except FileExistsError:
+            raise _taken(path) from None
+    _keep_names(into)
+    return True
+
+
+def is_handed_out(batch: Batch, into: Path) -> bool:
+    """Whether a folder holds the batch's manifest already.
+
+    Raises
+    ------
+    AlreadyExists
+        When something else has its name there.
+    """
+    path = manifest_path(into, batch.id)
+    if not os.path.lexists(path):
+        return False
+    if not path.is_file() or file_hash(path) != batch.manifest_hash:
+        raise _taken(path)
+    return True
+
+
+def _taken(path: Path) -> AlreadyExists:
+    return AlreadyExists(f"{path} is there already and another file: it is never written over")
 
 
 def file_hash(path: Path) -> str:
     """Return the keccak-256 of a file, 0x-hex."""
     with path.open("rb") as file:
-        return hash_of(iter(lambda: file.read(1 << 20), b""))
+        return hash_of(parts_of(file))
 
 
 def root_of(batch_id: str, chunk_size: int, lines: Iterable[ManifestLine]) -> str:

@@ -50,8 +50,11 @@ class Description:
         described = answers[status]["content"]
         reply.read()
         if reply.is_success:
-            self.fits(described["application/json"]["schema"], reply.json(), where)
-            check_document(reply.json(), where)
+            media_type = reply.headers.get("Content-Type", "").partition(";")[0]
+            assert media_type in described, f"{where} does not document {media_type}"
+            if media_type == "application/json":
+                self.fits(described[media_type]["schema"], reply.json(), where)
+                check_document(reply.json(), where)
         else:
             code = reply.json()["code"]
             assert code in described[PROBLEM]["examples"], f"{where} does not document {code}"

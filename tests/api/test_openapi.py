@@ -54,6 +54,7 @@ def test_every_route_of_every_module_is_described(operations: list[Operation]) -
         ("batch build", "post", "/v1/batches"),
         ("batch list", "get", "/v1/batches"),
         ("batch show", "get", "/v1/batches/{batch_id}"),
+        ("batch manifest", "get", "/v1/batches/{batch_id}/manifest"),
         ("batch typed-data", "get", "/v1/batches/{batch_id}/typed-data"),
         ("batch approve", "post", "/v1/batches/{batch_id}/signatures"),
         ("batch release", "post", "/v1/batches/{batch_id}/release"),

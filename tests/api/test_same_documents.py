@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_utils.crypto import keccak
 
 from service.cli.main import app as command_line
 from tests.api.conftest import Office
@@ -108,3 +110,45 @@ def test_a_lists_item_is_part_of_what_is_shown(office: Office, both: Both) -> No
         for item in both.api(path)["items"]:
             shown = both.api(f"{path}/{item[key]}")
             assert item.items() <= shown.items(), path
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_api_and_command_line_give_a_batchs_manifest_to_the_byte(
+    office: Office, both: Both, tmp_path: Path
+) -> None:
+    batch_id, other = office.build(), office.build("stream")
+    stored = office.api.application.settings.resolved_manifests_dir / f"{batch_id}.jsonl"
+    reply = office.api.get(f"/v1/batches/{batch_id}/manifest")
+    assert reply.headers["Content-Type"] == "application/x-ndjson"
+    assert reply.headers["Content-Disposition"] == f'attachment; filename="{stored.name}"'
+    assert reply.headers["Content-Length"] == str(len(reply.content))
+    (item,) = both.cli("batch", "manifest", batch_id, "--out", str(tmp_path / "lists"))["items"]
+    assert Path(item["file"]) == tmp_path / "lists" / stored.name
+    assert Path(item["file"]).read_bytes() == reply.content == stored.read_bytes()
+    shown = both.api(f"batches/{batch_id}")
+    assert "0x" + keccak(reply.content).hex() == shown["manifest_hash"] == item["manifest_hash"]
+    head = office.api.head(f"/v1/batches/{batch_id}/manifest")
+    assert (head.content, head.headers["Content-Length"]) == (b"", reply.headers["Content-Length"])
+    # Officers were asked to sign neither: there is no signed list yet.
+    assert both.cli("batch", "manifest", "--all", "--out", str(tmp_path / "signed"))["items"] == []
+    office.sign(f"/v1/batches/{other}", 1)
+    (item,) = both.cli("batch", "manifest", "--all", "--out", str(tmp_path / "signed"))["items"]
+    assert item["batch_id"] == other
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_api_gives_no_manifest_that_is_lost_changed_or_of_no_batch(office: Office) -> None:
+    batch_id = office.build()
+    path = f"/v1/batches/{batch_id}/manifest"
+    stored = office.api.application.settings.resolved_manifests_dir / f"{batch_id}.jsonl"
+    with stored.open("ab") as file:
+        file.write(b"\n")
+    changed = office.api.get(path)
+    stored.unlink()
+    lost = office.api.get(path)
+    for reply in (changed, lost):
+        assert (reply.status_code, reply.json()["code"]) == (500, "integrity_error")
+        assert str(stored.parent) not in reply.text
+    unknown = office.api.get(f"/v1/batches/0x{'ab' * 32}/manifest")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")
+    assert office.api.get("/v1/batches/0x12/manifest").status_code == 400

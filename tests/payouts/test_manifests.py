@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
-from service.errors import IntegrityError, NotFound
+from service.errors import AlreadyExists, IntegrityError, NotFound
 from service.payouts import manifests
 from service.payouts.manifests import ManifestLine
 from service.payouts.models import Batch, Payout
@@ -118,6 +118,65 @@ def test_a_payout_changed_in_the_database_stops_the_signing(
 
     with pytest.raises(IntegrityError, match="not those it was built from"):
         manifests.ensure_durable(session, batch, manifests_dir)
+
+
+@pytest.fixture
+def handed_out(tmp_path: Path) -> Path:
+    folder = tmp_path / "handed-out"
+    folder.mkdir()
+    return folder
+
+
+def test_a_manifest_is_handed_out_byte_for_byte_and_once(
+    batch: Batch, path: Path, manifests_dir: Path, handed_out: Path
+) -> None:
+    assert manifests.hand_out(manifests_dir, batch, handed_out) is True
+    assert manifests.hand_out(manifests_dir, batch, handed_out) is False
+    assert [file.name for file in handed_out.iterdir()] == [path.name]
+    assert (handed_out / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_lost_or_changed_manifest_is_not_handed_out(
+    batch: Batch, path: Path, manifests_dir: Path, handed_out: Path
+) -> None:
+    path.write_bytes(path.read_bytes().replace(b"600000000", b"600000001"))
+    with pytest.raises(IntegrityError, match="was changed: its hash is 0x"):
+        manifests.hand_out(manifests_dir, batch, handed_out)
+    path.unlink()
+    with pytest.raises(IntegrityError, match="is missing in the manifests' folder"):
+        manifests.hand_out(manifests_dir, batch, handed_out)
+    assert list(handed_out.iterdir()) == []
+
+
+@pytest.mark.parametrize("other", ["a file", "a folder", "a link that leads nowhere"])
+def test_a_manifest_is_never_handed_out_over_something_else(
+    batch: Batch, path: Path, manifests_dir: Path, handed_out: Path, other: str
+) -> None:
+    taken = handed_out / path.name
+    if other == "a file":
+        taken.write_text("mine")
+    elif other == "a folder":
+        taken.mkdir()
+    else:
+        taken.symlink_to(handed_out / "nothing")
+    with pytest.raises(AlreadyExists, match="never written over"):
+        manifests.hand_out(manifests_dir, batch, handed_out)
+    assert list(handed_out.iterdir()) == [taken]
+    assert other != "a file" or taken.read_text() == "mine"
+
+
+def test_a_file_that_comes_while_a_manifest_is_handed_out_is_not_written_over(
+    batch: Batch,
+    path: Path,
+    manifests_dir: Path,
+    handed_out: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (handed_out / path.name).write_text("mine")
+    monkeypatch.setattr(manifests, "is_handed_out", lambda *_: False)  # looked before it came
+    with pytest.raises(AlreadyExists):
+        manifests.hand_out(manifests_dir, batch, handed_out)
+    assert [file.read_text() for file in handed_out.iterdir()] == ["mine"]
 
 
 def test_reading_gives_the_payouts(batch: Batch, path: Path) -> None:

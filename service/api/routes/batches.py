@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import os
+from collections.abc import Iterator
+from typing import Annotated, BinaryIO
 
 from fastapi import APIRouter, Path, Query, Response
+from fastapi.responses import StreamingResponse
 from sqlalchemy.orm import Session
 
 from service.api.answers import CHAIN, STEP, reads, writes
@@ -20,6 +23,7 @@ from service.api.schemas.actions import (
 )
 from service.api.schemas.base import BATCH_ID
 from service.api.schemas.batches import (
+    MANIFEST,
     ApprovalShown,
     BatchGiven,
     BatchPage,
@@ -57,7 +61,7 @@ from service.errors import (
     LimitExceeded,
     NotFound,
 )
-from service.payouts import service
+from service.payouts import manifests, service
 from service.payouts.models import Batch
 from service.payouts.states import BatchState
 from service.payouts.streams import request_withdraw_all
@@ -136,6 +140,46 @@ def show_batch(call: CallDep, batch_id: BatchIdPath) -> BatchStatusShown:
     with call.read() as session:
         batch = service.get_batch(session, batch_id)
         return BatchStatusShown.model_validate(status_view(session, batch, clock=clock))
+
+
+class ManifestResponse(StreamingResponse):
+    """A batch's manifest, a megabyte at a time."""
+
+    media_type = "application/x-ndjson"
+
+
+@router.get(
+    "/batches/{batch_id}/manifest",
+    response_class=ManifestResponse,
+    responses={
+        200: {
+            "description": "The manifest, one JSON document a line: a header, then the payouts.",
+            "content": {
+                ManifestResponse.media_type: {"schema": {"type": "string", "examples": [MANIFEST]}}
+            },
+        },
+        **reads(NotFound, IntegrityError),
+    },
+)
+def batch_manifest(call: CallDep, batch_id: BatchIdPath) -> ManifestResponse:
+    """Give the list of a batch's payouts whose hash officers sign, byte for byte as it is kept.
+
+    Its Keccak-256 hash is the batch's `manifest_hash`; where the file is missing or was changed,
+    nothing is given. It holds no personal data: people are addresses and keyed commitments.
+    """
+    with call.read() as session:
+        batch = service.get_batch(session, batch_id)
+    file = manifests.open_signed(call.application.settings.resolved_manifests_dir, batch)
+    headers = {
+        "Content-Length": str(os.fstat(file.fileno()).st_size),
+        "Content-Disposition": f'attachment; filename="{batch_id}{manifests.SUFFIX}"',
+    }
+    return ManifestResponse(_closing(file), headers=headers)
+
+
+def _closing(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        yield from manifests.parts_of(file)
 
 
 @router.get(

@@ -27,6 +27,7 @@ from service.api.schemas.base import (
     given_example,
     page_example,
 )
+from service.payouts.manifests import FORMAT, VERSION, ManifestLine, manifest_bytes
 from service.units import amounts
 
 BATCH: dict[str, Any] = {
@@ -57,6 +58,32 @@ BATCH: dict[str, Any] = {
     "released_by": None,
     "released_at": None,
 }
+MANIFEST = b"".join(
+    manifest_bytes(
+        {
+            "batch_id": BATCH_ID,
+            "cadence_s": 0,
+            "chunk_size": 500,
+            "chunks_root": HASH,
+            "cliff_s": 0,
+            "count": 1,
+            "duration_s": 0,
+            "execute_before_unix_s": 1798761600,
+            "expires_at_unix_s": 1814313600,
+            "format": FORMAT,
+            "kind": "one_off",
+            "maker_officer_id": 1,
+            "programme_id": 1,
+            "programme_version": 1,
+            "region_code": 51,
+            "region_digits": 2,
+            "start_unix_s": 0,
+            "total_base_units": "600000000",
+            "version": VERSION,
+        },
+        [ManifestLine(0, HASH.removeprefix("0x"), ADDRESS, 600_000_000)],
+    )
+).decode()
 IN_FLIGHT = {"transactions": 1, "payouts": 500}
 _SIGNATURE: dict[str, Any] = {
     "officer_id": 2,

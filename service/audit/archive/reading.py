@@ -105,7 +105,10 @@ class Archive:
         InvalidInput
             When the folder holds none, or something in it is not what it should be.
         """
-        checked = check(folder)
+        try:
+            checked = check(folder)
+        except InvalidInput as error:
+            raise InvalidInput(f"--archive {error.detail}") from error
         manifest = checked.manifest
         if checked.problems or manifest is None:
             some = "; ".join(checked.problems[:SHOWN_PROBLEMS])

@@ -10,7 +10,14 @@ from typing import Annotated, TextIO
 
 import typer
 
-from service.audit.command_line import DIFFERENCES, address_of, fail, node_url, read_hex
+from service.audit.command_line import (
+    DIFFERENCES,
+    address_of,
+    fail,
+    node_url,
+    read_hex,
+    shown_progress,
+)
 from service.audit.new_file import require_new, write_new
 from service.audit.proofs.document import MAX_BYTES, PaymentProof, read, write
 from service.audit.proofs.making import Wanted, make
@@ -24,6 +31,7 @@ BLOCK_HASH = re.compile(r"(0|[1-9][0-9]{0,77})=(0x[0-9a-fA-F]{64})")
 
 
 def prove_command(
+    ctx: typer.Context,
     *,
     rpc: Annotated[str, typer.Option(help="Address of a node, http or https.")],
     vault: Annotated[str, typer.Option(help="Address of the AllowanceVault.")],
@@ -57,8 +65,10 @@ def prove_command(
         address = address_of(vault, "--vault")
         if out is not None:
             require_new(out)
-        with Node(node_url(rpc)) as node:
-            proof, verification = make(node, address, wanted, from_block, to_block)
+        with Node(node_url(rpc)) as node, shown_progress(ctx) as progress:
+            proof, verification = make(
+                node, address, wanted, progress, from_block=from_block, to_block=to_block
+            )
         if verification.holds:
             _write(proof, out)
     except ReliefError as error:
@@ -83,7 +93,8 @@ def verify_proof_command(
 ) -> None:
     """Check a payment proof offline, and say what it proves and what it does not.
 
-    Exit codes: 0 proven; 1 a statement is false, and which; 2 the file is no payment proof.
+    What it proves is of the chain only if its blocks are: compare the hash of each (--block-hash).
+    Exit codes: 0 every statement holds; 1 one is false, and which; 2 the file is no payment proof.
     """
     try:
         known = _known(block_hash or [])

@@ -14,6 +14,7 @@ from eth_hash.auto import keccak
 
 from service.audit.abi import EVENTS, Contract
 from service.audit.arithmetic import TREE_DEPTH, chunk_leaf, chunk_siblings, proven_root
+from service.audit.blocks import Progress
 from service.audit.decode import Event, MalformedLog, decode, hex_text, place_of
 from service.audit.deployment import Deployment, discover
 from service.audit.findings import Findings
@@ -50,7 +51,13 @@ class Wanted:
 
 
 def make(
-    node: Node, vault: bytes, wanted: Wanted, from_block: int = 0, to_block: int | None = None
+    node: Node,
+    vault: bytes,
+    wanted: Wanted,
+    progress: Progress,
+    *,
+    from_block: int = 0,
+    to_block: int | None = None,
 ) -> tuple[PaymentProof, Verification]:
     """Make the proof of a payout, and check it; of what a node lies about it does not hold.
 
@@ -58,6 +65,8 @@ def make(
     ----------
     vault
         Address of the AllowanceVault.
+    progress
+        Told how far the node's logs, and then the blocks that matter, are read.
     from_block
         First block to read, not after the contracts' deployment.
     to_block
@@ -73,14 +82,15 @@ def make(
     """
     _, last, _ = node.blocks_asked(from_block, to_block)
     deployment = discover(node, vault, last)
-    events, payout = _events_of(node, deployment, wanted, from_block, last)
+    reading = _Reading(node, deployment, from_block, last, progress)
+    events, payout = _events_of(reading, wanted)
     contracts = {contract: deployment.addresses[contract] for contract in CONTRACTS[payout["kind"]]}
     siblings = () if payout["kind"] == "grant" else NO_SIBLINGS
     draft = PaymentProof(deployment.chain_id, contracts, plain(payout), siblings, (), ())
     told = statements_of(draft, Evidence(events=events), Findings())
     told.run()
     _require_paid(told, payout)
-    draft = replace(draft, **_bound(node, sorted(told.used)))
+    draft = replace(draft, **_bound(node, sorted(told.used), progress))
     lies = Findings()
     evidence = gather(draft, lies, {})
     if lies.errors:
@@ -95,21 +105,19 @@ def make(
 # ---- which payout --------------------------------------------------------------------------------
 
 
-def _events_of(
-    node: Node, deployment: Deployment, wanted: Wanted, first: int, last: int
-) -> tuple[list[Event], dict[str, Any]]:
+def _events_of(reading: _Reading, wanted: Wanted) -> tuple[list[Event], dict[str, Any]]:
     """Return the events that may matter, and which payout it is, as claims have it.
 
     The node is asked for one batch's events only: all chunks of a programme would be too many.
     """
-    reading = _Reading(node, deployment, first, last)
-    registry = reading.events(Contract.REGISTRY)
+    registry = reading.events("officers", Contract.REGISTRY)
     if wanted.grant is not None:
-        made = reading.events(Contract.LANE, ("GrantMade",), wanted.grant)
+        made = reading.events("grant", Contract.LANE, ("GrantMade",), wanted.grant)
         if not made:
             raise InvalidInput(f"there is no grant {hex_text(wanted.grant)}")
         return _in_order(registry + made), {"kind": "grant", "grant": wanted.grant}
-    beginnings = reading.events(Contract.VAULT, ("ProgrammeCreated", "BatchApproved"))
+    names = ("ProgrammeCreated", "BatchApproved")
+    beginnings = reading.events("approvals", Contract.VAULT, names)
     approvals = (event for event in beginnings if event.name == "BatchApproved")
     payout = next(filter(None, (_found(event, wanted) for event in approvals)), None)
     if payout is None:
@@ -118,9 +126,11 @@ def _events_of(
             if wanted.batch is not None
             else f"payout {wanted.number} of programme {wanted.programme}"
         )
-        raise InvalidInput(f"no officers approved {which} in blocks {first} to {last}")
+        raise InvalidInput(
+            f"no officers approved {which} in blocks {reading.first} to {reading.last}"
+        )
     programmes = [event for event in beginnings if event.name == "ProgrammeCreated"]
-    batch = reading.events(Contract.VAULT, BATCH_EVENTS, payout["batch"])
+    batch = reading.events("payments", Contract.VAULT, BATCH_EVENTS, payout["batch"])
     return _in_order(registry + programmes + batch), payout
 
 
@@ -159,14 +169,17 @@ class _Reading:
     deployment: Deployment
     first: int
     last: int
+    progress: Progress
 
     def events(
-        self, contract: Contract, names: Sequence[str] = (), key: bytes | None = None
+        self, stage: str, contract: Contract, names: Sequence[str] = (), key: bytes | None = None
     ) -> list[Event]:
         """Return a contract's events of some names, of all when none is given.
 
         Parameters
         ----------
+        stage
+            What is read, in a word, for the progress.
         key
             First indexed parameter, 32 bytes; None for any.
         """
@@ -176,14 +189,16 @@ class _Reading:
         if key is not None:
             topics.append([hex_text(key)])
         address = hex_text(self.deployment.addresses[contract])
+        events: list[Event] = []
         windows = self.node.log_windows([address], self.first, self.last, topics if names else ())
-        try:
-            # Their times are not needed to find transactions; headers prove them later.
-            return [
-                decode(contract, log, place_of(log, 0)) for _, _, logs in windows for log in logs
-            ]
-        except MalformedLog as error:
-            raise ChainUnavailable(f"the node gave a log that is none: {error}") from error
+        for _, end, logs in windows:
+            try:
+                # Their times are not needed to find transactions; headers prove them later.
+                events += [decode(contract, log, place_of(log, 0)) for log in logs]
+            except MalformedLog as error:
+                raise ChainUnavailable(f"the node gave a log that is none: {error}") from error
+            self.progress(stage, end, self.last)
+        return events
 
 
 def _require_paid(told: Statements, payout: dict[str, Any]) -> None:
@@ -224,11 +239,12 @@ def _siblings(told: BatchStatements, events: list[Event], evidence: Evidence) ->
 # ---- headers and tries ---------------------------------------------------------------------------
 
 
-def _bound(node: Node, spots: list[Spot]) -> dict[str, Any]:
+def _bound(node: Node, spots: list[Spot], progress: Progress) -> dict[str, Any]:
     """Bind transactions and their receipts to their blocks."""
     blocks: list[Block] = []
     inclusions: list[Inclusion] = []
-    for number in sorted({block for block, _ in spots}):
+    numbers = sorted({block for block, _ in spots})
+    for done, number in enumerate(numbers, start=1):
         positions = [position for block, position in spots if block == number]
         try:
             block, bound = _in_block(node, number, positions)
@@ -236,6 +252,7 @@ def _bound(node: Node, spots: list[Spot]) -> dict[str, Any]:
             raise ChainUnavailable(f"the node gave a block {number} that is none") from error
         blocks.append(block)
         inclusions += bound
+        progress("blocks", done, len(numbers))
     return {"blocks": tuple(blocks), "inclusions": tuple(inclusions)}
 
 

@@ -38,7 +38,7 @@ class Verification:
     headers
         Blocks it rests on, ascending.
     compared
-        Numbers of those whose hash was given from elsewhere.
+        Numbers of those whose hash was given from elsewhere, all of them blocks it rests on.
     """
 
     claims: dict[str, Any]
@@ -53,10 +53,33 @@ class Verification:
         """Whether every statement is true."""
         return not any(finding.severity is Severity.ERROR for finding in self.findings)
 
+    @property
+    def verdict(self) -> str:
+        """What the proof comes to, in a line: proven only if its blocks are those of the chain."""
+        if not self.holds:
+            return "NOT proven: what the file says is false"
+        blocks, left = len(self.headers), self.not_compared
+        if not left:
+            return "Proven"
+        which = "none of their hashes was" if left == blocks else f"the hashes of {left} were not"
+        return f"Proven, if its {blocks} blocks are on the chain: {which} compared"
+
+    @property
+    def not_compared(self) -> int:
+        """How many of the blocks have no hash from elsewhere to be held against."""
+        return sum(header.number not in self.compared for header in self.headers)
+
     def as_json(self) -> dict[str, Any]:
-        """Return it as one document; amounts and block numbers are strings."""
+        """Return it as one document; amounts and block numbers are strings.
+
+        ``proven`` says that every statement holds: of the chain only if its blocks are there, which
+        ``blocks_compared`` and ``blocks_not_compared`` count.
+        """
         return {
             "proven": self.holds,
+            "verdict": self.verdict,
+            "blocks_compared": len(self.compared),
+            "blocks_not_compared": self.not_compared,
             "payout": self.claims if self.holds else None,
             "statements": self.sentences,
             "not_proven": self.unproven,
@@ -76,11 +99,12 @@ class Verification:
         """Return it for a terminal."""
         lines: list[Text] = []
         if self.holds:
-            lines += [Text("Proven", style="bold green"), *_listed(self.sentences)]
+            style = "bold yellow" if self.not_compared else "bold green"
+            lines += [Text(self.verdict, style=style), *_listed(self.sentences)]
             lines += [Text("Not proven by this file", style="bold"), *_listed(self.unproven)]
             lines += [Text("Blocks it rests on", style="bold"), *_listed(self._blocks())]
             return Group(*lines)
-        lines.append(Text("NOT proven: what the file says is false", style="bold red"))
+        lines.append(Text(self.verdict, style="bold red"))
         for finding in self.findings:
             if finding.severity is Severity.ERROR:
                 values = "".join(

@@ -38,7 +38,7 @@ def verify_report_command(
     """Check a report that somebody handed over: every file, the signature, and the chain again.
 
     Without --rpc nothing is asked of anybody. Exit codes: 0 the report holds; 1 it does not;
-    2 wrong input; 3 node unavailable.
+    2 wrong input, such as a folder that is no report; 3 node unavailable.
     """
     from service.audit.reports.verifying import check
 

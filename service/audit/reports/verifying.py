@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -222,7 +222,7 @@ def check(folder: Path, trusted_key: str | None = None) -> Checked:
     Raises
     ------
     InvalidInput
-        When there is no such folder, it cannot be read, or the key is none.
+        When there is no such folder, it cannot be read, it holds no report, or the key is none.
     """
     if trusted_key is not None:
         _require_key(trusted_key)
@@ -231,11 +231,11 @@ def check(folder: Path, trusted_key: str | None = None) -> Checked:
     checked = Checked()
     try:
         there = dict(entries(folder))
-        for path, kind in there.items():
-            if kind is not None:
-                checked.wrong(f"{path} is {kind}: nothing but files belongs here")
-        if there.get(MANIFEST, "") is not None:
-            checked.wrong(f"{MANIFEST} is missing: nothing can be checked")
+        if MANIFEST not in there:
+            raise InvalidInput(visible(f"{folder} is no report: there is no file {MANIFEST} in it"))
+        for problem in _no_files(there):
+            checked.wrong(problem)
+        if there[MANIFEST] is not None:
             return checked
         data = (folder / MANIFEST).read_bytes()
         signature = (folder / SIGNATURE).read_bytes() if there.get(SIGNATURE, "") is None else None
@@ -294,6 +294,12 @@ def _check_signature(
     checked.trusted = checked.signed_by == trusted_key.lower()
     if not checked.trusted:
         checked.wrong(f"signed by the key {checked.signed_by}, which you do not trust")
+
+
+def _no_files(there: Mapping[str, str | None]) -> Iterator[str]:
+    for path, kind in there.items():
+        if kind is not None:
+            yield f"{path} is {kind}: nothing but files belongs here"
 
 
 def _file_problems(folder: Path, manifest: Manifest, files: set[str]) -> Iterator[str]:

@@ -307,6 +307,12 @@ def test_a_report_without_an_archive_is_none(scenario: Scenario, tmp_path: Path)
     assert (done.exit_code, "without an archive" in " ".join(done.stderr.split())) == (2, True)
 
 
+def test_a_folder_of_other_files_is_no_archive(scenario: Scenario) -> None:
+    done = run("replay", "--archive", scenario.manifests)
+    said = "".join(done.stderr.splitlines())
+    assert (done.exit_code, f"--archive {scenario.manifests} is no report" in said) == (2, True)
+
+
 def test_neither_chain_nor_archive(scenario: Scenario) -> None:
     done = run("replay", "--vault", scenario.deployed.vault)
     assert (done.exit_code, "or --archive" in done.stderr) == (2, True)

@@ -12,6 +12,7 @@ from eth_utils.crypto import keccak
 from service.audit.proofs.document import read, write
 from service.audit.proofs.making import Wanted, make
 from service.audit.proofs.verify import Verification, verify
+from service.audit.replay import no_progress
 from service.audit.rpc import Node
 from tests.audit.keyed import Keyed
 from tests.audit.scenario import Scenario
@@ -23,7 +24,7 @@ Document = dict[str, Any]
 def made(deployed: Deployed, wanted: Wanted) -> bytes:
     """Make a proof, which must hold."""
     with Node(deployed.node.rpc_url) as node:
-        proof, verification = make(node, bytes.fromhex(deployed.vault[2:]), wanted)
+        proof, verification = make(node, bytes.fromhex(deployed.vault[2:]), wanted, no_progress)
     assert verification.findings == [] or verification.holds
     return write(proof)
 

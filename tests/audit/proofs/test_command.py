@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import subprocess
 import sys
 from collections.abc import Callable
@@ -33,6 +35,19 @@ main()
 """
 
 
+ONLY_IF = "Proven, if its {} blocks are on the chain: none of their hashes was compared"
+
+
+def blocks_of(proof: bytes) -> list[dict[str, str]]:
+    blocks: list[dict[str, str]] = json.loads(proof)["blocks"]
+    return blocks
+
+
+def verdict(result: Result) -> str:
+    """The first line, which a narrow terminal folds: until what is indented below it."""
+    return " ".join(result.stdout.split("\n  ")[0].split())
+
+
 def run(*words: object) -> Result:
     return CliRunner().invoke(audit_app, [str(word) for word in words])
 
@@ -57,7 +72,7 @@ def test_a_proof_is_written_and_checked_without_any_socket(
     file = tmp_path / "proof.json"
     done = prove("--batch", scenario.batches["plain"].hex, "--index", 3, "--out", file)
     assert done.exit_code == 0, done.stderr
-    assert done.stdout.splitlines()[0] == "Proven"
+    assert verdict(done) == ONLY_IF.format(len(blocks_of(file.read_bytes())))
     assert [each.name for each in tmp_path.iterdir()] == ["proof.json"]
     checked = subprocess.run(
         [sys.executable, "-c", OFFLINE, str(file)],
@@ -69,8 +84,29 @@ def test_a_proof_is_written_and_checked_without_any_socket(
     assert checked.returncode == 0, checked.stderr
     result = json.loads(checked.stdout)
     assert result["proven"] is True
+    assert result["verdict"] == verdict(done)
+    blocks = len(result["blocks"])
+    assert (result["blocks_compared"], result["blocks_not_compared"]) == (0, blocks)
     assert result["payout"]["paid_base_units"] == "603000003"
     assert result["findings"] == []
+
+
+def test_a_terminal_shows_how_far_the_proof_is(scenario: Scenario, tmp_path: Path) -> None:
+    terminal, stderr = pty.openpty()
+    where = ("--rpc", scenario.deployed.node.rpc_url, "--vault", scenario.deployed.vault)
+    which = ("--programme", "1", "--number", "6", "--out", str(tmp_path / "proof.json"))
+    done = subprocess.run(
+        [sys.executable, "-m", "service.audit", "prove", *where, *which],
+        cwd=PROJECT_ROOT,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        check=True,
+    )
+    shown = os.read(terminal, 65_536).decode()
+    os.close(stderr)
+    os.close(terminal)
+    assert all(stage in shown for stage in ("officers", "approvals", "payments", "blocks"))
+    assert done.stdout.startswith(b"Proven, if")
 
 
 def test_without_a_file_the_proof_goes_to_stdout(
@@ -81,7 +117,8 @@ def test_without_a_file_the_proof_goes_to_stdout(
     file = tmp_path / "proof.json"
     file.write_bytes(done.stdout_bytes)
     shown = run("verify-proof", file)
-    assert (shown.exit_code, shown.stdout.splitlines()[0]) == (0, "Proven")
+    only_if = ONLY_IF.format(len(blocks_of(proofs["number"])))
+    assert (shown.exit_code, verdict(shown)) == (0, only_if)
     assert "Not proven by this file" in shown.stdout
 
 
@@ -106,11 +143,19 @@ def test_a_false_statement_exits_1_and_is_named(proofs: dict[str, bytes], tmp_pa
 def test_hashes_from_elsewhere_are_compared(proofs: dict[str, bytes], tmp_path: Path) -> None:
     file = tmp_path / "proof.json"
     file.write_bytes(proofs["paid"])
-    blocks = json.loads(proofs["paid"])["blocks"]
+    blocks = blocks_of(proofs["paid"])
     right = [f"--block-hash={block['number']}={block['hash']}" for block in blocks]
     shown = run("verify-proof", file, *right)
-    assert shown.exit_code == 0
+    assert (shown.exit_code, verdict(shown)) == (0, "Proven")
     assert "not compared" not in shown.stdout
+    some = run("verify-proof", file, *right[1:-1])
+    assert some.exit_code == 0
+    assert verdict(some) == (
+        f"Proven, if its {len(blocks)} blocks are on the chain: the hashes of 2 were not compared"
+    )
+    result = json.loads(run("verify-proof", file, *right[1:-1], "--json").stdout)
+    assert (result["blocks_compared"], result["blocks_not_compared"]) == (len(blocks) - 2, 2)
+    assert [block["compared"] for block in result["blocks"]].count(True) == len(blocks) - 2
     other = f"--block-hash={blocks[1]['number']}={blocks[0]['hash']}"
     shown = run("verify-proof", file, other)
     assert shown.exit_code == 1

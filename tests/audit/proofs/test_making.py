@@ -12,6 +12,7 @@ from eth_utils.crypto import keccak
 from service.audit.proofs.document import PaymentProof, read, write
 from service.audit.proofs.making import Wanted, make
 from service.audit.proofs.verify import verify
+from service.audit.replay import no_progress
 from service.audit.rpc import Node
 from service.chain.devnode import DevNode, start_anvil
 from service.errors import InvalidInput
@@ -101,10 +102,27 @@ def crowded(chain: Deployed) -> Deployed:
     return deployed
 
 
+def test_it_tells_how_far_it_is(crowded: Deployed) -> None:
+    told: dict[str, list[tuple[int, int | None]]] = {}
+
+    def progress(stage: str, done: int, total: int | None) -> None:
+        told.setdefault(stage, []).append((done, total))
+
+    with Node(crowded.node.rpc_url) as node:
+        last = int(node.call("eth_blockNumber"), 16)
+        make(node, bytes.fromhex(crowded.vault[2:]), Wanted(batch=BATCH, index=0), progress)
+    assert list(told) == ["officers", "approvals", "payments", "blocks"]
+    for stage, steps in told.items():
+        assert steps == sorted(steps)
+        done, total = steps[-1]
+        assert done == total
+        assert stage == "blocks" or total == last
+
+
 def prove(deployed: Deployed, index: int, batch: bytes = BATCH) -> PaymentProof:
     with Node(deployed.node.rpc_url) as node:
         vault = bytes.fromhex(deployed.vault[2:])
-        proof, verification = make(node, vault, Wanted(batch=batch, index=index))
+        proof, verification = make(node, vault, Wanted(batch=batch, index=index), no_progress)
     assert verification.findings == []
     return proof
 

@@ -105,6 +105,21 @@ def test_a_tampered_report_exits_1(run: Run, tmp_path: Path) -> None:
     assert "report.html has 11 bytes" in done.stdout
 
 
+def test_a_folder_that_is_no_report_exits_2_and_one_whose_manifest_is_damaged_exits_1(
+    run: Run, scenario: Scenario, tmp_path: Path
+) -> None:
+    done = run("verify-report", scenario.manifests, replays=False)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert f"{scenario.manifests} is no report" in "".join(done.stderr.splitlines())
+    done = run("verify-report", scenario.manifests, "--json", replays=False)
+    assert (done.exit_code, json.loads(done.stdout)["error"]["code"]) == (2, "invalid_input")
+    done = run("verify-report", tmp_path, replays=False)
+    assert done.exit_code == 2
+    (tmp_path / "manifest.json").write_text("{}")
+    done = run("verify-report", tmp_path, replays=False)
+    assert (done.exit_code, done.stdout.splitlines()[-1]) == (1, "the report does not hold")
+
+
 def test_a_node_without_a_vault_replays_nothing(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "report"
     run("replay", "--out", folder)

@@ -201,9 +201,18 @@ def test_a_manifest_spelled_otherwise_is_caught(handed_over: Path) -> None:
     ]
 
 
-def test_a_removed_manifest_is_caught(handed_over: Path) -> None:
+def test_a_folder_without_a_manifest_is_no_report(handed_over: Path) -> None:
     (handed_over / "manifest.json").unlink()
-    assert check(handed_over).problems == ["manifest.json is missing: nothing can be checked"]
+    with pytest.raises(InvalidInput, match=r"is no report: there is no file manifest\.json in it"):
+        check(handed_over)
+
+
+def test_a_link_to_the_manifest_is_refused(handed_over: Path, tmp_path: Path) -> None:
+    elsewhere = (handed_over / "manifest.json").rename(tmp_path / "elsewhere")
+    (handed_over / "manifest.json").symlink_to(elsewhere)
+    assert check(handed_over).problems == [
+        "manifest.json is a symbolic link: nothing but files belongs here"
+    ]
 
 
 def test_a_manifest_that_leads_out_is_refused(handed_over: Path) -> None:
