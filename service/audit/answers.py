@@ -37,9 +37,13 @@ _QUANTITY = _text("0x[0-9a-fA-F]{1,64}")
 _DATA = _text("0x(?:[0-9a-fA-F]{2})*")
 _HASH = _text("0x[0-9a-fA-F]{64}")
 
+_PLACE = _text("0x[0-9a-fA-F]{1,15}")
+"""Block, time or position: no chain has one of more than 60 bits."""
+
 _BLOCK = _object(
     {
-        **dict.fromkeys(("number", "timestamp", "gasUsed"), _QUANTITY),
+        **dict.fromkeys(("number", "timestamp"), _PLACE),
+        "gasUsed": _QUANTITY,
         **dict.fromkeys(("hash", "parentHash", "receiptsRoot"), _HASH),
         "logsBloom": _text("0x[0-9a-fA-F]{512}"),
     },
@@ -47,7 +51,8 @@ _BLOCK = _object(
 )
 _LOG = _object(
     {
-        **dict.fromkeys(("blockNumber", "transactionIndex", "logIndex"), _QUANTITY),
+        **dict.fromkeys(("blockNumber", "logIndex"), _PLACE),
+        "transactionIndex": _text("0x[0-9a-fA-F]{1,7}"),
         **dict.fromkeys(("blockHash", "transactionHash"), _HASH),
         "address": _text("0x[0-9a-fA-F]{40}"),
         "topics": _list(_HASH),

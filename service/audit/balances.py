@@ -16,6 +16,7 @@ import pyarrow as pa
 from service.audit.arithmetic import ADDRESS_BYTES
 from service.audit.decode import Event, LogPlace
 from service.audit.engines.duck import Duck
+from service.audit.overdrafts import Overdraft, overdrafts
 from service.audit.transfer_rows import TransferRows, binary, packed
 from service.audit.transfers import TransferRun
 
@@ -28,49 +29,16 @@ NUMBER = "DECIMAL(38, 0)"
 
 CREDITS = f"""
     SELECT target AS account, CAST(sum(value) AS {NUMBER}) AS amount FROM transfers
-    WHERE target <> {ZERO} OR source = {ZERO} GROUP BY target
+    WHERE (target <> {ZERO} OR source = {ZERO}) AND block_number <= {{until}} GROUP BY target
 """
 DEBITS = f"""
     SELECT source AS account, -CAST(sum(value) AS {NUMBER}) AS amount FROM transfers
-    WHERE source <> {ZERO} GROUP BY source
+    WHERE source <> {ZERO} AND block_number <= {{until}} GROUP BY source
 """
 BEFORE = "SELECT account, amount FROM opening"
 """Tokens are minted from the zero address and burned to it, which holds none."""
 
-OVERDRAWN = f"""
-    SELECT account, block_number, log_index, transaction_hash, CAST(held AS {NUMBER}) AS held,
-           CAST(spent AS {NUMBER}) AS spent
-    FROM (
-        SELECT account, block_number, log_index, transaction_hash, step, spent,
-               sum(change) OVER (
-                   PARTITION BY account ORDER BY block_number, log_index, step
-                   ROWS UNBOUNDED PRECEDING
-               ) + spent AS held
-        FROM (
-            SELECT account, block_number, log_index, step,
-                   max(transaction_hash) AS transaction_hash,
-                   sum(change) AS change, sum(spent) AS spent
-            FROM (
-                SELECT source AS account, block_number, log_index, 1 AS step, transaction_hash,
-                       -CAST(value AS {NUMBER}) AS change, CAST(value AS {NUMBER}) AS spent
-                FROM transfers WHERE source <> {ZERO}
-                UNION ALL
-                SELECT target, block_number, log_index, 2, transaction_hash,
-                       CAST(value AS {NUMBER}), CAST(0 AS {NUMBER})
-                FROM transfers
-                WHERE target IN (SELECT source FROM transfers WHERE source <> {ZERO})
-                  AND target <> {ZERO}
-                UNION ALL
-                SELECT account, CAST(-1 AS BIGINT), 0, 0, unhex(''), amount, CAST(0 AS {NUMBER})
-                FROM opening
-            ) AS parts
-            GROUP BY account, block_number, log_index, step
-        ) AS steps
-    ) AS running
-    WHERE step = 1 AND held < spent AND block_number > {{after}}
-    ORDER BY block_number, log_index
-"""
-"""What each wallet held before each payment of its own, where that was less."""
+PAYERS = f"SELECT approx_count_distinct(source) AS payers FROM transfers WHERE source <> {ZERO}"
 
 
 class Engine(Protocol):
@@ -89,17 +57,6 @@ class Engine(Protocol):
 
     def begin(self, sql: str, rows: TransferRows, opening: pa.Table, *, keep_as: object) -> None:
         """Answer while others work, where it can, what will be asked for later."""
-
-
-@dataclass(frozen=True, slots=True)
-class Overdraft:
-    """A wallet spent more than it held."""
-
-    account: bytes
-    block: int
-    tx: bytes
-    held: int
-    spent: int
 
 
 @dataclass
@@ -149,11 +106,17 @@ class Balances:
         after, self.checked = self.checked, max(self.checked, self.rows.last_block)
         if not self.rows.moved:
             return
-        for batch in self._ask(OVERDRAWN.format(after=after)):
-            for row in batch.to_pylist():
-                account, tx = row["account"], row["transaction_hash"]
-                held, spent = int(row["held"]), int(row["spent"])
-                yield Overdraft(account, row["block_number"], tx, held, spent)
+        (counted,) = self._ask(PAYERS)
+        payers = int(counted.column(0)[0].as_py())
+        for found in overdrafts(self.rows.reads(), self._opening_items(), payers):
+            if found.block > after:
+                yield found
+
+    def _opening_items(self) -> Iterator[tuple[bytes, int]]:
+        for at in range(0, len(self.opening), RECORD_BYTES):
+            amount = self.opening[at + ADDRESS_BYTES : at + RECORD_BYTES]
+            account = self.opening[at : at + ADDRESS_BYTES]
+            yield account, int.from_bytes(amount, "big", signed=True)
 
     def items(self) -> Iterator[tuple[bytes, int]]:
         """Yield each wallet that ever had tokens, and what it holds, by account."""
@@ -215,14 +178,15 @@ class Balances:
             parts.append(DEBITS)
         if self.opening:
             parts.append(BEFORE)
-        return every_wallet(*parts)
+        return every_wallet(*parts, until=self.rows.last_block)
 
     def _ask(self, sql: str, *, keep_as: object = None) -> Iterator[pa.RecordBatch]:
         return self.engine.answer(sql, self.rows, opened(self.opening), keep_as=keep_as)
 
 
-def every_wallet(*changes: str) -> str:
-    """Return the question what every wallet holds after some changes, by account."""
+def every_wallet(*changes: str, until: int) -> str:
+    """Return the question what every wallet holds after some changes up to a block, by account."""
+    changes = tuple(each.format(until=until) for each in changes)
     if len(changes) == 1:
         return f"{changes[0]} ORDER BY account"
     union = " UNION ALL ".join(f"SELECT * FROM ({each}) AS part" for each in changes)

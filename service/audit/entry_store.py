@@ -33,7 +33,9 @@ class EntryStore:
         else:
             if self._file is None:
                 self._file = scratch_file(self)
-            os.pwrite(self._file, content, self._end)
+            written = 0
+            while written < len(content):  # a disk nearly full takes a part
+                written += os.pwrite(self._file, content[written:], self._end + written)
         self._end += len(content)
         return stored
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pyarrow as pa
-from eth_hash.auto import keccak
 
-from service.audit.abi import Contract
-from service.audit.archive.answers import RecordingNode
-from service.audit.archive.reading import Archive, ArchiveEngine, ArchiveReader, Reader
+from service.audit.archive.reading import Archive, ArchiveEngine, Reader
 from service.audit.archive.writing import ArchiveWriter
-from service.audit.blocks import NODE_CODES, BlockReader, Header, Progress
+from service.audit.blocks import NODE_CODES, Header, Progress
 from service.audit.calls import Call, CallOf
 from service.audit.checkpoints.compare import CheckpointCheck, read_checkpoints
 from service.audit.decode import address_text, hex_text
@@ -32,11 +31,15 @@ from service.audit.report import ReplayReport, totals
 from service.audit.resuming.kept import Keeper
 from service.audit.resuming.taking_up import kept_of, took_up
 from service.audit.rpc import Node
-from service.audit.signers import Signatures, asking
-from service.audit.state import State, Token
+from service.audit.signers import Signatures
+from service.audit.source import (
+    Source,
+    code_of_verifiers,
+    require_whole,
+)
 from service.audit.transfers import Happened, TransferRun, events_of
 from service.audit.views import ViewCheck
-from service.errors import ChainUnavailable, InvalidInput
+from service.errors import ChainUnavailable, ConfigurationError, InvalidInput
 
 if TYPE_CHECKING:
     from service.audit.database import Snapshot
@@ -141,8 +144,14 @@ def replay(
     ConfigurationError
         When the database cannot be read.
     """
+    if writer is not None and options.from_block is not None:
+        raise InvalidInput("--format archive is of the whole chain: leave --from-block out")
     if options.resume and (
-        options.from_block is not None or options.database or options.checkpoints or listeners
+        options.from_block is not None
+        or options.database
+        or options.checkpoints
+        or listeners
+        or writer
     ):
         raise InvalidInput(
             "--resume reads only what came after the last replay; --from-block, --database, "
@@ -151,97 +160,19 @@ def replay(
     archive = None
     if options.archive is not None:
         archive = Archive.open(options.archive, options.trusted_keys)
-        _require_whole(archive, options, node)
+        require_whole(archive, options, node)
     snapshot = None
     if options.database:
         from service.audit.database import Snapshot  # with SQLAlchemy, which takes its time
 
         snapshot = Snapshot(options.database)
     try:
-        with _collecting_seldom(), _giving_memory_back():
-            source = _Source.of(node, archive, writer, options.engine)
+        with _collecting_seldom(), _giving_memory_back(), _room_on_disk():
+            source = Source.of(node, archive, writer, options.engine)
             return _replay(source, options, snapshot, progress, listeners)
     finally:
         if snapshot is not None:
             snapshot.close()
-
-
-def _require_whole(archive: Archive, options: Options, node: Node | None) -> None:
-    """Make sure that an archive can tell what is asked of it."""
-    if options.resume or options.from_block is not None or not options.receipts:
-        raise InvalidInput(
-            "--archive is read whole and has no receipts: --resume, --from-block and --no-receipts "
-            "are about a chain"
-        )
-    if options.to_block not in (None, archive.last):
-        raise InvalidInput(
-            f"--archive {archive.folder} tells the state of block {archive.last} alone, not of "
-            f"block {options.to_block}"
-        )
-    if options.vault not in (None, archive.contracts.get("vault")):
-        raise InvalidInput(f"--archive {archive.folder} is of another vault")
-    if options.database and node is None:
-        raise InvalidInput("--database needs a node beside the archive: give --rpc too")
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """Where the events come from, and who is asked.
-
-    Attributes
-    ----------
-    asked
-        Asked what belongs to the replay itself; an archive has these answers.
-    live
-        Asked for views and transactions; None where there is no node.
-    """
-
-    asked: Node
-    live: Node | None
-    archive: Archive | None
-    engine: ArchiveEngine
-    writer: ArchiveWriter | None
-
-    @classmethod
-    def of(
-        cls,
-        node: Node | None,
-        archive: Archive | None,
-        writer: ArchiveWriter | None,
-        engine: EngineName,
-    ) -> Self:
-        if archive is not None:
-            return cls(archive.node(), node, archive, engine.start(), None)
-        if node is None:
-            raise InvalidInput("give a node, --rpc, or an archive, --archive")
-        live = node.unrecorded if isinstance(node, RecordingNode) else node
-        return cls(node, live, None, Duck(), writer)
-
-    def reader(
-        self,
-        contracts: Mapping[bytes, Contract],
-        findings: Findings,
-        progress: Progress,
-        options: Options,
-        watched: set[int],
-    ) -> Reader:
-        if self.archive is not None:
-            return ArchiveReader(self.archive, self.engine, contracts, findings, progress, watched)
-        return BlockReader(
-            self.asked,
-            contracts,
-            findings,
-            progress,
-            prove=options.receipts,
-            archive=self.writer,
-            watched=watched,
-        )
-
-    def state(self) -> State:
-        """Return the state before the first event."""
-        if self.archive is None:
-            return State()
-        return State(token=Token(balances=self.archive.balances(self.engine)))
 
 
 @contextmanager
@@ -259,6 +190,24 @@ def _collecting_seldom() -> Iterator[None]:
 
 
 @contextmanager
+def _room_on_disk() -> Iterator[None]:
+    """Say what went wrong with what does not stay in memory.
+
+    Raises
+    ------
+    ConfigurationError
+        When it cannot be written or summed up.
+    """
+    try:
+        yield
+    except (OSError, duckdb.Error) as error:
+        raise ConfigurationError(
+            f"what does not stay in memory cannot be worked on in {tempfile.gettempdir()} "
+            f"(TMPDIR says another place): {error}"
+        ) from error
+
+
+@contextmanager
 def _giving_memory_back() -> Iterator[None]:
     """Have Arrow take its memory from the system, and so give back what is over.
 
@@ -272,19 +221,8 @@ def _giving_memory_back() -> Iterator[None]:
         pa.set_memory_pool(before)
 
 
-def _code_of_verifiers(node: Node, state: State, block: int) -> dict[str, str]:
-    """Hash the code of each verifier that the registry allows or ever allowed."""
-    verifiers = {address_text(a): hex_text(a) for a in sorted(state.registry.verifiers)}
-    asked = [(address, hex(block)) for address in verifiers.values()]
-    codes = node.batch("eth_getCode", asked)
-    return {
-        f"verifier {name}": hex_text(keccak(bytes.fromhex(code[2:])))
-        for name, code in zip(verifiers, codes, strict=True)
-    }
-
-
 def _replay(
-    source: _Source,
+    source: Source,
     options: Options,
     snapshot: Snapshot | None,
     progress: Progress,
@@ -293,6 +231,7 @@ def _replay(
     node, live, archive = source.asked, source.live, source.archive
     vault = options.vault or (archive.contracts["vault"] if archive else b"")
     first, last, newest = node.blocks_asked(options.from_block or 0, options.to_block)
+    newest = source.newest(newest)
     findings = Findings()
     checkpoints = read_checkpoints(options.checkpoints, options.trusted_keys, findings)
     deployment = discover(node, vault, last)
@@ -302,7 +241,7 @@ def _replay(
         deployment,
         findings,
         calls_of(node),
-        Signatures(asking(node)),
+        Signatures(source.asking()),
         state=kept.state if kept else source.state(),
         listeners=listeners,
     )
@@ -348,13 +287,10 @@ def _replay(
             "be compared, and nothing was",
             Place(block=first),
         )
-    digest = state.digest()
-    if archive is not None:
-        _compare_archive(archive, live, digest, findings)
-    return ReplayReport(
+    report = ReplayReport(
         chain_id=deployment.chain_id,
         addresses={name.value: address_text(a) for name, a in deployment.addresses.items()},
-        code_hashes=deployment.code_hashes | _code_of_verifiers(node, state, last),
+        code_hashes=deployment.code_hashes | code_of_verifiers(node, state, last),
         from_block=run.began if options.from_block is None else first,
         to_block=last,
         to_block_hash=header["hash"],
@@ -365,37 +301,15 @@ def _replay(
         views=views,
         manifests_checked=None if manifests is None else manifests.checked,
         database_rows=None if database is None else database.rows,
-        state_digest=digest,
+        state_digest=state.digest(),
         findings=findings.items,
         state=state,
         manifest_lists=None if manifests is None else manifests.signed,
         checkpoints_compared=checkpoints.compared if options.checkpoints else None,
         checkpoint_notes=tuple(checkpoints.notes),
     )
-
-
-def _compare_archive(archive: Archive, live: Node | None, digest: str, findings: Findings) -> None:
-    """Hold an archive against the result handed over with it, and against a node's chain."""
-    manifest = archive.manifest
-    if digest != manifest.state_digest:
-        findings.error(
-            Code.ARCHIVE_MISMATCH,
-            "the archive's events give another state than the result handed over with it",
-            expected=manifest.state_digest,
-            found=digest,
-        )
-    if live is None:
-        return
-    header = live.call("eth_getBlockByNumber", hex(archive.last), False)
-    found = None if header is None else header["hash"]
-    if found != manifest.to_block_hash:
-        findings.error(
-            Code.ARCHIVE_MISMATCH,
-            f"block {archive.last} of the node's chain is another than the archive's",
-            Place(block=archive.last),
-            expected=manifest.to_block_hash,
-            found=found,
-        )
+    source.compare(deployment, report, reader, findings)
+    return report
 
 
 def _passed_over(

@@ -15,6 +15,7 @@ from service.audit.decode import address_text, hex_text
 from service.audit.findings import Finding, Severity
 from service.audit.lane_state import Grant, GrantState
 from service.audit.manifests import SignedLists
+from service.audit.reports.text import moment
 from service.audit.state import PayoutStatus, State
 from service.terminal import visible
 from service.units import format_amount
@@ -262,7 +263,7 @@ class ReplayReport:
             ("registry", self.addresses["registry"]),
             ("lane", self.addresses["lane"]),
             ("blocks", f"{self.from_block} to {self.to_block} ({self.to_block_hash})"),
-            ("last block of", f"{datetime.fromtimestamp(self.timestamp, UTC):%Y-%m-%dT%H:%M:%SZ}"),
+            ("last block of", moment(self.timestamp)),
             ("proven", proven),
             ("events", ", ".join(f"{name} {sum(n.values())}" for name, n in self.events.items())),
             ("views compared", str(self.views)),

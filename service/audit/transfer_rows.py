@@ -6,6 +6,7 @@ and whether anybody spent more than that, is a question in SQL (:mod:`service.au
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +25,7 @@ TRANSFERS = pa.schema(
     [
         ("block_number", pa.int64()),
         ("transaction_index", pa.int32()),
-        ("log_index", pa.int32()),
+        ("log_index", pa.int64()),
         ("transaction_hash", pa.binary()),
         ("source", pa.binary()),
         ("target", pa.binary()),
@@ -35,6 +36,7 @@ TRANSFERS = pa.schema(
 than 64 bits is several rows of one place."""
 
 LARGEST = 2**64 - 1
+ROWS_A_BATCH = 50_000
 HASH_BYTES = 32
 COMPRESSION = "zstd"
 
@@ -116,6 +118,14 @@ class TransferRows:
         self.files.append(path)
         self._places, self._sources, self._entries, self._waiting = [], [], [], 0
 
+    def reads(self) -> list[Callable[[], Iterator[pa.RecordBatch]]]:
+        """Return what reads all rows, in streams that are each in the order of the chain."""
+        return [self._written, lambda: iter(self.waiting().to_batches(ROWS_A_BATCH))]
+
+    def _written(self) -> Iterator[pa.RecordBatch]:
+        for path in self.files:
+            yield from _batches(path)
+
     def waiting(self) -> pa.Table:
         """Return what is in memory."""
         lengths = np.array([rows for _, rows in self._places], np.int64)
@@ -129,13 +139,18 @@ class TransferRows:
         columns = [
             np.repeat(np.array([place.block for place in places], np.int64), lengths),
             np.repeat(np.array([place.tx_index for place in places], np.int32), lengths),
-            (np.repeat(first, lengths) + behind).astype(np.int32),
+            np.repeat(first, lengths) + behind,
             binary(hashes.tobytes(), HASH_BYTES),
             binary(b"".join(self._sources), ADDRESS_BYTES),
             binary(entries[:, :ADDRESS_BYTES].tobytes(), ADDRESS_BYTES),
             np.frombuffer(entries[:, ADDRESS_BYTES:].tobytes(), ">u8").astype(np.uint64),
         ]
         return pa.table(columns, schema=TRANSFERS)
+
+
+def _batches(path: Path) -> Iterator[pa.RecordBatch]:
+    with pq.ParquetFile(path) as file:
+        yield from file.iter_batches(ROWS_A_BATCH)
 
 
 def is_of_others(sources: bytes) -> bool:

@@ -58,7 +58,8 @@ class TransferRun:
     def events(self) -> Iterator[Event]:
         """Yield each as an event of its own."""
         for behind, (target, value) in enumerate(unpack(self.entries)):
-            source = self.sources[behind * ADDRESS_BYTES :][:ADDRESS_BYTES]
+            at = behind * ADDRESS_BYTES
+            source = self.sources[at : at + ADDRESS_BYTES]
             args = {"from": source, "to": target, "value": value}
             yield Event(Contract.TOKEN, "Transfer", args, *self.place.behind(behind).as_tuple())
 

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.audit.abi import Contract
-from service.audit.balances import AMOUNT_BYTES, Balances, Overdraft
+from service.audit.balances import AMOUNT_BYTES, Balances
 from service.audit.decode import Event, LogPlace
+from service.audit.overdrafts import PAYERS_AT_A_TIME, Overdraft, overdrafts
 from service.audit.transfer_rows import TransferRows
 from service.audit.transfers import TransferRun
 
@@ -113,3 +114,33 @@ def test_a_wallet_asked_alone() -> None:
     balances = Balances()
     balances.add(transfer(1, 0, ZERO, WALLETS[1], 5))
     assert (balances.of(WALLETS[1]), balances.of(WALLETS[2])) == (5, 0)
+
+
+@given(blocks, st.integers(1, 4))
+def test_overdrafts_are_the_same_however_many_passes_it_takes(
+    chain: list[list[tuple[bytes, bytes, int]]], shares: int
+) -> None:
+    balances, model = Balances(rows=TransferRows(rows_a_file=3)), Model()
+    for number, transfers in enumerate(chain):
+        for position, move in enumerate(transfers):
+            balances.add(transfer(number, position, *move))
+            model.take(number, *move)
+    payers = shares * PAYERS_AT_A_TIME
+    found = list(overdrafts(balances.rows.reads(), [], payers))
+    assert sorted(found, key=repr) == sorted(model.overdrafts, key=repr)
+
+
+def test_streams_are_merged_in_the_chains_order() -> None:
+    """As an archive's are: its files, and transfers too large for them."""
+    early, late = TransferRows(), TransferRows()
+    late.add_one(place(1), ZERO, WALLETS[1], 2**70)
+    early.add_one(place(0), ZERO, WALLETS[1], 5)
+    early.add_one(place(2), WALLETS[1], WALLETS[2], 2**63)
+    late.add_one(place(3), WALLETS[1], WALLETS[2], 2**70)
+    reads = [*early.reads(), *late.reads()]
+    (found,) = overdrafts(reads, [], 1)
+    assert (found.held, found.spent) == (2**70 + 5 - 2**63, 2**70)
+
+
+def place(log_index: int) -> LogPlace:
+    return LogPlace(1, 0, bytes(32), b"\1" * 32, 0, log_index)

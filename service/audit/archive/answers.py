@@ -13,9 +13,6 @@ from service.audit.rpc import Node, NodeRefused
 from service.errors import InvalidInput
 
 KEPT = frozenset({"eth_chainId", "eth_getCode", "eth_call", "eth_getTransactionByHash"})
-NOT_KEPT_CODE = -32_000
-"""JSON-RPC's code for a server's own reasons."""
-
 ANSWERED, REFUSED = "result", "error"
 
 
@@ -75,7 +72,7 @@ class ArchivedNode(Node):
         self, path: Path, last: int, header_of: Callable[[int], dict[str, Any] | None]
     ) -> None:
         # No connection is opened: there is nobody to ask.
-        self.url = path.as_uri()
+        self.url = str(path)
         self._last, self._header_of = last, header_of
         self._answers = _read(path)
 
@@ -88,7 +85,9 @@ class ArchivedNode(Node):
         Raises
         ------
         NodeRefused
-            When the node was not asked that, or refused it.
+            When the node refused it.
+        InvalidInput
+            When the node was not asked that.
         """
         return [self._answer(method, each) for each in params]
 
@@ -101,7 +100,7 @@ class ArchivedNode(Node):
         if kept is None and method == "eth_getTransactionByHash":
             return None
         if kept is None:
-            raise NodeRefused(NOT_KEPT_CODE, f"the archive has no answer to {method} {params}")
+            raise InvalidInput(f"{self.url} has no answer to {method} {list(params)}")
         kind, said = kept
         if kind == REFUSED:
             raise NodeRefused(*said)
@@ -135,6 +134,6 @@ def _read(path: Path) -> dict[str, tuple[str, Any]]:
                 elif kind != ANSWERED or method not in KEPT or not fits(method, said):
                     raise ValueError("no answer of a node")  # noqa: TRY301
                 answers[_key(method, params)] = (kind, said)
-            except (IndexError, TypeError, ValueError, RecursionError) as error:
+            except (LookupError, ArithmeticError, TypeError, ValueError, RecursionError) as error:
                 raise InvalidInput(f"{path}, line {number}: {error}") from None
     return answers

@@ -87,11 +87,26 @@ def read_part(folder: Path) -> Part:
     return Part(folder.name, blocks, logs, runs)
 
 
+def require_columns(path: Path, schema: pa.Schema) -> None:
+    """Make sure that a file has these columns of these types, and no other.
+
+    Raises
+    ------
+    InvalidInput
+        When it has not, or is no Parquet file.
+    """
+    try:
+        found = pq.read_schema(path)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise InvalidInput(f"{path}: {error}") from None
+    if not found.equals(schema):
+        told = [(field.name, str(field.type)) for field in found]
+        raise InvalidInput(f"{path}: its columns are {told}")
+
+
 def _table(path: Path, schema: pa.Schema) -> pa.Table:
-    table = pq.read_table(path, read_dictionary=["source", "transaction_hash"], partitioning=None)
-    if table.column_names != schema.names:
-        raise ValueError(f"its columns are {table.column_names}, not {schema.names}")
-    return table
+    require_columns(path, schema)
+    return pq.read_table(path, read_dictionary=["source", "transaction_hash"], partitioning=None)
 
 
 def _rows(path: Path, schema: pa.Schema) -> list[tuple[Any, ...]]:
@@ -104,16 +119,24 @@ def _rows(path: Path, schema: pa.Schema) -> list[tuple[Any, ...]]:
 
 def _runs(table: pa.Table) -> Runs:
     """Put transfers that stand behind each other together."""
+    if not len(table):
+        return Runs([], [], b"", b"")
     table = table.combine_chunks()
     number = {name: _numbers(table[name]) for name in TRANSFERS.names if name not in BYTES_COLUMNS}
     block, tx_index, log_index = (
         number[name] for name in ("block_number", "transaction_index", "log_index")
     )
-    another = (np.diff(block) != 0) | (np.diff(tx_index) != 0)
-    if (np.diff(block) < 0).any() or ((np.diff(log_index) <= 0) & (np.diff(block) == 0)).any():
-        raise ValueError("its transfers are not in the order of the chain")
-    starts = np.flatnonzero(np.r_[True, another | (np.diff(log_index) != 1)])
+    if min(int(block.min()), int(tx_index.min()), int(log_index.min())) < 0:
+        raise ValueError("a place is less than nothing")
     hashes = _one_chunk(table["transaction_hash"])
+    same_block = np.diff(block) == 0
+    same_tx = same_block & (np.diff(tx_index) == 0)
+    forward = (np.diff(block) >= 0) & (~same_block | (np.diff(log_index) > 0))
+    if not (forward & (~same_block | (np.diff(tx_index) >= 0))).all():
+        raise ValueError("its transfers are not in the order of the chain")
+    if (same_tx & (np.diff(hashes.indices.to_numpy()) != 0)).any():
+        raise ValueError("a transaction has two hashes")
+    starts = np.flatnonzero(np.r_[True, ~same_tx | (np.diff(log_index) != 1)])
     names = [value.as_py() for value in hashes.dictionary]
     if any(len(name) != HASH_BYTES for name in names):
         raise ValueError("a transaction's hash is none")

@@ -14,8 +14,9 @@ from eth_hash.auto import keccak
 
 from service.audit.abi import Contract
 from service.audit.archive.answers import ArchivedNode
-from service.audit.archive.parts import Part, happened, read_part
+from service.audit.archive.parts import Part, happened, read_part, require_columns
 from service.audit.archive.schemas import ANSWERS, FOLDER, TRANSFERS_FILE
+from service.audit.arithmetic import ADDRESS_BYTES
 from service.audit.balances import CREDITS, DEBITS, Balances, Engine, every_wallet, opened
 from service.audit.blocks import NODE_CODES, BlockReader, Evidence, Header, Progress
 from service.audit.decode import hex_text
@@ -24,12 +25,15 @@ from service.audit.inclusion import Misfit, unrlp_list
 from service.audit.receipts import integer
 from service.audit.reports.manifest import Manifest
 from service.audit.reports.verifying import Checked, check
-from service.audit.transfer_rows import TransferRows, is_of_others
+from service.audit.transfer_rows import TRANSFERS, TransferRows, is_of_others
 from service.audit.transfers import Happened, TransferRun
 from service.errors import InvalidInput
 
 PARENT, NUMBER, TIMESTAMP = 0, 8, 11
 """Where they stand in a header's RLP (yellow paper 4.4)."""
+
+NO_BLOCK = 2**62
+"""After every block."""
 
 PART_NAME = re.compile(r"blocks-([0-9]{12})-([0-9]{12})")
 SHOWN_PROBLEMS = 5
@@ -53,10 +57,12 @@ class ArchivedBalances(Balances):
 
     def __post_init__(self) -> None:
         rows = sum(pq.read_metadata(path).num_rows for path in self.rows.files)
-        self.engine.begin(self._sums(), self.rows, opened(b""), keep_as=rows)
+        question = every_wallet(CREDITS, DEBITS, until=NO_BLOCK)
+        self.engine.begin(question, self.rows, opened(b""), keep_as=rows)
 
     def _sums(self) -> str:
-        return every_wallet(CREDITS, DEBITS)
+        # The files hold what comes later too.
+        return every_wallet(CREDITS, DEBITS, until=self.rows.last_block)
 
     def add_run(self, run: TransferRun) -> None:
         """Count transfers that stand behind each other: they are in the files."""
@@ -126,9 +132,11 @@ class Archive:
             raise InvalidInput(f"--archive {folder}: its parts do not follow upon each other")
         try:
             contracts = {
-                name: bytes.fromhex(address[2:]) for name, address in manifest.contracts.items()
+                name.value: bytes.fromhex(manifest.contracts[name][2:]) for name in Contract
             }
-        except ValueError:
+            if any(len(address) != ADDRESS_BYTES for address in contracts.values()):
+                raise ValueError("an address of another length")  # noqa: TRY301
+        except (KeyError, ValueError):
             raise InvalidInput(f"--archive {folder}: a contract's address is none") from None
         return cls(folder, tuple(sorted(named)), first, last - 1, contracts, checked, manifest)
 
@@ -159,7 +167,10 @@ class Archive:
     def balances(self, engine: ArchiveEngine) -> Balances:
         """Return the balances of all its transfers, which an engine sums up."""
         paths = [self.folder_of(part) / TRANSFERS_FILE for part in self.parts]
-        rows = TransferRows(files=[path for path in paths if path.exists()])
+        paths = [path for path in paths if path.exists()]
+        for path in paths:
+            require_columns(path, TRANSFERS)  # before another reader makes of them what it likes
+        rows = TransferRows(files=paths)
         return ArchivedBalances(rows=rows, engine=engine)
 
 
@@ -213,6 +224,7 @@ class ArchiveReader:
     evidence_at: dict[int, Evidence] = field(default_factory=dict)
     mismatched: list[tuple[int, str]] = field(default_factory=list)
     _last_number: int | None = None
+    _headless: list[int] = field(default_factory=list)
 
     def events(
         self, first: int, last: int, *, skip_empty: bool
@@ -224,30 +236,50 @@ class ArchiveReader:
         InvalidInput
             When a part is damaged.
         """
-        del first, last, skip_empty  # all of it, always
+        del skip_empty  # all of it, always
         self._tell_again()
         folders = [self.archive.folder_of(part) for part in self.archive.parts]
         with closing(self.engine.parts(folders)) as parts:
             for part in parts:
+                first, last = _range_of(part.name)
+                if not part.blocks or (part.blocks[0][0], part.blocks[-1][0]) != (first, last):
+                    raise InvalidInput(f"{part.name}: its blocks are not {first} to {last}")
                 blocks = {row[0]: (row[1], row[2]) for row in part.blocks}
                 for row in part.blocks:
                     self._link(row)
                 yield from happened(part, self.contracts, blocks)
                 self.progress("blocks", part.blocks[-1][0], self.archive.last)
+        self._judge_headers()
 
     def _tell_again(self) -> None:
         """Say by whose word the logs are there, and what was wrong with the node that gave them."""
-        proven = self.archive.checked.result.get("evidence", {}).get("receipts_proven")
+        evidence = self.archive.checked.result.get("evidence")
+        proven = evidence.get("receipts_proven") if isinstance(evidence, dict) else None
         signer = self.archive.checked.signed_by
         by = "nobody signed it" if signer is None else f"signed by the key {signer}"
         self.findings.warning(
             Code.EVIDENCE_WEAK,
-            f"the logs are there by the archive's word ({by}), which has it that {proven} receipts "
-            "roots were proven when it was made",
+            "the logs, and what contracts and transactions said, are there by the archive's word "
+            f"({by}), which has it that {proven} receipts roots were proven when it was made",
         )
-        for told in self.archive.checked.result["findings"]:
+        for told in self.archive.checked.result.get("findings", []):
             if told.get("code") in RETOLD:
                 self.findings.add(_finding(told))
+
+    def _judge_headers(self) -> None:
+        """Name headers that are missing, unless the chain hashes all in its own way."""
+        if not self.evidence.hashes_recomputed:
+            self.findings.warning(
+                Code.EVIDENCE_WEAK,
+                "no block hash could be recomputed: blocks are linked by the archive's word",
+            )
+            return
+        for number in self._headless:
+            self.findings.error(
+                Code.HEADER_HASH_MISMATCH,
+                f"the archive has no header of block {number} that gives its hash",
+                Place(block=number),
+            )
 
     def _link(self, row: tuple[Any, ...]) -> None:
         number, timestamp, block_hash, parent_hash, header = row
@@ -268,6 +300,7 @@ class ArchiveReader:
         if number in self.watched:
             self.headers[number] = _header(row)
         if header is None:
+            self._headless.append(number)
             return
         if keccak(header) == block_hash and _says(header, parent_hash, number, timestamp):
             self.evidence.hashes_recomputed += 1
@@ -295,11 +328,15 @@ def _says(header: bytes, parent_hash: bytes, number: int, timestamp: int) -> boo
 
 
 def _finding(told: Mapping[str, Any]) -> Finding:
-    place = {name: told.get(name) for name in ("block", "tx", "batch", "index", "number", "grant")}
+    places = {name: told.get(name) for name in ("block", "tx", "batch", "index", "number", "grant")}
+    texts = {name: told.get(name) for name in ("message", "expected", "found")}
     try:
         code, severity = Code(told["code"]), Severity(told["severity"])
     except (KeyError, ValueError) as error:
         raise InvalidInput(f"a finding of the archive's result is none: {error}") from None
+    if not all(value is None or isinstance(value, str | int) for value in places.values()):
+        raise InvalidInput("a finding of the archive's result has a place that is none")
+    shown = {name: None if value is None else str(value) for name, value in texts.items()}
     return Finding(
-        code, severity, str(told["message"]), Place(**place), told["expected"], told["found"]
+        code, severity, str(shown["message"]), Place(**places), shown["expected"], shown["found"]
     )

@@ -24,7 +24,7 @@ LOGS = pa.schema(
     [
         ("block_number", pa.int64()),
         ("transaction_index", pa.int32()),
-        ("log_index", pa.int32()),
+        ("log_index", pa.int64()),
         ("transaction_hash", pa.binary()),
         ("address", pa.binary()),
         *((f"topic{place}", pa.binary()) for place in range(4)),
