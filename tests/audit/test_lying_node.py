@@ -10,6 +10,7 @@ from eth_hash.auto import keccak
 
 from service.audit.findings import Code
 from service.audit.report import ReplayReport
+from service.errors import ChainUnavailable
 from tests.audit.lying_node import Lie, Refuse, lying_node
 from tests.audit.scenario import Scenario, payee
 
@@ -361,3 +362,21 @@ def test_a_node_without_receipts_that_answers_short_ranges_only_is_asked_for_tho
         report = audit(rpc=url)
     assert report.findings == []
     assert report.state_digest == audit().state_digest
+
+
+@pytest.mark.parametrize(
+    ("member", "far"), [("logIndex", 2**63), ("transactionIndex", 2**40), ("blockNumber", 2**62)]
+)
+def test_a_place_that_no_log_can_have_is_an_answer_that_is_none(
+    scenario: Scenario, audit: Audit, member: str, far: int
+) -> None:
+    def lie(method: str, _params: list[Any], result: Any) -> Any:
+        if method == "eth_getLogs" and result:
+            result[-1][member] = hex(far)
+        return result
+
+    with (
+        lying_node(scenario.deployed.node.rpc_url, without_receipts(lie)) as url,
+        pytest.raises(ChainUnavailable, match="with what is none"),
+    ):
+        audit(rpc=url)
