@@ -8,7 +8,6 @@ it by the same rules as a chain's; that receipts are not there to prove it, it s
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,6 @@ from service.audit.transfers import TransferRun
 from service.bench.chains import BenchChain, account, start_chain
 from service.bench.payout_chain import AMOUNT_BASE_UNITS, PlannedBatch, batches_of, plan_batch
 from service.chain.contracts import load_abi
-from service.config import Settings
 from service.errors import IntegrityError
 
 EMPTY = {
@@ -45,16 +43,16 @@ EMPTY = {
 NUMBERS = ("difficulty", "gasLimit", "gasUsed", "baseFeePerGas")
 ENTRY_BYTES = 28
 
-Say = Callable[[str], None]
 
-
-def make_archive(folder: Path, count: int, say: Say = lambda _: None) -> ReplayReport:
+def make_archive(folder: Path, artifacts_dir: Path, count: int) -> ReplayReport:
     """Make an archive of `count` payouts, each to a wallet of its own; returns its replay.
 
     Parameters
     ----------
     folder
         New.
+    artifacts_dir
+        Compiled contracts.
 
     Raises
     ------
@@ -63,22 +61,21 @@ def make_archive(folder: Path, count: int, say: Say = lambda _: None) -> ReplayR
     """
     folder.mkdir()
     writer = ArchiveWriter(folder / FOLDER)
-    with start_chain(Settings().artifacts_dir, account("relayer").address, history=False) as chain:
+    with start_chain(artifacts_dir, account("relayer").address, history=False) as chain:
         vault = bytes.fromhex(chain.contracts.address("vault")[2:])
         with RecordingNode(chain.node.rpc_url) as node:
             began = replay(node, Options(vault, views=False), writer=writer)
-            maker = _Maker(chain, writer, began)
+            maker = _Maker(chain, artifacts_dir, writer, began)
             for numbers in batches_of(count):
                 maker.add(plan_batch(chain, numbers, maker.time))
-                say(f"{numbers.stop} payouts")
             writer.finish(node)
     _ask_later(folder / FOLDER / ANSWERS, began.to_block, maker.number)
     made = replace(began, to_block=maker.number, to_block_hash=maker.parent)
     _hand_over(folder, made)
     replayed = replay(None, Options(None, archive=folder))
-    # The state digest handed over is that of the beginning yet.
+    # What is handed over is the result of the beginning yet.
     wrong = [finding for finding in replayed.findings if finding.severity is Severity.ERROR]
-    if [finding.code for finding in wrong] != [Code.ARCHIVE_MISMATCH]:
+    if {finding.code for finding in wrong} != {Code.ARCHIVE_MISMATCH}:
         raise IntegrityError(f"the made archive does not hold: {wrong[:5]}")
     result = replace(replayed, findings=[])
     _hand_over(folder, result)
@@ -103,14 +100,15 @@ def _ask_later(path: Path, before: int, last: int) -> None:
 class _Maker:
     """Makes blocks upon a chain's last one."""
 
-    def __init__(self, chain: BenchChain, writer: ArchiveWriter, began: ReplayReport) -> None:
+    def __init__(
+        self, chain: BenchChain, artifacts_dir: Path, writer: ArchiveWriter, began: ReplayReport
+    ) -> None:
         self._writer = writer
         self._contracts = {name: chain.contracts.address(name) for name in ("vault", "token")}
-        artifacts = Settings().artifacts_dir
         self._events = {
             entry["name"]: (contract, entry)
             for contract, artifact in (("vault", "AllowanceVault"), ("token", "BenefitToken"))
-            for entry in load_abi(artifacts, artifact)
+            for entry in load_abi(artifacts_dir, artifact)
             if entry["type"] == "event"
         }
         self._seq = began.state.vault_seq

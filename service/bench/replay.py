@@ -11,7 +11,9 @@ paid (:mod:`service.bench.payout_chain`). Each reader is a process of its own.
     compute: two calls for each wallet, and each payout has a wallet of its own here.
 ``parquet_duckdb``
     ``relief audit replay --archive``: the same checks over the archive that a replay of the chain
-    left, by DuckDB, the hashes of its files held against the manifest first.
+    left, by DuckDB, the hashes of its files held against the manifest first. Archives of as many
+    payouts, a tenth and ten times as many are made besides (:mod:`service.bench.made_archive`):
+    memory must not grow with them.
 ``raw``
     ``eth_getLogs`` and JSON, nothing else, the better of two runs around ours: what no reader of
     logs can be much faster than.
@@ -29,11 +31,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from service.bench.chains import BenchChain, account, start_chain
+from service.bench.made_archive import make_archive
 from service.bench.payout_chain import fill
 from service.bench.results import write_result
 from service.config import PROJECT_ROOT, Settings
@@ -61,6 +64,15 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
+class ArchiveResult:
+    """What the replay of one archive took, its process's start included."""
+
+    events: int
+    events_per_second: float
+    peak_rss_mib: float
+
+
+@dataclass(frozen=True, slots=True)
 class ReplayResult:
     """What one run measured; see the module's text.
 
@@ -74,8 +86,10 @@ class ReplayResult:
         Ours to theirs.
     cpu_seconds
         Of our process.
-    peak_rss_mib, archive_peak_rss_mib
-        Most memory that our process ever held, of the chain and of the archive.
+    peak_rss_mib
+        Most memory that our process ever held.
+    archives
+        Replays of made archives, of a tenth, as many, and ten times as many payouts.
     """
 
     events: int
@@ -84,7 +98,7 @@ class ReplayResult:
     ratio_to_ethereum_etl: float | None
     cpu_seconds: float
     peak_rss_mib: float
-    archive_peak_rss_mib: float
+    archives: list[ArchiveResult] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result for JSON."""
@@ -127,8 +141,28 @@ def bench_replay(
         say(f"paying {count} payouts")
         fill(chain, count)
         result = _Readers(chain, say).measure()
+    sizes = (count // 10, count, count * 10)
+    result = replace(result, archives=[_replay_made(folder, size, say) for size in sizes])
     write_result(result.as_dict(), out)
     return result
+
+
+def _replay_made(artifacts_dir: Path, count: int, say: Say) -> ArchiveResult:
+    """Make an archive of so many payouts and replay it.
+
+    Raises
+    ------
+    IntegrityError
+        When the replay finds a difference.
+    """
+    say(f"an archive of {count} payouts")
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "made"
+        make_archive(made, artifacts_dir, count)
+        ran = _audit("--archive", str(made))
+    events: int = json.loads(ran.said)["events"]
+    rate = round(events / ran.seconds, 1)
+    return ArchiveResult(events, rate, round(ran.peak_rss_mib, 1))
 
 
 class _Readers:
@@ -170,7 +204,6 @@ class _Readers:
             ratio_to_ethereum_etl=None if etl is None else round(events / ours.seconds / etl, 1),
             cpu_seconds=round(ours.cpu_seconds, 3),
             peak_rss_mib=round(ours.peak_rss_mib, 1),
-            archive_peak_rss_mib=round(archived.peak_rss_mib, 1),
         )
 
     # ---- readers ---------------------------------------------------------------------------------
@@ -181,33 +214,24 @@ class _Readers:
         with tempfile.TemporaryDirectory() as folder:
             made = str(Path(folder) / "made")
             self._replay("--no-views", "--out", made, "--format", "archive")
-            ran = self._audit("--archive", made)
+            ran = _audit("--archive", made)
         if json.loads(ran.said)["state_digest"] != json.loads(chain.said)["state_digest"]:
             raise IntegrityError("the archive gives another state than the chain")
         return ran
 
     def _replay(self, *flags: str) -> _Ran:
-        return self._audit("--rpc", self._url, "--vault", self._vault, *flags)
-
-    def _audit(self, *arguments: str) -> _Ran:
-        ran = self._python("service.audit", "replay", "--json", *arguments)
-        differences = json.loads(ran.said)["differences"]
-        if differences:
-            raise IntegrityError(f"the replay found {differences} differences")
-        return ran
+        return _audit("--rpc", self._url, "--vault", self._vault, *flags)
 
     def _raw(self) -> _Ran:
         self._say("reading logs alone")
-        return self._python(
+        return _python(
             "service.bench.log_readers", "raw", self._url, self._addresses, str(self._last)
         )
 
     def _web3(self, events: int) -> float:
         self._say("reading by web3.py")
         last = self._early(events)
-        ran = self._python(
-            "service.bench.log_readers", "web3", self._url, self._addresses, str(last)
-        )
+        ran = _python("service.bench.log_readers", "web3", self._url, self._addresses, str(last))
         return int(ran.said) / ran.seconds
 
     def _ethereum_etl(self, events: int) -> float | None:
@@ -241,8 +265,24 @@ class _Readers:
         """Return the last block for readers that would take too long over all."""
         return self._last if events <= SLOW_EVENTS else self._last * SLOW_EVENTS // events
 
-    def _python(self, module: str, *arguments: str) -> _Ran:
-        return _run([sys.executable, "-m", module, *arguments])
+
+def _audit(*arguments: str) -> _Ran:
+    """Replay, in a process of its own.
+
+    Raises
+    ------
+    IntegrityError
+        When it finds a difference.
+    """
+    ran = _python("service.audit", "replay", "--json", *arguments)
+    differences = json.loads(ran.said)["differences"]
+    if differences:
+        raise IntegrityError(f"the replay found {differences} differences")
+    return ran
+
+
+def _python(module: str, *arguments: str) -> _Ran:
+    return _run([sys.executable, "-m", module, *arguments])
 
 
 def _run(command: Sequence[str]) -> _Ran:

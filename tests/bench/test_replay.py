@@ -24,3 +24,7 @@ def test_each_reader_reads_every_log(anvil: DevNode, tmp_path: Path) -> None:
     assert result.ratio_to_raw > 0
     assert result.cpu_seconds > 0
     assert result.peak_rss_mib > 20
+    sizes = [archive.events for archive in result.archives]
+    assert sizes[1] - sizes[0] > 540
+    assert sizes[2] - sizes[1] > 5_400
+    assert all(archive.peak_rss_mib > 20 for archive in result.archives)
