@@ -494,6 +494,8 @@ class Ingestor:
     def _rewind(self, cursor: Cursor, head: int) -> int:
         """Take back every block that is not on the node's chain; returns how many."""
         with transaction(self._sessions) as session:
+            if not self._still_at(session, cursor):
+                return 0  # another worker has rewound meanwhile, and what was read may be final
             final = session.get(Cursor, (self._chain_id, FINAL_CURSOR))
             floor = final.block_number if final else self._contracts.deployment.deployment_block - 1
             kept = session.execute(

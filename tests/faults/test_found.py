@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
+from service.confirmations.models import ChainAlarm
 from service.errors import ChainUnavailable
 from service.transactions.models import TransactionAttempt
 from tests.faults.ground import Ground
@@ -91,3 +92,43 @@ def test_a_fill_for_bytes_that_wait_in_the_pool_unknown_to_us_outbids_them(
                 select(TransactionAttempt).order_by(TransactionAttempt.signed_unix_ms)
             ).all()
             assert [attempt.purpose for attempt in attempts] == ["call", "call", "fill", "fill"]
+
+
+def test_a_worker_that_slept_over_a_reorg_takes_no_final_block_for_gone(ground: Ground) -> None:
+    """Seed 7, run 8759: the gravest alarm of all, and the worker's end, for nothing.
+
+    It asked for the block that was read last and slept. A re-org had taken that block; another
+    worker went on to the new chain, until what stands in its place was final. Awake, the first
+    looked for blocks that the two chains share among none, and said that a final block was gone.
+    """
+    slept: list[str] = []
+
+    with ground.stage("postgresql", 2) as stage:
+        node = stage.node
+
+        def meanwhile(name: str, _number: int, _is_open: bool) -> None:
+            if slept == ["soon"] and name == "after getBlockByNumber in ingest.fetch":
+                slept.append("done")
+                node.mine(5, empty=True)
+                for _ in range(4):
+                    other.step()
+
+        with stage.session() as session:
+            batch = add_batch(session, stage.deployed, [5])
+        with (
+            stage.watched_worker(Points(meanwhile)) as worker,
+            stage.watched_worker(Points(), slot=2) as other,
+        ):
+            for _ in range(6):
+                worker.step()
+            assert node.reorg(2, keep=lambda _tx: True, blocks=3) == 2
+            slept.append("soon")
+            worker.step()
+            assert slept == ["soon", "done"]
+            for _ in range(20):
+                node.mine()
+                worker.step()
+                other.step()
+        assert stage.payout_states(batch.id) == ["paid"]
+        with stage.session() as session:
+            assert session.scalars(select(ChainAlarm.kind)).all() == []
