@@ -141,7 +141,8 @@ def replay_command(
             raise InvalidInput("--format and --key are about what is handed over: say where, --out")
         if trusted_key and not (checkpoints or archive):
             raise InvalidInput("--trusted-key is about who signed: give --checkpoints or --archive")
-        wanted = pieces or [piece for piece in Piece if archive is None or piece != Piece.ARCHIVE]
+        whole = archive is None and from_block is None
+        wanted = pieces or [piece for piece in Piece if whole or piece != Piece.ARCHIVE]
         with ExitStack() as opened:
             node = None
             if rpc is not None:
