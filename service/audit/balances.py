@@ -1,6 +1,7 @@
-"""Who holds what, and who spent more than that, asked of all transfers at once.
+"""What every wallet holds, asked of all transfers at once.
 
-One SQL text for each question, in words that DuckDB and Spark both read.
+In SQL, in words that DuckDB and Spark both read. Who spent more than they held is found in another
+way (:mod:`service.audit.overdrafts`).
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ class Balances:
             return
         (counted,) = self._ask(PAYERS)
         payers = int(counted.column(0)[0].as_py())
-        for found in overdrafts(self.rows.reads(), self._opening_items(), payers):
+        for found in overdrafts(self.rows.reads(), self._opening_items, payers):
             if found.block > after:
                 yield found
 

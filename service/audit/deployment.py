@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from eth_hash.auto import keccak
@@ -83,15 +84,25 @@ def discover(node: Node, vault: bytes, block: int) -> Deployment:
     }
     coded = {contract.value: address for contract, address in addresses.items()}
     coded |= {part: as_address(ask(vault, part)) for part in PARTS}
-    codes = node.batch(
-        "eth_getCode", [(hex_text(address), hex(block)) for address in coded.values()]
-    )
     return Deployment(
         chain_id=int(node.call("eth_chainId"), 16),
         addresses=addresses,
-        code_hashes={
-            name: hex_text(keccak(bytes.fromhex(code[2:])))
-            for name, code in zip(coded, codes, strict=True)
-        },
+        code_hashes=code_hashes(node, coded, block),
         quorum=int.from_bytes(ask(registry, "quorum"), "big"),
     )
+
+
+def code_hashes(node: Node, addresses: Mapping[str, bytes], block: int) -> dict[str, str]:
+    """Hash the code at some addresses, 0x-hex, by the same names.
+
+    Raises
+    ------
+    ChainUnavailable, NodeRefused
+        When the node does not answer.
+    """
+    asked = [(hex_text(address), hex(block)) for address in addresses.values()]
+    codes = node.batch("eth_getCode", asked)
+    return {
+        name: hex_text(keccak(bytes.fromhex(code[2:])))
+        for name, code in zip(addresses, codes, strict=True)
+    }

@@ -67,7 +67,7 @@ class Shares:
 
 
 def overdrafts(
-    reads: Iterable[Read], opening: Iterable[tuple[bytes, int]], payers: int
+    reads: Iterable[Read], opening: Callable[[], Iterable[tuple[bytes, int]]], payers: int
 ) -> Iterator[Overdraft]:
     """Yield each payment of more than was there; of one share of the wallets after the other.
 
@@ -76,14 +76,14 @@ def overdrafts(
     reads
         Streams of transfers, each in the chain's order.
     opening
-        What wallets held before.
+        Returns what wallets held before; called for each share.
     payers
         About how many wallets ever pay.
     """
-    shares, reads, opening = Shares.of(payers), list(reads), list(opening)
+    shares, reads = Shares.of(payers), list(reads)
     for number in range(shares.count):
         held = dict.fromkeys(_payers(reads, shares, number), 0)
-        for account, amount in opening:
+        for account, amount in opening():
             if account in held:
                 held[account] = amount
         streams = [_moved(read, shares, number) for read in reads]

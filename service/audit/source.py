@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from eth_hash.auto import keccak
-
 from service.audit.abi import Contract
 from service.audit.archive.answers import RecordingNode
-from service.audit.archive.reading import Archive, ArchiveEngine, ArchiveReader, Reader
+from service.audit.archive.reading import NO_BLOCK, Archive, ArchiveEngine, ArchiveReader, Reader
 from service.audit.archive.writing import ArchiveWriter
 from service.audit.blocks import BlockReader, Progress
-from service.audit.decode import address_text, hex_text
-from service.audit.deployment import Deployment, discover
+from service.audit.decode import address_text
+from service.audit.deployment import Deployment, code_hashes, discover
 from service.audit.engines.duck import Duck
 from service.audit.findings import Code, Findings
 from service.audit.report import ReplayReport
@@ -26,9 +24,6 @@ from service.errors import InvalidInput
 
 if TYPE_CHECKING:
     from service.audit.replay import EngineName, Options
-
-NEVER = 2**62
-"""A block that no chain comes to."""
 
 
 def require_whole(archive: Archive, options: Options, node: Node | None) -> None:
@@ -122,7 +117,7 @@ class Source:
         """Return the newest block that is known of: what an archive does not reach is not gone."""
         if self.archive is None:
             return newest
-        return NEVER if self.live is None else int(self.live.call("eth_blockNumber"), 16)
+        return NO_BLOCK if self.live is None else int(self.live.call("eth_blockNumber"), 16)
 
     def asking(self) -> Ask:
         """Return who asks contracts: a node where there is one, else who has the answers."""
@@ -156,13 +151,8 @@ class Source:
 
 def code_of_verifiers(node: Node, state: State, block: int) -> dict[str, str]:
     """Hash the code of each verifier that the registry allows or ever allowed."""
-    verifiers = {address_text(a): hex_text(a) for a in sorted(state.registry.verifiers)}
-    asked = [(address, hex(block)) for address in verifiers.values()]
-    codes = node.batch("eth_getCode", asked)
-    return {
-        f"verifier {name}": hex_text(keccak(bytes.fromhex(code[2:])))
-        for name, code in zip(verifiers, codes, strict=True)
-    }
+    named = {f"verifier {address_text(each)}": each for each in sorted(state.registry.verifiers)}
+    return code_hashes(node, named, block)
 
 
 def _compare_archive(

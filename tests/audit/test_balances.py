@@ -126,7 +126,7 @@ def test_overdrafts_are_the_same_however_many_passes_it_takes(
             balances.add(transfer(number, position, *move))
             model.take(number, *move)
     payers = shares * PAYERS_AT_A_TIME
-    found = list(overdrafts(balances.rows.reads(), [], payers))
+    found = list(overdrafts(balances.rows.reads(), list, payers))
     assert sorted(found, key=repr) == sorted(model.overdrafts, key=repr)
 
 
@@ -138,7 +138,7 @@ def test_streams_are_merged_in_the_chains_order() -> None:
     early.add_one(place(2), WALLETS[1], WALLETS[2], 2**63)
     late.add_one(place(3), WALLETS[1], WALLETS[2], 2**70)
     reads = [*early.reads(), *late.reads()]
-    (found,) = overdrafts(reads, [], 1)
+    (found,) = overdrafts(reads, list, 1)
     assert (found.held, found.spent) == (2**70 + 5 - 2**63, 2**70)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from operator import itemgetter
@@ -74,17 +75,36 @@ def read_part(folder: Path) -> Part:
     InvalidInput
         When one is missing, is no Parquet file or has other columns, naming it.
     """
-    path = folder
-    try:
-        path = folder / BLOCKS_FILE
-        blocks = _rows(path, BLOCKS)
-        path = folder / LOGS_FILE
+    blocks = read_blocks(folder)
+    path = folder / LOGS_FILE
+    with _named(path):
         logs = _rows(path, LOGS)
-        path = folder / TRANSFERS_FILE
+    path = folder / TRANSFERS_FILE
+    with _named(path):
         runs = _runs(_table(path, TRANSFERS)) if path.exists() else Runs([], [], b"", b"")
+    return Part(folder.name, blocks, logs, runs)
+
+
+def read_blocks(folder: Path) -> list[tuple[Any, ...]]:
+    """Read a part's blocks alone, rows as their schema has them.
+
+    Raises
+    ------
+    InvalidInput
+        As :func:`read_part`.
+    """
+    path = folder / BLOCKS_FILE
+    with _named(path):
+        return _rows(path, BLOCKS)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Say of which file it is that it cannot be read."""
+    try:
+        yield
     except (OSError, ValueError, pa.ArrowException) as error:
         raise InvalidInput(f"{path}: {error}") from None
-    return Part(folder.name, blocks, logs, runs)
 
 
 def require_columns(path: Path, schema: pa.Schema) -> None:
@@ -95,10 +115,8 @@ def require_columns(path: Path, schema: pa.Schema) -> None:
     InvalidInput
         When it has not, or is no Parquet file.
     """
-    try:
+    with _named(path):
         found = pq.read_schema(path)
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise InvalidInput(f"{path}: {error}") from None
     if not found.equals(schema):
         told = [(field.name, str(field.type)) for field in found]
         raise InvalidInput(f"{path}: its columns are {told}")

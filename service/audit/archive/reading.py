@@ -14,7 +14,7 @@ from eth_hash.auto import keccak
 
 from service.audit.abi import Contract
 from service.audit.archive.answers import ArchivedNode
-from service.audit.archive.parts import Part, happened, read_part, require_columns
+from service.audit.archive.parts import Part, happened, read_blocks, require_columns
 from service.audit.archive.schemas import ANSWERS, FOLDER, TRANSFERS_FILE
 from service.audit.arithmetic import ADDRESS_BYTES
 from service.audit.balances import CREDITS, DEBITS, Balances, Engine, every_wallet, opened
@@ -159,7 +159,7 @@ class Archive:
         for part in self.parts:
             first, last = _range_of(part)
             if first <= number <= last:
-                for row in read_part(self.folder_of(part)).blocks:
+                for row in read_blocks(self.folder_of(part)):
                     if row[0] == number:
                         return _header(row)
         return None

@@ -16,12 +16,11 @@ import pyarrow as pa
 from service.audit.ahead import ahead
 from service.audit.archive.parts import Part, read_part
 from service.audit.scratch import scratch_folder
-from service.audit.transfer_rows import TransferRows
+from service.audit.transfer_rows import ROWS_A_BATCH, TransferRows
 
 MEMORY, THREADS = "160MiB", 2
 """More goes to disk; each thread needs some of it. What was measured is in docs/benchmarks.md."""
 
-ROWS_A_BATCH = 50_000
 PARTS_AHEAD = 1
 
 
