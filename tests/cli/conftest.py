@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from service.chain.devnode import DevNode
 from service.cli.main import app as command_line
 from service.clock import SystemClock
 from service.config import PROJECT_ROOT, Settings
+from service.payouts.models import Programme
 from service.privacy import keyfile
 from service.privacy.keyring import Keyring
 from tests.support.deployed import TWO_DAYS_S, Deployed, account, deploy
@@ -201,3 +202,24 @@ def pay(cli: Cli, kind: str) -> str:
 def states(cli: Cli, batch_id: str) -> dict[str, int]:
     shown = cli.ok("batch", "show", batch_id)
     return {item["state"]: item["count"] for item in shown["payouts"]}
+
+
+def add_flood(cli: Cli, number: int, at: datetime) -> None:
+    """A programme of one province, on chain: what case files name as ``flood``."""
+    with cli.app.transaction() as session:
+        session.add(
+            Programme(
+                id=number,
+                code="flood",
+                name="Flood relief",
+                region_code=51,
+                region_digits=2,
+                budget_base_units=10**12,
+                payout_cap_base_units=10**10,
+                tiers=[],
+                metadata_hash="0x" + "00" * 32,
+                state="onchain",
+                created_by="test",
+                created_at=at,
+            )
+        )

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from service.payouts.models import JournalEntry, Programme
-from tests.cli.conftest import Cli
+from service.payouts.models import JournalEntry
+from tests.cli.conftest import Cli, add_flood
 
 HEADER = (
     "case_ref,name,id_number,phone,region_code,wallet_address,programme,kind,amount,start_date,"
@@ -25,23 +25,7 @@ TWIN = (
 
 @pytest.fixture(autouse=True)
 def _programme(cli: Cli) -> None:
-    with cli.app.transaction() as session:
-        session.add(
-            Programme(
-                id=1,
-                code="flood",
-                name="Flood relief",
-                region_code=51,
-                region_digits=2,
-                budget_base_units=10**12,
-                payout_cap_base_units=10**10,
-                tiers=[],
-                metadata_hash="0x" + "00" * 32,
-                state="onchain",
-                created_by="test",
-                created_at=datetime(2026, 1, 1, tzinfo=UTC),
-            )
-        )
+    add_flood(cli, 1, datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def _file(folder: Path, text: str) -> Path:

@@ -23,7 +23,7 @@ from service.payouts.building import build_batches
 from service.payouts.models import JournalEntry, Payout, Programme
 from service.privacy.keyring import Keyring
 from service.regions import Region
-from tests.cli.conftest import CHEAP, HEADER, PASSPHRASE, PEOPLE, Cli, Ran, pay
+from tests.cli.conftest import CHEAP, HEADER, PASSPHRASE, PEOPLE, Cli, Ran, add_flood, pay
 from tests.support.deployed import Deployed, account
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -85,23 +85,7 @@ class Office:
 
 @pytest.fixture
 def office(cli: Cli, tmp_path: Path) -> Office:
-    with cli.app.transaction() as session:
-        session.add(
-            Programme(
-                id=3,
-                code="flood",
-                name="Flood relief",
-                region_code=51,
-                region_digits=2,
-                budget_base_units=10**12,
-                payout_cap_base_units=10**10,
-                tiers=[],
-                metadata_hash="0x" + "00" * 32,
-                state="onchain",
-                created_by="test",
-                created_at=NOW,
-            )
-        )
+    add_flood(cli, 3, NOW)
     rows = [
         f"C-{n},王芳,{PEOPLE[n % 2]},,510722,{account(f'drawn {n % 2}').address},flood,one_off,"
         f"60{n},2026-{10 + n // 4}-01,,{CAUSES[n % 4]}\n"
