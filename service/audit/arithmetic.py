@@ -8,9 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
-import numpy as np
 from eth_hash.auto import keccak
 
 ADDRESS_BYTES = 20
@@ -32,7 +30,6 @@ CHUNK_TYPEHASH = keccak(b"Chunk(bytes32 batchId,uint256 chunkIndex,bytes32 entri
 NODE_TYPEHASH = keccak(b"Node(bytes32 left,bytes32 right)")
 
 _ENTRY = struct.Struct(">20sQ")
-_ENTRIES = np.dtype([("payee", "V20"), ("amount", ">u8")])
 
 # ---- Entries.sol ---------------------------------------------------------------------------------
 
@@ -46,24 +43,6 @@ def entry_at(entries: bytes, position: int) -> tuple[bytes, int]:
 def unpack(entries: bytes) -> Iterator[tuple[bytes, int]]:
     """Iterate over payee and amount of each whole entry."""
     return _ENTRY.iter_unpack(entries[: len(entries) // ENTRY_BYTES * ENTRY_BYTES])
-
-
-class Amounts(NamedTuple):
-    """Of many entries: all together, the least and the largest, base units; zeros of none."""
-
-    total: int
-    least: int
-    largest: int
-
-
-def amounts_of(entries: bytes) -> Amounts:
-    """Add up the amounts of whole entries."""
-    whole = np.frombuffer(entries, _ENTRIES, len(entries) // ENTRY_BYTES)
-    amounts = whole["amount"].astype(np.uint64)
-    if not len(amounts):
-        return Amounts(0, 0, 0)
-    high, low = int((amounts >> 32).sum()), int((amounts & 0xFFFFFFFF).sum())
-    return Amounts((high << 32) + low, int(amounts.min()), int(amounts.max()))
 
 
 def pack(payee: bytes, amount: int) -> bytes:

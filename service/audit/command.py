@@ -8,23 +8,23 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.audit.archive.answers import RecordingNode
 from service.audit.checkpoints.command import checkpoint_command, new_key_command
 from service.audit.command_line import DIFFERENCES, address_of, fail, node_url, shown_progress
 from service.audit.digests.command import digest_command
-from service.audit.hand_over import Piece, hand_over
+from service.audit.engines.name import EngineName
+from service.audit.exports.formats import Piece
 from service.audit.openings.command import check_openings_command, draw_command
 from service.audit.proofs.command import prove_command, verify_proof_command
-from service.audit.replay import EngineName, Options, replay
-from service.audit.report import ReplayReport
 from service.audit.reports.command import verify_report_command
-from service.audit.rpc import Node
 from service.errors import InvalidInput, ReliefError
 from service.terminal import console, write_json
+
+if TYPE_CHECKING:
+    from service.audit.report import ReplayReport
 
 audit_app = typer.Typer(
     no_args_is_help=True, help="Rebuild everything from the chain and name each difference."
@@ -118,6 +118,11 @@ def replay_command(
     contracts' own views and, where given, with manifests and the database. Exit codes: 0 no
     difference; 1 differences; 2 wrong input; 3 node or database unavailable.
     """
+    from service.audit.archive.answers import RecordingNode
+    from service.audit.hand_over import hand_over
+    from service.audit.replay import Options, replay
+    from service.audit.rpc import Node
+
     try:
         if archive is None and engine is not EngineName.DUCKDB:
             raise InvalidInput("--engine is about an archive: give --archive")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
 import typer
@@ -14,9 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Shown
 from rich.text import Text
 
-from service.audit.blocks import Progress
 from service.errors import ChainUnavailable, ConfigurationError, InvalidInput, ReliefError
 from service.terminal import console, error_document, visible, write_json
+
+if TYPE_CHECKING:
+    from service.audit.blocks import Progress
 
 DIFFERENCES = 1
 INVALID = 2

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection
-from enum import StrEnum
 from pathlib import Path
 
 from rich.text import Text
@@ -14,24 +13,12 @@ from service.audit.archive.schemas import FOLDER
 from service.audit.archive.writing import ArchiveWriter
 from service.audit.auditor_key import AuditorKey
 from service.audit.blocks import Progress
-from service.audit.exports.formats import Format
+from service.audit.exports.formats import Format, Piece
 from service.audit.replay import Options, replay
 from service.audit.report import ReplayReport
 from service.audit.rpc import Node
 from service.errors import InvalidInput
 from service.terminal import console
-
-
-class Piece(StrEnum):
-    """What a folder may hold beside the result and its manifest."""
-
-    HTML = "html"
-    PDF = "pdf"
-    ARCHIVE = "archive"
-    SQLITE = "sqlite"
-    PARQUET = "parquet"
-    CSV = "csv"
-    JSONL = "jsonl"
 
 
 def hand_over(

@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 
-from service.audit.archive.reading import Archive, ArchiveEngine, Reader
+from service.audit.archive.reading import Archive, Reader
 from service.audit.archive.writing import ArchiveWriter
 from service.audit.blocks import NODE_CODES, Header, Progress
 from service.audit.calls import Call, CallOf
 from service.audit.checkpoints.compare import CheckpointCheck, read_checkpoints
 from service.audit.decode import address_text, hex_text
 from service.audit.deployment import discover
-from service.audit.engines.duck import Duck
+from service.audit.engines.name import EngineName
 from service.audit.findings import Code, Findings, Place
 from service.audit.listening import Listener
 from service.audit.manifests import ManifestCheck
@@ -51,21 +50,6 @@ COLLECT_AFTER = (100_000, 50, 100)
 
 def no_progress(_stage: str, _done: int, _total: int | None) -> None:
     """Say nothing."""
-
-
-class EngineName(StrEnum):
-    """Who reads an archive and sums up its transfers."""
-
-    DUCKDB = "duckdb"
-    SPARK = "spark"
-
-    def start(self) -> ArchiveEngine:
-        """Return the engine."""
-        if self is EngineName.SPARK:
-            from service.audit.engines.spark import Spark
-
-            return Spark()
-        return Duck()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from service.audit.state import State, Token
 from service.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from service.audit.replay import EngineName, Options
+    from service.audit.engines.name import EngineName
+    from service.audit.replay import Options
 
 
 def require_whole(archive: Archive, options: Options, node: Node | None) -> None:

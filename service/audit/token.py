@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from service.audit.abi import Contract
-from service.audit.arithmetic import ADDRESS_BYTES, ENTRY_BYTES, amounts_of, pack, unpack
+from service.audit.amounts import amounts_of
+from service.audit.arithmetic import ADDRESS_BYTES, ENTRY_BYTES, pack, unpack
 from service.audit.decode import Event, LogPlace, address_text, hex_text
 from service.audit.findings import Code, Findings, Place
 from service.audit.officers import Claim, Officers

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from service.audit.abi import Contract
+from service.audit.amounts import amounts_of
 from service.audit.arithmetic import (
     RollingSum,
-    amounts_of,
     ancestors,
     bits,
     chunk_leaf,

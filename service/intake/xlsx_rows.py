@@ -7,8 +7,6 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any
 
-from openpyxl import load_workbook
-
 from service.intake.columns import MAX_CELLS_IN_ROW, MAX_UNPACKED_BYTES
 from service.intake.source import CaseFile, refusal
 
@@ -28,6 +26,8 @@ def xlsx_rows(file: CaseFile) -> Iterator[tuple[int, list[Cell]]]:
         ``unreadable_file`` when it is no workbook or a damaged one, ``file_too_large`` when it
         unpacks to too much.
     """
+    from openpyxl import load_workbook  # and all of NumPy, where that is installed
+
     _refuse_bombs(file)
     try:
         with warnings.catch_warnings():

@@ -6,12 +6,12 @@ from eth_hash.auto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.audit.amounts import amounts_of
 from service.audit.arithmetic import (
     ALONE,
     BUCKET_S,
     RollingSum,
     Terms,
-    amounts_of,
     chunk_leaf,
     chunk_siblings,
     chunks_root,

@@ -1,4 +1,4 @@
-"""The audit runs where nothing of the server's packages is installed."""
+"""The audit runs without the server's packages, and the service's commands without the audit's."""
 
 from __future__ import annotations
 
@@ -72,3 +72,25 @@ def test_the_services_command_says_what_it_lacks_there() -> None:
     assert ran.returncode == 1
     assert "pip install '.[server]'" in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+def test_what_a_command_loads_before_it_runs_is_none_of_the_audits_libraries() -> None:
+    """A worker would hold their sixty mebibytes for good."""
+    ran = run(
+        "import service.cli.main, service.application.worker, service.ledger.worker\n"
+        "print(*sys.modules)",
+        set(),
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert not {"numpy", "pyarrow", "duckdb", "fpdf", "openpyxl"} & set(ran.stdout.split())
+
+
+def test_what_the_contracts_are_held_against_needs_keccak_alone() -> None:
+    """Their tests run in Brownie's environment, which has nothing of ours."""
+    ran = run(
+        "from service.audit import arithmetic; from service.payouts import vesting\n"
+        "print(*sys.modules)",
+        {"numpy", "pyarrow", "duckdb", "httpx", "sqlalchemy"},
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "service.audit.arithmetic" in ran.stdout

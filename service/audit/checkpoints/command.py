@@ -5,22 +5,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
-from service.audit.auditor_key import AuditorKey
-from service.audit.checkpoints.compare import STATE_FORMAT, moment_of
-from service.audit.checkpoints.document import Checkpoint, read_checkpoint
 from service.audit.command_line import DIFFERENCES, address_of, fail, node_url, shown_progress
 from service.audit.findings import Code
 from service.audit.new_file import require_new, write_new
-from service.audit.replay import Options, replay
-from service.audit.report import ReplayReport
-from service.audit.rpc import Node
 from service.errors import InvalidInput, ReliefError
 from service.terminal import console, write_json
+
+if TYPE_CHECKING:
+    from service.audit.auditor_key import AuditorKey
+    from service.audit.checkpoints.document import Checkpoint
+    from service.audit.report import ReplayReport
 
 CHECKPOINT_CODES = frozenset(
     {
@@ -40,6 +39,8 @@ def new_key_command(
 
     It signs checkpoints and reports. Publish the public key; keep the file off every server.
     """
+    from service.audit.auditor_key import AuditorKey
+
     try:
         key = AuditorKey.create(file)
     except ReliefError as error:
@@ -79,6 +80,11 @@ def checkpoint_command(
     written; 1 differences, written all the same unless it is the chain that was rewritten; 2 wrong
     input; 3 node unavailable.
     """
+    from service.audit.auditor_key import AuditorKey
+    from service.audit.checkpoints.document import read_checkpoint
+    from service.audit.replay import Options, replay
+    from service.audit.rpc import Node
+
     try:
         require_new(out)
         signing = None if key is None else AuditorKey.load(key)
@@ -114,6 +120,9 @@ def checkpoint_command(
 def _checkpoint(
     report: ReplayReport, before: Checkpoint | None, signing: AuditorKey | None
 ) -> Checkpoint:
+    from service.audit.checkpoints.compare import STATE_FORMAT, moment_of
+    from service.audit.checkpoints.document import Checkpoint
+
     moment = moment_of(report.state)
     made = Checkpoint(
         chain_id=report.chain_id,

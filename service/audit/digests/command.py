@@ -6,19 +6,17 @@ import sys
 import time
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from service.audit.command_line import DIFFERENCES, fail, node_url
-from service.audit.digests.check import Checked
-from service.audit.digests.contract import ask_contract
-from service.audit.digests.document import Difference, read_typed_data
-from service.audit.digests.explain import explain
-from service.audit.digests.payouts import check_list
-from service.audit.rpc import Node
 from service.errors import InvalidInput, ReliefError
 from service.terminal import console, write_json
+
+if TYPE_CHECKING:
+    from service.audit.digests.check import Checked
+    from service.audit.digests.document import Difference
 
 STDIN = "-"
 LARGEST_BYTES = 2**22
@@ -76,6 +74,13 @@ def _content(file: str) -> bytes:
 
 
 def _check(content: bytes, manifests: list[Path], rpc: str | None) -> Checked:
+    from service.audit.digests.check import Checked
+    from service.audit.digests.contract import ask_contract
+    from service.audit.digests.document import read_typed_data
+    from service.audit.digests.explain import explain
+    from service.audit.digests.payouts import check_list
+    from service.audit.rpc import Node
+
     reading = read_typed_data(content)
     data, now = reading.data, int(time.time())
     if data is None:

@@ -5,26 +5,19 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
 from service.audit.command_line import DIFFERENCES, address_of, fail, node_url, shown_progress
-from service.audit.findings import Findings
 from service.audit.new_file import require_new, write_new
-from service.audit.openings.check import (
-    check_openings,
-    read_draw,
-    read_openings,
-    read_programme_key,
-)
-from service.audit.openings.draw import Draw, commitments_of, draw
-from service.audit.replay import Options, replay
-from service.audit.report import ReplayReport
-from service.audit.rpc import Node
 from service.errors import InvalidInput, ReliefError
 from service.terminal import console, write_json
+
+if TYPE_CHECKING:
+    from service.audit.openings.draw import Draw
+    from service.audit.report import ReplayReport
 
 NOT_PROVEN = (
     "that these persons are real, and that the money reached them, is not proven: compare some of "
@@ -62,6 +55,9 @@ def draw_command(
     Replays to that block first. Exit codes: 0 drawn; 1 drawn, and the replay found differences; 2
     wrong input; 3 node unavailable.
     """
+    from service.audit.replay import Options, replay
+    from service.audit.rpc import Node
+
     try:
         address = address_of(vault, "--vault")
         require_new(out)
@@ -93,6 +89,8 @@ def draw_command(
 def _draw(
     report: ReplayReport, block: int, until: int | None, count: int, programme: int | None
 ) -> Draw:
+    from service.audit.openings.draw import Draw, draw
+
     batches = report.state.batches.values()
     own = [b for b in batches if b.block >= block and programme in (None, b.programme)]
     if until is None and own:
@@ -116,6 +114,8 @@ def _draw(
 
 
 def _with_commitments(drawn: Draw, manifests: Path) -> Draw:
+    from service.audit.openings.draw import commitments_of
+
     commitments = commitments_of(manifests, drawn.payouts)
     payouts = [
         replace(each, commitment=commitment)
@@ -143,6 +143,9 @@ def check_openings_command(
 
     Exit codes: 0 each opened; 1 some did not; 2 wrong input.
     """
+    from service.audit.findings import Findings
+    from service.audit.openings.check import check_openings, read_draw, read_openings
+
     findings = Findings()
     try:
         drawn = read_draw(draw)
@@ -171,6 +174,8 @@ def check_openings_command(
 
 
 def _programme_key(text: str) -> tuple[int, bytes]:
+    from service.audit.openings.check import read_programme_key
+
     programme, separator, path = text.partition("=")
     if not separator or not programme.isascii() or not programme.isdigit():
         raise InvalidInput(f"--programme-key-file is not PROGRAMME=FILE: {text}")

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -19,12 +19,13 @@ from service.audit.command_line import (
     shown_progress,
 )
 from service.audit.new_file import require_new, write_new
-from service.audit.proofs.document import MAX_BYTES, PaymentProof, read, write
-from service.audit.proofs.making import Wanted, make
-from service.audit.proofs.verify import Verification, verify
-from service.audit.rpc import Node
 from service.errors import InvalidInput, ReliefError
 from service.terminal import console, write_json
+
+if TYPE_CHECKING:
+    from service.audit.proofs.document import PaymentProof
+    from service.audit.proofs.making import Wanted
+    from service.audit.proofs.verify import Verification
 
 ID_BYTES = 32
 BLOCK_HASH = re.compile(r"(0|[1-9][0-9]{0,77})=(0x[0-9a-fA-F]{64})")
@@ -60,6 +61,9 @@ def prove_command(
     0 written; 1 the node contradicts itself, nothing written; 2 wrong input, no such payout, or
     not paid; 3 node unavailable.
     """
+    from service.audit.proofs.making import make
+    from service.audit.rpc import Node
+
     try:
         wanted = _wanted(batch, index, programme, number, grant)
         address = address_of(vault, "--vault")
@@ -96,6 +100,9 @@ def verify_proof_command(
     What it proves is of the chain only if its blocks are: compare the hash of each (--block-hash).
     Exit codes: 0 every statement holds; 1 one is false, and which; 2 the file is no payment proof.
     """
+    from service.audit.proofs.document import MAX_BYTES, read
+    from service.audit.proofs.verify import verify
+
     try:
         known = _known(block_hash or [])
         try:
@@ -125,6 +132,8 @@ def _wanted(
     number: int | None,
     grant: str | None,
 ) -> Wanted:
+    from service.audit.proofs.making import Wanted
+
     given = tuple(value is not None for value in (batch, index, programme, number, grant))
     if given == (True, True, False, False, False):
         return Wanted(batch=read_hex(str(batch), ID_BYTES, "--batch is no batch id"), index=index)
@@ -150,6 +159,8 @@ def _known(texts: Sequence[str]) -> dict[int, bytes]:
 
 
 def _write(proof: PaymentProof, out: Path | None) -> None:
+    from service.audit.proofs.document import write
+
     data = write(proof)
     if out is None:
         sys.stdout.write(data.decode())

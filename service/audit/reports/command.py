@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from service.audit.command_line import DIFFERENCES, address_of, fail, node_url, shown_progress
-from service.audit.replay import Options, replay
-from service.audit.report import ReplayReport
-from service.audit.reports.manifest import Manifest
-from service.audit.rpc import Node
 from service.errors import InvalidInput, ReliefError
 from service.terminal import console, write_json
+
+if TYPE_CHECKING:
+    from service.audit.report import ReplayReport
+    from service.audit.reports.manifest import Manifest
 
 
 def verify_report_command(
@@ -40,7 +40,9 @@ def verify_report_command(
     Without --rpc nothing is asked of anybody. Exit codes: 0 the report holds; 1 it does not;
     2 wrong input, such as a folder that is no report; 3 node unavailable.
     """
+    from service.audit.replay import Options, replay
     from service.audit.reports.verifying import check
+    from service.audit.rpc import Node
 
     try:
         if (rpc is None) != (vault is None):
