@@ -191,7 +191,7 @@ class Field:
         return f"({inner}){self.type.removeprefix('tuple')}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # each is there once: hashed as the object it is
 class EventType:
     """One event.
 

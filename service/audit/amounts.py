@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -19,11 +20,16 @@ class Amounts(NamedTuple):
     largest: int
 
 
+@lru_cache(maxsize=1)  # minted first and run then
 def amounts_of(entries: bytes) -> Amounts:
     """Add up the amounts of whole entries."""
     whole = np.frombuffer(entries, _ENTRIES, len(entries) // ENTRY_BYTES)
     amounts = whole["amount"].astype(np.uint64)
     if not len(amounts):
         return Amounts(0, 0, 0)
-    high, low = int((amounts >> 32).sum()), int((amounts & 0xFFFFFFFF).sum())
-    return Amounts((high << 32) + low, int(amounts.min()), int(amounts.max()))
+    largest = int(amounts.max())
+    if largest * len(amounts) < 2**64:
+        total = int(amounts.sum())
+    else:
+        total = (int((amounts >> 32).sum()) << 32) + int((amounts & 0xFFFFFFFF).sum())
+    return Amounts(total, int(amounts.min()), largest)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
-from service.audit.scratch import scratch_file
+from service.audit.scratch import scratch_file, write_at
 
 IN_MEMORY_BYTES = 16 << 20
+BYTES_A_WRITE = 1 << 20
 
 
 @dataclass
@@ -18,34 +19,51 @@ class EntryStore:
     ----------
     in_memory
         Bytes of it that stay in memory.
+    a_write
+        Bytes that are written at once.
     """
 
     in_memory: int = IN_MEMORY_BYTES
+    a_write: int = BYTES_A_WRITE
     _head: bytearray = field(default_factory=bytearray)
+    _tail: bytearray = field(default_factory=bytearray)
     _file: int | None = None
+    _written: int = 0
     _end: int = 0
 
     def keep(self, content: bytes) -> Stored:
         """Take some bytes."""
         stored = Stored(self, self._end, len(content))
-        if self._file is None and self._end + len(content) <= self.in_memory:
+        if not self._in_file and self._end + len(content) <= self.in_memory:
             self._head += content
         else:
-            if self._file is None:
-                self._file = scratch_file(self)
-            written = 0
-            while written < len(content):  # a disk nearly full takes a part
-                written += os.pwrite(self._file, content[written:], self._end + written)
+            self._tail += content
         self._end += len(content)
+        if len(self._tail) >= self.a_write:
+            self._write()
         return stored
+
+    @property
+    def _in_file(self) -> int:
+        """Bytes of it that are, or will be, in the file."""
+        return self._end - len(self._head)
+
+    def _write(self) -> None:
+        if self._file is None:
+            self._file = scratch_file(self)
+        write_at(self._file, self._tail, self._written)
+        self._written += len(self._tail)
+        self._tail.clear()
 
     def read(self, at: int, length: int) -> bytes:
         """Return bytes that were taken at once."""
         if at + length <= len(self._head):
             return bytes(self._head[at : at + length])
-        if self._file is None:
-            return b""
-        return os.pread(self._file, length, at)
+        at -= len(self._head)
+        if at >= self._written:
+            at -= self._written
+            return bytes(self._tail[at : at + length])
+        return b"" if self._file is None else os.pread(self._file, length, at)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -103,6 +103,12 @@ def _item(data: bytes, at: int, limit: int, depth: int) -> tuple[Rlp, int]:
         return data[start:end], end
     members: list[Rlp] = []
     while start < end:
+        first = data[start]
+        after = start + 1 + first - SMALL
+        if SMALL + 1 < first <= LONG_STRING and after <= end and depth < DEEPEST:  # most are so
+            members.append(data[start + 1 : after])
+            start = after
+            continue
         member, start = _item(data, start, end, depth + 1)
         members.append(member)
     return members, end

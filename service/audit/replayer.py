@@ -204,7 +204,7 @@ class Replayer:
         """Check what must hold of the whole: sums, commitments, who administers."""
         self.close_block()
         state, token = self.state, self.state.token
-        held, _ = token.balances.summed()
+        held = token.balances.wallets().total
         if held != token.supply:
             self._unequal("the balances sum to another supply", token.supply, held)
         owed = sum(unpaid(state, batch_id) for batch_id in state.batches)

@@ -86,7 +86,7 @@ def totals(state: State, time: int) -> Totals:
         grants_overdue=grants[GrantState.OVERDUE],
         grants_written_off=grants[GrantState.WRITTEN_OFF],
         redemptions=token.redemptions,
-        wallets=token.balances.summed()[1],
+        wallets=token.balances.wallets().holders,
         supply_base_units=token.supply,
         committed_base_units=token.committed,
         minted_base_units=token.supply + token.redeemed,

@@ -22,3 +22,11 @@ def scratch_file(owner: object) -> int:
     Path(name).unlink()
     weakref.finalize(owner, os.close, descriptor)
     return descriptor
+
+
+def write_at(descriptor: int, content: bytes | bytearray | memoryview, at: int) -> None:
+    """Write all of it at a place of a file: a disk nearly full takes a part at a time."""
+    with memoryview(content) as left:
+        written = 0
+        while written < len(left):
+            written += os.pwrite(descriptor, left[written:], at + written)

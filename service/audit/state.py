@@ -493,7 +493,7 @@ class State:
             yield _line("frozen", account=account)
         for account, nonce in sorted(token.authorizations):
             yield _line("authorization", account=account, nonce=nonce)
-        yield _line("balances", holders=token.balances.summed()[1])
+        yield _line("balances", holders=token.balances.wallets().holders)
         yield from token.balances.packed()
         yield from self._registry_lines()
         paused = [self.paused, self.withdrawals_paused_until]
@@ -560,10 +560,13 @@ class State:
         hasher = keccak.new(DIGEST_FORMAT)
         some = bytearray()
         for line in self.canonical_lines():
-            some += line
-            if len(some) >= BYTES_A_TIME:
+            if len(some) + len(line) >= BYTES_A_TIME:
                 hasher.update(bytes(some))
                 some.clear()
+            if len(line) >= BYTES_A_TIME:
+                hasher.update(line)
+            else:
+                some += line
         hasher.update(bytes(some))
         return hex_text(hasher.digest())
 

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.audit.abi import Contract
-from service.audit.balances import AMOUNT_BYTES, Balances
+from service.audit.balances import Balances
 from service.audit.decode import Event, LogPlace
 from service.audit.overdrafts import PAYERS_AT_A_TIME, Overdraft, overdrafts
 from service.audit.transfer_rows import TransferRows
 from service.audit.transfers import TransferRun
+from service.audit.wallets import AMOUNT_BYTES
 
 ZERO = bytes(20)
 WALLETS = [ZERO, *(bytes([number]) * 20 for number in (1, 2, 0x7F, 0x80, 0xFF))]
@@ -55,7 +56,9 @@ def transfer(block: int, log_index: int, source: bytes, target: bytes, value: in
 def assert_same(balances: Balances, model: Model) -> None:
     held = sorted(model.held.items())
     assert list(balances.items()) == held
-    assert balances.summed() == (sum(model.held.values()), sum(bool(v) for _, v in held))
+    wallets = balances.wallets()
+    assert wallets.total == sum(model.held.values())
+    assert wallets.holders == sum(bool(v) for _, v in held)
     assert b"".join(balances.packed()) == b"".join(
         account + amount.to_bytes(AMOUNT_BYTES, "big", signed=True)
         for account, amount in held

@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 from service.audit.entry_store import EntryStore
 
 
-@given(st.lists(st.binary(max_size=40), max_size=20), st.integers(0, 200))
-def test_what_was_kept_comes_back_wherever_it_is(contents: list[bytes], in_memory: int) -> None:
-    store = EntryStore(in_memory)
+@given(st.lists(st.binary(max_size=40), max_size=20), st.integers(0, 200), st.integers(1, 90))
+def test_what_was_kept_comes_back_wherever_it_is(
+    contents: list[bytes], in_memory: int, a_write: int
+) -> None:
+    store = EntryStore(in_memory, a_write)
     kept = [store.keep(content) for content in contents]
     for stored, content in zip(kept, contents, strict=True):
         assert (bytes(stored), len(stored)) == (content, len(content))
@@ -22,6 +24,6 @@ def test_what_was_kept_comes_back_wherever_it_is(contents: list[bytes], in_memor
 
 
 def test_an_empty_amount_of_memory_puts_everything_into_the_file() -> None:
-    store = EntryStore(0)
+    store = EntryStore(0, a_write=1)
     assert bytes(store.keep(b"")) == b""
     assert bytes(store.keep(b"abc")) == b"abc"

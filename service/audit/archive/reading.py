@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,11 +23,13 @@ from service.audit.blocks import NODE_CODES, BlockReader, Evidence, Header, Prog
 from service.audit.decode import hex_text
 from service.audit.findings import Code, Finding, Findings, Place, Severity
 from service.audit.inclusion import Misfit, unrlp_list
+from service.audit.overdrafts import Overdraft
 from service.audit.receipts import integer
 from service.audit.reports.manifest import Manifest
 from service.audit.reports.verifying import Checked, check
 from service.audit.transfer_rows import TRANSFERS, TransferRows, is_of_others
 from service.audit.transfers import Happened, TransferRun
+from service.audit.wallets import Wallets
 from service.errors import InvalidInput
 
 PARENT, NUMBER, TIMESTAMP = 0, 8, 11
@@ -52,13 +55,37 @@ class ArchiveEngine(Engine, Protocol):
 class ArchivedBalances(Balances):
     """Balances of transfers that stand in an archive's files already.
 
-    They are summed up while the events are replayed.
+    They are summed up while the events are replayed, where the engine can.
     """
 
+    _begun: Future[tuple[int, Wallets]] | None = None
+
     def __post_init__(self) -> None:
+        if self.engine.beside:
+            thread = ThreadPoolExecutor(1, thread_name_prefix="sum")
+            self._begun = thread.submit(self._sum_all_up)
+            thread.shutdown(wait=False)
+
+    def _sum_all_up(self) -> tuple[int, Wallets]:
         rows = sum(pq.read_metadata(path).num_rows for path in self.rows.files)
         question = every_wallet(CREDITS, DEBITS, until=NO_BLOCK)
-        self.engine.begin(question, self.rows, opened(b""), keep_as=rows)
+        return rows, Wallets.of(self.engine.answer(question, self.rows, opened(b"")))
+
+    def wallets(self) -> Wallets:
+        """Return every wallet and what it holds after the last row."""
+        self._wait()
+        return super().wallets()
+
+    def overdrafts(self) -> Iterator[Overdraft]:
+        """Yield payments of more than was there, of blocks not looked at before."""
+        self._wait()
+        return super().overdrafts()
+
+    def _wait(self) -> None:
+        """Wait for what was begun: an engine answers one at a time."""
+        if self._begun is not None:
+            begun, self._begun = self._begun, None
+            self._wallets = begun.result()
 
     def _sums(self) -> str:
         # The files hold what comes later too.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
@@ -42,9 +41,8 @@ def cursor() -> duckdb.DuckDBPyConnection:
 class Duck:
     """Answers in SQL."""
 
+    beside: bool = True
     _own: duckdb.DuckDBPyConnection | None = None
-    _kept: object = None
-    _begun: Future[None] | None = None
 
     def parts(self, folders: Sequence[Path]) -> Generator[Part, None, None]:
         """Read parts, the next while one is worked on."""
@@ -52,43 +50,8 @@ class Duck:
             for _, part in answers:
                 yield part
 
-    def answer(
-        self, sql: str, rows: TransferRows, opening: pa.Table, *, keep_as: object = None
-    ) -> Iterator[pa.RecordBatch]:
-        """Ask, with the relations ``transfers`` and ``opening``; batches in their order.
-
-        Parameters
-        ----------
-        keep_as
-            What the answer is kept as: asked for the same again, it is not computed again.
-        """
-        self._wait()
-        if keep_as is None:
-            yield from self._ask(sql, rows, opening)
-            return
-        if keep_as != self._kept:
-            self._keep(sql, rows, opening, keep_as)
-        yield from self._connection.sql("SELECT * FROM kept").to_arrow_reader(ROWS_A_BATCH)
-
-    def begin(self, sql: str, rows: TransferRows, opening: pa.Table, *, keep_as: object) -> None:
-        """Answer in a thread, while others work, what will be asked for later."""
-        self._wait()
-        thread = ThreadPoolExecutor(1, thread_name_prefix="sum")
-        self._begun = thread.submit(self._keep, sql, rows, opening, keep_as)
-        thread.shutdown(wait=False)
-
-    def _wait(self) -> None:
-        """Wait for what was begun: a connection is one thread's at a time."""
-        if self._begun is not None:
-            begun, self._begun = self._begun, None
-            begun.result()
-
-    def _keep(self, sql: str, rows: TransferRows, opening: pa.Table, keep_as: object) -> None:
-        self._prepare(rows, opening)
-        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE kept AS {sql}")
-        self._kept = keep_as
-
-    def _ask(self, sql: str, rows: TransferRows, opening: pa.Table) -> Iterator[pa.RecordBatch]:
+    def answer(self, sql: str, rows: TransferRows, opening: pa.Table) -> Iterator[pa.RecordBatch]:
+        """Ask, with the relations ``transfers`` and ``opening``; batches in their order."""
         self._prepare(rows, opening)
         yield from self._connection.sql(sql).to_arrow_reader(ROWS_A_BATCH)
 

@@ -31,9 +31,8 @@ VALUE = pa.decimal128(20, 0)
 class Spark:
     """Answers in SQL."""
 
+    beside: bool = False
     _started: Any = None
-    _kept: Any = None
-    _kept_as: object = None
 
     def parts(self, folders: Sequence[Path]) -> Generator[Part, None, None]:
         """Read parts, each where there is a worker free; yield them in their order."""
@@ -42,24 +41,9 @@ class Spark:
         # Not DataFrame.toLocalIterator: it holds on to every partition that it has given.
         yield from paths.map(_read).toLocalIterator(prefetchPartitions=True)
 
-    def answer(
-        self, sql: str, rows: TransferRows, opening: pa.Table, *, keep_as: object = None
-    ) -> Iterator[pa.RecordBatch]:
+    def answer(self, sql: str, rows: TransferRows, opening: pa.Table) -> Iterator[pa.RecordBatch]:
         """Ask, with the relations ``transfers`` and ``opening``; batches in their order."""
-        if keep_as is None:
-            yield from _streamed(self._ask(sql, rows, opening))
-            return
-        if keep_as != self._kept_as:
-            from pyspark import StorageLevel
-
-            if self._kept is not None:
-                self._kept.unpersist()
-            self._kept = self._ask(sql, rows, opening).persist(StorageLevel.DISK_ONLY)
-            self._kept_as = keep_as
-        yield from _streamed(self._kept)
-
-    def begin(self, sql: str, rows: TransferRows, opening: pa.Table, *, keep_as: object) -> None:
-        """Nothing: the workers are busy with the parts."""
+        yield from _streamed(self._ask(sql, rows, opening))
 
     @property
     def _session(self) -> Any:
