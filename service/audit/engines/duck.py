@@ -17,7 +17,7 @@ from service.audit.archive.parts import Part, read_part
 from service.audit.scratch import scratch_folder
 from service.audit.transfer_rows import ROWS_A_BATCH, TransferRows
 
-MEMORY, THREADS = "160MiB", 2
+MEMORY, THREADS = "96MiB", 2
 """More goes to disk; each thread needs some of it. What was measured is in docs/benchmarks.md."""
 
 PARTS_AHEAD = 1
