@@ -22,12 +22,15 @@ from service.audit.proofs.command import prove_command, verify_proof_command
 from service.audit.reports.command import verify_report_command
 from service.errors import InvalidInput, ReliefError
 from service.terminal import console, write_json
+from service.usage import UsageGroup
 
 if TYPE_CHECKING:
     from service.audit.report import ReplayReport
 
 audit_app = typer.Typer(
-    no_args_is_help=True, help="Rebuild everything from the chain and name each difference."
+    cls=UsageGroup,
+    no_args_is_help=True,
+    help="Rebuild everything from the chain and name each difference.",
 )
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
 from sqlalchemy import exc
-from typer.core import TyperGroup
 
 from service.application.database import database_error
 from service.cli.run import Run
@@ -23,7 +21,8 @@ from service.errors import (
     Problem,
     ReliefError,
 )
-from service.terminal import error_document, escape_what_cannot_be_shown, write_json
+from service.terminal import error_document, escape_what_cannot_be_shown
+from service.usage import UsageGroup
 
 REFUSED = 1
 """Refused: not found, not allowed, in another state, past a limit, refused by the contract."""
@@ -80,7 +79,7 @@ def print_problems(run: Run, problems: Sequence[Problem]) -> None:
         run.stderr.print(Text(f"… and {left_out} more; --json lists all"))
 
 
-class ReliefGroup(TyperGroup):
+class ReliefGroup(UsageGroup):
     """The root of the command line: turns errors of the service into exit codes."""
 
     def main(self, *args: Any, **options: Any) -> Any:
@@ -88,21 +87,10 @@ class ReliefGroup(TyperGroup):
         escape_what_cannot_be_shown()
         return super().main(*args, **options)
 
-    def make_context(
-        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
-    ) -> Any:
-        """Read the options before the command."""
-        words = list(args)
-        with _usage_errors_as_data(words):
-            ctx = super().make_context(info_name, args, parent, **extra)
-        ctx.meta[_WORDS] = words
-        return ctx
-
     def invoke(self, ctx: Any) -> Any:
         """Run the command; report what the service refuses."""
         try:
-            with _usage_errors_as_data(ctx.meta[_WORDS]):
-                return super().invoke(ctx)
+            return super().invoke(ctx)
         except ReliefError as error:
             failure = error
         except exc.DBAPIError as error:
@@ -122,18 +110,3 @@ def _run(ctx: Any) -> Run:
     run = ctx.obj
     assert isinstance(run, Run)
     return run
-
-
-_WORDS = "service.cli.errors.words"
-"""Where a context keeps the words of the command line."""
-
-
-@contextmanager
-def _usage_errors_as_data(words: Sequence[str]) -> Iterator[None]:
-    """Print a wrong command line as a document where it asks for JSON; typer says it on stderr."""
-    try:
-        yield
-    except typer.TyperException as error:
-        if "--json" in words:
-            write_json(error_document(InvalidInput(error.format_message())))
-        raise

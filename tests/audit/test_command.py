@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 from eth_utils.crypto import keccak
+from typer import Typer
 from typer.testing import CliRunner, Result
 
 from service.audit.command import audit_app
+from service.cli.main import app as relief_app
 from service.config import PROJECT_ROOT
 from tests.audit.scenario import Scenario, payee
 
@@ -261,3 +263,24 @@ def test_a_file_that_is_there_is_refused_before_the_node_is_asked(
 def test_an_error_as_json_is_one_document_too(relief: Relief) -> None:
     done = relief("--json", vault="0x1234")
     assert json.loads(done.stdout)["error"]["code"] == "invalid_input"
+
+
+@pytest.mark.parametrize("app", [audit_app, relief_app], ids=["alone", "in relief"])
+@pytest.mark.parametrize(
+    ("words", "wrong"),
+    [
+        (["replay", "--archive", "/nowhere"], "dir '/nowhere' does not exist"),
+        (["replay", "--turn-back"], "No such option: --turn-back"),
+        (["replays"], "No such command 'replays'"),
+    ],
+)
+def test_a_wrong_command_line_is_told_as_data_once(
+    app: Typer, words: list[str], wrong: str
+) -> None:
+    before = [] if app is audit_app else ["audit"]
+    done = CliRunner().invoke(app, [*before, *words, "--json"])
+    assert done.exit_code == 2
+    error = json.loads(done.stdout)["error"]
+    assert error["code"] == "invalid_input"
+    assert wrong in error["detail"]
+    assert CliRunner().invoke(app, [*before, *words]).stdout == ""
