@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Shown
 from rich.text import Text
 
+from service.audit.arithmetic import ADDRESS_BYTES
 from service.errors import ChainUnavailable, ConfigurationError, InvalidInput, ReliefError
 from service.terminal import console, error_document, visible, write_json
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 DIFFERENCES = 1
 INVALID = 2
 UNAVAILABLE = 3
-
-ADDRESS_BYTES = 20
 
 
 def address_of(text: str, option: str) -> bytes:

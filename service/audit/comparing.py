@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from service.audit.arithmetic import ADDRESS_BYTES
 from service.audit.database import whole
 from service.audit.decode import address_text, hex_text
 from service.audit.findings import Code, Findings, Place
 
-ADDRESS_DIGITS, ADDRESS_BYTES = 42, 20
+ADDRESS_DIGITS = 42
 
 
 class OneOf(frozenset[Any]):

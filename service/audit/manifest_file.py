@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from eth_hash.auto import keccak
 
-from service.audit.arithmetic import chunk_leaf, chunks_root, pack
+from service.audit.arithmetic import ADDRESS_BYTES, chunk_leaf, chunks_root, pack
 from service.audit.decode import hex_text
 from service.audit.state import ONE_OFF
 from service.errors import InvalidInput
@@ -35,7 +35,6 @@ HEADER_MEMBERS = {
 }
 """Header key → member of the signed approval, plain numbers."""
 
-ADDRESS_BYTES = 20
 COMMITMENT_DIGITS = 64
 LARGEST_AMOUNT = 2**64 - 1
 FIRST_PAYOUT_LINE = 2

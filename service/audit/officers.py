@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from eth_hash.auto import keccak
 
 from service.audit.abi import Contract
-from service.audit.arithmetic import region_covers, region_valid
+from service.audit.arithmetic import ADDRESS_BYTES, region_covers, region_valid
 from service.audit.calls import CallOf
 from service.audit.decode import Event, address_text, hex_text
 from service.audit.findings import Code, Findings, Place
 from service.audit.signatures import Domain, MalformedSignatures, Record, records
-from service.audit.signers import ADDRESS_BYTES, SIGNER_KEY, Proof, Signatures, well_formed
+from service.audit.signers import SIGNER_KEY, Proof, Signatures, well_formed
 from service.audit.state import Officer, Registry, Signer, Verifier
 
 MAKER, REVIEWER, EMERGENCY, GOVERNOR = 1, 2, 4, 8

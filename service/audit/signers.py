@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from service.audit.arithmetic import ADDRESS_BYTES
 from service.audit.decode import hex_text
 from service.audit.keys import POINT_BYTES, is_point, signed_by_key
 from service.audit.rpc import Node, NodeRefused
 from service.audit.signatures import Record, recover, word
 
 SIGNER_EOA, SIGNER_ACCOUNT, SIGNER_KEY = 1, 2, 3
-ADDRESS_BYTES = 20
 DELEGATION = bytes.fromhex("ef0100")
 """What an account that runs another's code has for its own (EIP-7702)."""
 

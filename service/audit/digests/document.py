@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 import orjson
 
 from service.audit.abi import Contract
+from service.audit.arithmetic import ADDRESS_BYTES
 from service.audit.decode import address_text
 from service.audit.signatures import (
     DOMAIN_NAMES,
@@ -42,7 +43,6 @@ EXACT_IN_JAVASCRIPT = 2**53 - 1
 """Largest integer that every reader of JSON numbers keeps as it is (RFC 8259, 6)."""
 
 WORD_BITS = 256
-ADDRESS_BYTES = 20
 
 LONGEST_SHOWN = 300
 """Characters of a document's own text that are repeated."""

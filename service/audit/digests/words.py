@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from service.audit.arithmetic import region_valid
+from service.audit.arithmetic import ADDRESS_BYTES, region_valid
 from service.audit.decode import address_text, hex_text
 from service.audit.signers import SIGNER_ACCOUNT, SIGNER_EOA, SIGNER_KEY, well_formed
 from service.units import format_amount, format_duration, format_unix_s
 
-ADDRESS_BYTES = 20
 LAST_SECOND = 253_402_300_799
 """9999-12-31T23:59:59Z: later ones have no date in writing."""
 

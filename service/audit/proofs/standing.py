@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from service.audit.arithmetic import ADDRESS_BYTES
 from service.audit.decode import Event
 from service.audit.proofs.evidence import spot
 from service.audit.signatures import MalformedSignatures, records
-from service.audit.signers import ADDRESS_BYTES, SIGNER_KEY
+from service.audit.signers import SIGNER_KEY
 
 STANDING = frozenset(
     {
