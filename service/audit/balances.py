@@ -112,8 +112,8 @@ class Balances:
 
     def items(self) -> Iterator[tuple[bytes, int]]:
         """Yield each wallet that ever had tokens, and what it holds, by account."""
-        for records in self.wallets():
-            yield from _items(records.tobytes())
+        for records in self.packed(empty=True):
+            yield from _items(records)
 
     def with_others(self, others: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
         """Yield each wallet as :meth:`items` does, and others too, which hold none, by account."""

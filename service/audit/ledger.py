@@ -7,7 +7,8 @@ from collections import defaultdict
 from service.audit.database import Row, Snapshot
 from service.audit.decode import hex_text
 from service.audit.findings import Code, Findings, Place
-from service.audit.state import Posting, State
+from service.audit.postings import Posting
+from service.audit.state import State
 
 LINES = (("credit", "source"), ("debit", "target"))
 """Line 0 is what the money leaves, line 1 where it goes."""

@@ -156,6 +156,7 @@ class Replayer:
         """Check what must hold once a block is over."""
         self.close_transaction()
         self.token.check_spending()
+        self.token.check_authorizations()
 
     def _check_sequence(self, event: Event) -> None:
         seq = event.args.get("seq")

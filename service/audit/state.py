@@ -25,11 +25,13 @@ from service.audit.arithmetic import (
     unpack,
     vested,
 )
+from service.audit.authorizations import Authorizations
 from service.audit.balances import Balances
 from service.audit.decode import Event, hex_text
 from service.audit.entry_store import Stored
 from service.audit.findings import Place
 from service.audit.lane_state import Grant, Lane
+from service.audit.postings import Postings
 from service.audit.powers import Delay, Powers
 
 BYTES_A_TIME = 1 << 20
@@ -368,14 +370,14 @@ class Token:
     Attributes
     ----------
     authorizations
-        Holder and nonce of each authorization that was used or cancelled (ERC-3009).
+        Those that were used or cancelled (ERC-3009).
     pending_cap
         A planned higher cap and when it may be applied; zeros if there is none.
     """
 
     balances: Balances = field(default_factory=Balances)
     frozen: set[bytes] = field(default_factory=set)
-    authorizations: set[tuple[bytes, bytes]] = field(default_factory=set)
+    authorizations: Authorizations = field(default_factory=Authorizations)
     supply: int = 0
     committed: int = 0
     cap: int = 0
@@ -393,32 +395,6 @@ class Token:
     def reserve(self) -> int:
         """Attested, less redemptions the attestation does not include."""
         return max(0, self.attested - (self.redeemed - self.attested_redemptions))
-
-
-@dataclass(frozen=True, slots=True)
-class Posting:
-    """What a double-entry ledger must say of one event: money leaves one account for another.
-
-    Attributes
-    ----------
-    source, target
-        ``funding``, ``budget:<programme>``, ``committed:<programme>``, ``circulating``,
-        ``redeemed``, ``emergency``.
-    first_index, payouts
-        The payouts concerned, where there are such.
-    """
-
-    block: int
-    block_hash: bytes
-    log_index: int
-    tx: bytes
-    event: str
-    source: str
-    target: str
-    amount: int
-    batch: bytes | None = None
-    first_index: int | None = None
-    payouts: int = 0
 
 
 @dataclass
@@ -457,7 +433,7 @@ class State:
     authorities: dict[Contract, bytes] = field(default_factory=dict)
     stream_payments: int = 0
     withdrawals: int = 0
-    postings: list[Posting] = field(default_factory=list)
+    postings: Postings = field(default_factory=Postings)
 
     def paused_operations(self, time: int) -> int:
         """Bits of what the vault has paused at a time."""
@@ -491,7 +467,7 @@ class State:
             yield _line("pending_minter", account=account, facts=list(pending))
         for account in sorted(token.frozen):
             yield _line("frozen", account=account)
-        for account, nonce in sorted(token.authorizations):
+        for account, nonce in token.authorizations.once():
             yield _line("authorization", account=account, nonce=nonce)
         yield _line("balances", holders=token.balances.wallets().holders)
         yield from token.balances.packed()

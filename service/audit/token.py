@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from service.audit.abi import Contract
 from service.audit.amounts import amounts_of
 from service.audit.arithmetic import ADDRESS_BYTES, ENTRY_BYTES, pack, unpack
+from service.audit.authorizations import Ended
 from service.audit.decode import Event, LogPlace, address_text, hex_text
 from service.audit.findings import Code, Findings, Place
 from service.audit.officers import Claim, Officers
-from service.audit.state import Minter, Posting, State
+from service.audit.postings import Posting
+from service.audit.state import Minter, State
 from service.audit.transfer_rows import is_of_others
 from service.audit.transfers import TransferRun
 
@@ -206,6 +208,17 @@ class TokenReplay:
                 found=overdraft.spent,
             )
 
+    def check_authorizations(self) -> None:
+        """Name authorizations that were used a second time, once the last block is over."""
+        for again in self.state.token.authorizations.reused():
+            self.findings.error(
+                Code.AUTHORIZATION_REUSED,
+                f"an authorization of {address_text(again.account)} was used or cancelled a second "
+                "time",
+                Place(block=again.block, tx=hex_text(again.tx)),
+                found=again.nonce,
+            )
+
     def _minted(self, amount: int) -> None:
         token = self.state.token
         token.supply += amount
@@ -252,15 +265,9 @@ class TokenReplay:
 
     def _authorization_ended(self, event: Event) -> None:
         """A holder's authorization was used or cancelled, as each can be once (ERC-3009)."""
-        key = (event.args["authorizer"], event.args["nonce"])
-        if key in self.state.token.authorizations:
-            self.findings.error(
-                Code.AUTHORIZATION_REUSED,
-                f"an authorization of {address_text(key[0])} was used or cancelled a second time",
-                _place(event),
-                found=key[1],
-            )
-        self.state.token.authorizations.add(key)
+        args = event.args
+        ended = Ended(args["authorizer"], args["nonce"], event.block, event.tx)
+        self.state.token.authorizations.add(ended)
 
     # ---- commitments and the reserve -------------------------------------------------------------
 

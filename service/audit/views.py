@@ -312,7 +312,7 @@ class ViewCheck:
             pending = (("cap", cap), ("activeFrom", since))
             about = address_text(account)
             yield View(Contract.TOKEN, "pendingMinter(address)", (account,), pending, about)
-        for account, nonce in sorted(token.authorizations):
+        for account, nonce in token.authorizations.once():
             about = f"{address_text(account)}, nonce {hex_text(nonce)}"
             used = (("used", 1),)
             call = "authorizationState(address,bytes32)"

@@ -6,7 +6,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.audit.wallets import AMOUNT_BYTES, Wallets
+from service.audit.wallets import AMOUNT_BYTES, RECORD_BYTES, Wallets
 
 NUMBER = pa.decimal128(38, 0)
 
@@ -30,7 +30,7 @@ def batches_of(items: list[tuple[bytes, int]], rows: int) -> list[pa.RecordBatch
 def test_wallets_come_by_account_from_memory_and_from_the_file(
     held: dict[bytes, int], in_memory: int, rows: int
 ) -> None:
-    wallets = Wallets.of(batches_of(list(held.items()), rows), in_memory)
+    wallets = Wallets.of(batches_of(list(held.items()), rows), in_memory * RECORD_BYTES)
     assert (wallets.total, wallets.holders) == (sum(held.values()), sum(map(bool, held.values())))
     for empty in (True, False, True):  # as often as one likes
         assert b"".join(wallets.packed(empty=empty)) == b"".join(
@@ -42,6 +42,6 @@ def test_wallets_come_by_account_from_memory_and_from_the_file(
 
 def test_who_stops_in_the_middle_can_begin_again() -> None:
     held = {bytes([number]) * 20: number for number in range(256)}
-    wallets = Wallets.of(batches_of(list(held.items()), 16), in_memory=16)
-    assert bytes(next(iter(wallets))[0][:20]) == bytes(20)
-    assert sum(len(records) for records in wallets) == 256
+    wallets = Wallets.of(batches_of(list(held.items()), 16), 16 * RECORD_BYTES)
+    assert next(wallets.packed(empty=True)) == bytes(RECORD_BYTES)
+    assert len(b"".join(wallets.packed(empty=True))) == 256 * RECORD_BYTES

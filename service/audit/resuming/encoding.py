@@ -4,7 +4,8 @@ None, truth values, numbers and texts are themselves. All else is a list that be
 is: ``b`` bytes as hex, ``t`` tuple, ``l`` list, ``s`` set, ``d`` dict (keys and values in turn),
 ``e`` enum (class, value), ``c`` an object (class, its fields in order), ``r`` an object that came
 before, by its place among all objects that can change: what two names shared they share again,
-``w`` the balances of all wallets, packed, ``f`` the entries of a chunk, as hex.
+``w`` the balances of all wallets and ``a`` the authorizations, packed, ``p`` postings, ``f`` the
+entries of a chunk, as hex.
 """
 
 from __future__ import annotations
@@ -17,18 +18,19 @@ from typing import Any
 
 from service.audit.abi import Contract
 from service.audit.arithmetic import RollingSum
+from service.audit.authorizations import Authorizations
 from service.audit.balances import Balances
 from service.audit.blocks import Evidence
 from service.audit.entry_store import EntryStore, Stored
 from service.audit.findings import Code, Finding, Place, Severity
 from service.audit.lane_state import Grant, GrantState, Lane
+from service.audit.postings import Posting, Postings
 from service.audit.powers import Access, Delay, Operation, Powers
 from service.audit.state import (
     Batch,
     Chunk,
     Minter,
     Officer,
-    Posting,
     Programme,
     Registry,
     Signer,
@@ -56,6 +58,8 @@ TAGS = (
     (list, "l"),
     (set, "s"),
     (Balances, "w"),
+    (Authorizations, "a"),
+    (Postings, "p"),
     (Stored, "f"),
 )
 
@@ -111,6 +115,8 @@ class _Encoder:
             return (bytes(value).hex(),)
         if isinstance(value, Balances):
             return b"".join(value.packed(empty=True)).hex(), value.checked
+        if isinstance(value, Authorizations):
+            return b"".join(value.packed()).hex(), value.checked
         if isinstance(value, dict):
             value = chain.from_iterable(value.items())
         elif isinstance(value, set):
@@ -133,6 +139,7 @@ class _Encoder:
 NAMED: dict[str, Callable[..., Any]] = {
     "b": bytes.fromhex,
     "e": lambda name, value: ENUMS[name](value),
+    "a": lambda packed, checked: Authorizations.kept(bytes.fromhex(packed), checked),
     "w": lambda packed, checked: Balances(bytes.fromhex(packed), checked=checked),
 }
 MADE: dict[str, Callable[[list[Any]], Any]] = {
@@ -140,6 +147,7 @@ MADE: dict[str, Callable[[list[Any]], Any]] = {
     "t": tuple,
     "l": list,
     "s": set,
+    "p": Postings.of,
 }
 
 

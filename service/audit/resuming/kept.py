@@ -22,7 +22,7 @@ from service.audit.rpc import Node
 from service.audit.state import DIGEST_FORMAT, State
 from service.errors import InvalidInput
 
-FORMAT = f"relief-audit-kept-1 {DIGEST_FORMAT.decode().strip()}"
+FORMAT = f"relief-audit-kept-2 {DIGEST_FORMAT.decode().strip()}"
 KEPT_FILES = 2
 SUFFIX = ".kept"
 
