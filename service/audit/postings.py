@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 
 from service.audit.entry_store import EntryStore, Stored
 
@@ -38,6 +39,9 @@ class Posting:
     payouts: int = 0
 
 
+_MEMBERS = attrgetter(*(each.name for each in fields(Posting)))
+
+
 @dataclass
 class Postings:
     """Takes postings in the order of the chain."""
@@ -59,7 +63,7 @@ class Postings:
         self._latest.append(posting)
         if len(self._latest) >= AT_A_TIME:
             # Of our own making and read by nobody else: marshal is quick.
-            self._written.append(self._store.keep(marshal.dumps(list(map(astuple, self._latest)))))
+            self._written.append(self._store.keep(marshal.dumps(list(map(_MEMBERS, self._latest)))))
             self._latest.clear()
 
     def __iter__(self) -> Iterator[Posting]:

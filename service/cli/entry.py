@@ -5,6 +5,7 @@ That takes most of a second, in which an interrupt is to end the command as quie
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -30,4 +31,7 @@ def main() -> None:
 
     if ours:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    app()
+    try:
+        app()
+    finally:
+        gc.freeze()  # what is left goes with the process: nobody need look through it first

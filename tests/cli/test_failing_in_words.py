@@ -220,7 +220,8 @@ def test_an_interrupt_while_the_command_still_starts_ends_it_quietly(tmp_path: P
     marker = tmp_path / "importing"
     # As Python starts the command, and a module on the way that takes its time.
     code = f"""
-import sys, time, pathlib, importlib.abc
+import sys, time, pathlib, importlib.abc, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
 class Slow(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):
         if name == "service.cli.main":
