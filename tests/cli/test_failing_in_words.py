@@ -221,7 +221,7 @@ def test_an_interrupt_while_the_command_still_starts_ends_it_quietly(tmp_path: P
     # As Python starts the command, and a module on the way that takes its time.
     code = f"""
 import sys, time, pathlib, importlib.abc, signal
-signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored
 class Slow(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):
         if name == "service.cli.main":
