@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import pairwise
 from typing import Any
 
 import brownie
@@ -164,14 +165,14 @@ def _in_order(
     Tests that draw their input stay out: what they notice once they may miss the next time.
     """
     rank = {nodeid: place for place, nodeid in enumerate(first)}
+    there = [item for item in items if item.nodeid.startswith(tuple(under))]
+    assert there, f"no tests under {under}"
     chosen = [
         item
-        for item in items
-        if item.nodeid.startswith(tuple(under))
-        and "state_machine" not in item.fixturenames
+        for item in there
+        if "state_machine" not in item.fixturenames
         and not getattr(item.obj, "is_hypothesis_test", False)
     ]
-    assert chosen, f"no tests under {under}"
     left_out = set(without)
     return sorted(
         (item for item in chosen if item.nodeid not in left_out),
@@ -184,7 +185,7 @@ def _in_order(
 
 def _run(session: pytest.Session, items: list[pytest.Item], failures: _Failures) -> None:
     """Run tests until one fails, then end what their fixtures began, except the session's."""
-    for item, following in zip(items, [*items[1:], session], strict=True):
+    for item, following in pairwise([*items, session]):
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if failures.first is not None:
             break
