@@ -54,7 +54,7 @@ class Engine(Protocol):
         """As above."""
 
     def answer(self, sql: str, rows: TransferRows, opening: pa.Table) -> Iterator[pa.RecordBatch]:
-        """Ask, with the relations ``transfers`` and ``opening``; batches in their order."""
+        """Ask, with the relations ``transfers`` and ``opening``; rows in any order."""
 
 
 @dataclass

@@ -51,7 +51,7 @@ class Duck:
                 yield part
 
     def answer(self, sql: str, rows: TransferRows, opening: pa.Table) -> Iterator[pa.RecordBatch]:
-        """Ask, with the relations ``transfers`` and ``opening``; batches in their order."""
+        """Ask, with the relations ``transfers`` and ``opening``; rows in any order."""
         self._prepare(rows, opening)
         yield from self._connection.sql(sql).to_arrow_reader(ROWS_A_BATCH)
 

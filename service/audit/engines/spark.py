@@ -42,7 +42,7 @@ class Spark:
         yield from paths.map(_read).toLocalIterator(prefetchPartitions=True)
 
     def answer(self, sql: str, rows: TransferRows, opening: pa.Table) -> Iterator[pa.RecordBatch]:
-        """Ask, with the relations ``transfers`` and ``opening``; batches in their order."""
+        """Ask, with the relations ``transfers`` and ``opening``; rows in any order."""
         yield from _streamed(self._ask(sql, rows, opening))
 
     @property
